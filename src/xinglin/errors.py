@@ -1,0 +1,84 @@
+"""One tree of errors. Each message says what was expected, what came, and what to do."""
+
+from __future__ import annotations
+
+
+class XinglinError(Exception):
+    """Base of every error this package raises on purpose."""
+
+    status = 400
+    """HTTP status under which the error leaves the API."""
+    title = "request could not be answered"
+
+
+class InvalidInputError(XinglinError, ValueError):
+    """Input from outside cannot be read as what it claims to be."""
+
+    title = "input cannot be read"
+    status = 422
+
+
+class InputTooLargeError(InvalidInputError):
+    """Input exceeds a stated bound."""
+
+    title = "input too large"
+    status = 413
+
+
+class VocabularyError(XinglinError, ValueError):
+    """A vocabulary or graph file breaks its schema."""
+
+    title = "vocabulary or graph file is inconsistent"
+
+
+class UnknownNameError(XinglinError, LookupError):
+    """A name is not known; the message lists the nearest ones."""
+
+    title = "unknown name"
+    status = 404
+
+
+class MissingExtraError(XinglinError, ImportError):
+    """A door needs an optional dependency that is not installed."""
+
+    title = "an optional part is not installed"
+    status = 501
+
+    def __init__(self, door: str, extra: str) -> None:
+        super().__init__(f'{door} needs an optional part. Run: pip install "xinglin[{extra}]"')
+        self.extra = extra
+
+
+class MissingDataError(XinglinError, FileNotFoundError):
+    """A file or data set is absent."""
+
+    title = "data are absent"
+    status = 404
+
+
+class ChainBrokenError(XinglinError):
+    """The ledger's hash chain does not verify."""
+
+    title = "ledger chain is broken"
+    status = 500
+
+
+class StoreError(XinglinError):
+    """The database refuses or is unreachable."""
+
+    title = "store unavailable"
+    status = 503
+
+
+class AccessError(XinglinError):
+    """Login is needed, wrong, or too frequent."""
+
+    title = "access refused"
+    status = 401
+
+
+class ConfigurationError(XinglinError, ValueError):
+    """A setting is wrong or unsafe."""
+
+    title = "configuration refused"
+    status = 500

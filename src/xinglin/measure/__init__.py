@@ -1,0 +1,30 @@
+"""Metrics with intervals, calibration, conformal sets, paired tests."""
+
+from importlib import import_module
+from typing import Any
+
+_DOORS = {
+    "Figure": "xinglin.measure.intervals",
+    "aps_quantile": "xinglin.measure.conformal",
+    "aps_scores": "xinglin.measure.conformal",
+    "aps_set": "xinglin.measure.conformal",
+    "bootstrap": "xinglin.measure.intervals",
+    "brier": "xinglin.measure.calibration",
+    "debiased_ece": "xinglin.measure.calibration",
+    "fit_temperature": "xinglin.measure.calibration",
+    "hit_at": "xinglin.measure.ranking",
+    "nll": "xinglin.measure.calibration",
+    "paired_accuracy": "xinglin.measure.paired",
+    "precision_at": "xinglin.measure.ranking",
+    "proportion": "xinglin.measure.intervals",
+    "recall_at": "xinglin.measure.ranking",
+    "slope_intercept": "xinglin.measure.calibration",
+    "top_k": "xinglin.measure.ranking",
+}
+__all__ = list(_DOORS)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _DOORS:
+        return getattr(import_module(_DOORS[name]), name)
+    raise AttributeError(f"{__name__} has no door {name!r}; doors: {', '.join(_DOORS)}")

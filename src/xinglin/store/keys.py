@@ -1,0 +1,26 @@
+"""Keyed digests: what is derived from a patient is an HMAC under a salt that can be erased.
+
+Erasing the salt makes the digest in the ledger meaningless while the chain stays whole
+(PIPL Art. 47, GDPR Art. 17 crypto-shredding).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+
+
+def new_salt() -> str:
+    """Return 32 random bytes as hex."""
+    return secrets.token_hex(32)
+
+
+def keyed_digest(salt: str, data: bytes) -> str:
+    """Return HMAC-SHA-256 of ``data`` under the hex ``salt``, as hex."""
+    return hmac.new(bytes.fromhex(salt), data, hashlib.sha256).hexdigest()
+
+
+def digest(data: bytes) -> str:
+    """Return SHA-256 of ``data`` as hex; for what is not derived from a patient."""
+    return hashlib.sha256(data).hexdigest()

@@ -1,0 +1,141 @@
+"""The schema, in one place. Every change here needs a migration beside it (a test compares)."""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, MetaData, String, Table, Text
+
+metadata = MetaData()
+
+ledger = Table(
+    "ledger",
+    metadata,
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("previous", String(64), nullable=False),
+    Column("time", String(32), nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("action", String(100), nullable=False),
+    Column("subjects", JSON, nullable=False),
+    Column("detail", JSON, nullable=False),
+    Column("hash", String(64), nullable=False, unique=True),
+)
+
+ledger_head = Table(
+    "ledger_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("seq", Integer, nullable=False),
+    Column("hash", String(64), nullable=False),
+)
+"""One row: the last entry. Locked while an entry is appended, so that writers queue."""
+
+salts = Table(
+    "salts",
+    metadata,
+    Column("subject", String(64), primary_key=True),
+    Column("salt", String(64), nullable=False),
+)
+"""Salt of each HMAC in the ledger; deleting a row erases the link to the patient."""
+
+cases = Table(
+    "cases",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("time", String(32), nullable=False, index=True),
+    Column("owner", String(200), nullable=False, index=True),
+    Column("title", String(200), nullable=False),
+    Column("lang", String(8), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("patient", JSON, nullable=False),
+    Column("answer", JSON, nullable=False),
+    Column("note", Text, nullable=False),
+    Column("model", String(100), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("confirmed_system", String(40)),
+    Column("confirmed_code", String(40)),
+    Column("confirmed_display", String(200)),
+    Column("confirmed_time", String(32)),
+    Column("confirmed_by", String(200)),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("time", String(32), nullable=False),
+    Column("service", String(100), nullable=False),
+    Column("card", String(64), nullable=False),
+    Column("outcome", String(40), nullable=False),
+    Column("content", JSON, nullable=False),
+)
+"""CDS Hooks feedback on cards."""
+
+reports = Table(
+    "graph_reports",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("time", String(32), nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("message", Text, nullable=False),
+    Column("open", Boolean, nullable=False),
+)
+"""Errors that readers report against rows of the graph."""
+
+triples = Table(
+    "triples",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("graph", String(64), nullable=False),
+    Column("head_system", String(40), nullable=False),
+    Column("head", String(200), nullable=False),
+    Column("head_display", String(400), nullable=False),
+    Column("relation", String(60), nullable=False),
+    Column("tail_system", String(40), nullable=False),
+    Column("tail", String(200), nullable=False),
+    Column("tail_display", String(400), nullable=False),
+    Column("qualifier", String(60)),
+    Column("weight", Float),
+    Column("source", Text, nullable=False),
+    Column("verified", Boolean, nullable=False),
+    Column("reviewed_by", String(200)),
+    Index("triples_by_head", "graph", "head"),
+    Index("triples_by_tail", "graph", "tail"),
+)
+
+graphs = Table(
+    "graphs",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("time", String(32), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("source", Text, nullable=False),
+    Column("size", Integer, nullable=False),
+)
+
+users = Table(
+    "users",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("password", String(200), nullable=False),
+    Column("role", String(40), nullable=False),
+    Column("created", String(32), nullable=False),
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("user", String(100), nullable=False, index=True),
+    Column("csrf", String(64), nullable=False),
+    Column("created", Float, nullable=False),
+    Column("expires", Float, nullable=False),
+)
+"""Server-side sessions; the cookie holds a random token of which only the SHA-256 is kept."""
+
+attempts = Table(
+    "login_attempts",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("key", String(200), nullable=False, index=True),
+    Column("time", Float, nullable=False),
+)
