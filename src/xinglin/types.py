@@ -74,9 +74,9 @@ class Event:
     high: float | None = None
     """Upper limit of the report's own reference range."""
     kind: str = "observation"
-    """``observation``, ``condition``, ``allergy``, ``medication``, ``procedure``."""
+    """``observation``, ``finding``, ``condition``, ``allergy``, ``medication``, ``procedure``."""
     status: str | None = None
-    """The source's own status word (e.g. FHIR ``clinicalStatus``)."""
+    """The source's own status word (FHIR ``clinicalStatus``), or a finding's state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ class Evidence:
     finding: Code
     state: State
     weight: float
-    """Natural-log likelihood ratio against the average of the other candidates; > 0 speaks for."""
+    """Natural-log likelihood ratio against patients without the disease; > 0 speaks for it."""
     span: tuple[int, int] | None = None
 
 

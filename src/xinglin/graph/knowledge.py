@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal
 
+from xinglin.terms.codes import ICD10_WHO, XINGLIN_DISEASE, XINGLIN_EXAM, slug
 from xinglin.types import Code, Triple
-
-SYSTEM_DISEASE = "xinglin-disease"
-SYSTEM_FINDING = "xinglin"
-SYSTEM_EXAM = "xinglin-exam"
 
 FREQUENCIES = ("obligate", "very_frequent", "frequent", "occasional", "very_rare", "excluded")
 """Frequency terms of HPO (subtree of HP:0040279): 100 %, 80-99 %, 30-79 %, 5-29 %, 1-4 %, 0 %."""
@@ -32,11 +28,6 @@ QUALIFIERS: dict[str, tuple[str, ...]] = {
     "is_a": (),
 }
 """Relations and the qualifiers each may carry."""
-
-
-def slug(name: str) -> str:
-    """Return the id of a concept: its English name in lower case with dashes."""
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +63,12 @@ class Disease:
     @property
     def code(self) -> Code:
         """ICD-10 code with the disease's own name as display."""
-        return Code("icd10-who", self.icd10, self.name)
+        return Code(ICD10_WHO, self.icd10, self.name)
 
     @property
     def key(self) -> Code:
         """Our own concept, one a disease (several diseases may share an ICD-10 category)."""
-        return Code(SYSTEM_DISEASE, slug(self.en), self.name)
+        return Code(XINGLIN_DISEASE, slug(self.en), self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +89,7 @@ class Exam:
     @property
     def key(self) -> Code:
         """Our own concept."""
-        return Code(SYSTEM_EXAM, slug(self.en), self.name)
+        return Code(XINGLIN_EXAM, slug(self.en), self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""Applications, each blind to the others."""

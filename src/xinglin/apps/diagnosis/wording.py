@@ -1,0 +1,80 @@
+"""Every sentence of an answer, Chinese first, English beside it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+Lang = Literal["zh", "en"]
+
+LEVEL = {"high": ("高", "high"), "medium": ("中", "medium"), "low": ("低", "low")}
+STATE = {"present": ("有", "present"), "absent": ("无", "absent"), "unknown": ("不确定", "unknown")}
+ROLE = {
+    "first": ("首先评估", "assess first"),
+    "confirm": ("确认", "confirm"),
+    "exclude": ("排除", "rule out"),
+    "stage": ("评估程度", "stage"),
+    "after_negative": (
+        "病情稳定且前述检查复查阴性后再考虑",
+        "only if stable and the earlier tests stay negative:",
+    ),
+}
+KIND = {
+    "medication_class": ("药物类别", "class of medicine"),
+    "procedure": ("操作/手术", "procedure"),
+    "supportive": ("支持治疗", "supportive"),
+    "lifestyle": ("生活方式", "lifestyle"),
+    "referral": ("转诊", "referral"),
+}
+CHECK = {
+    "age": ("年龄", "age"),
+    "pregnancy": ("妊娠/哺乳", "pregnancy/lactation"),
+    "allergy": ("过敏", "allergy"),
+    "renal": ("肾功能", "renal function"),
+    "drug": ("合并用药", "other drugs"),
+}
+OUTCOME = {
+    "avoid": ("避免使用", "avoid"),
+    "caution": ("慎用", "use with caution"),
+    "clear": ("所列条件未触发", "no listed condition applies"),
+    "unknown_patient": ("患者情况未知,须核实", "patient's fact unknown, verify"),
+    "not_checked": ("未核查", "not checked"),
+}
+REPEAT = (";已有结果,建议复查并动态观察", "; a result is known: repeat and follow its course")
+SET_TITLE = ("目前不能排除", "cannot be excluded yet")
+DANGER_TITLE = ("尚未排除的危险信号", "danger signs not yet excluded")
+AVAILABLE = {True: ("本院可做", "available here"), False: ("需转诊", "by referral")}
+
+REASON = {
+    "nothing_matched": (
+        "没有识别到可用于鉴别的症状、体征或检验结果。请用几句话写明不适、持续时间和检查结果。",
+        "No symptom, sign or test result was recognised. Describe the complaint, its duration and any results.",
+    ),
+    "only_denied": (
+        "只识别到被否认的症状,没有阳性表现,无法鉴别。",
+        "Only denied symptoms were recognised: there is nothing present to differentiate.",
+    ),
+    "out_of_scope": (
+        "识别到的内容与本模型的疾病范围几乎无关,不作排序。",
+        "What was recognised hardly touches the diseases of this model, so no ranking is claimed.",
+    ),
+    "set_too_large": (
+        "现有信息不足:仍有 {count} 种疾病不能排除。请先回答追问或补充检查。",
+        "Not enough information: {count} diseases cannot be excluded. Answer the questions or add results.",
+    ),
+}
+QUESTION = {
+    "symptom": ("有没有{name}?", "Is there {name}?"),
+    "sign": ("查体有没有{name}?", "On examination, is there {name}?"),
+    "history": ("是否有{name}?", "Is there {name}?"),
+    "risk": ("是否有{name}?", "Is there {name}?"),
+}
+
+
+def say(pair: tuple[str, str], lang: Lang) -> str:
+    """Return the Chinese or the English of a pair."""
+    return pair[0] if lang == "zh" else pair[1]
+
+
+def joined(names: list[str], lang: Lang) -> str:
+    """Return names as an enumeration."""
+    return ("、" if lang == "zh" else ", ").join(names)

@@ -1,0 +1,58 @@
+"""Whose text it is: a note that opens with a relative may be about that relative.
+
+我爸68岁,突发胸痛 asks for the father; 我妈有糖尿病,我最近口渴 asks for oneself; 父亲死于心梗 is family history.
+"""
+
+from __future__ import annotations
+
+import re
+
+_ELDER_MALE = "爸爸|老爸|爸|父亲|爷爷|外公|姥爷|祖父|外祖父|公公|岳父|哥哥|弟弟|叔叔|舅舅|伯父|老公|丈夫|儿子|孙子|侄子|外甥|男朋友"
+_ELDER_FEMALE = "妈妈|老妈|妈|母亲|奶奶|外婆|姥姥|祖母|外祖母|婆婆|岳母|姐姐|妹妹|姑姑|姨妈|姨|老婆|妻子|媳妇|女儿|闺女|孙女|侄女|女朋友"
+_NEUTRAL = "孩子|小孩|宝宝|宝贝|娃娃|娃|婴儿|小朋友"
+_EN_MALE = "father|dad|brother|grandfather|grandpa|husband|son|uncle|grandson|boyfriend"
+_EN_FEMALE = "mother|mom|mum|sister|grandmother|grandma|wife|daughter|aunt|granddaughter|girlfriend"
+_EN_NEUTRAL = "child|baby|infant|kid|toddler"
+_HEAD = re.compile(
+    rf"[\s\W]*(?:医生|大夫|你好|您好|请问|hello|hi|doctor|dear|,|!|。|\s)*"
+    rf"(?:(?:我家|我们家|我的|我|俺|咱|家里|家)?(?:的)?(?P<kin>(?P<m>{_ELDER_MALE})|(?P<f>{_ELDER_FEMALE})|(?P<n>{_NEUTRAL}))"
+    rf"|(?:my|our)\s+(?:[0-9]+[- ](?:year|month|week|day)s?[- ]olds?\s+)?(?:(?:elderly|old|little|young)\s+)?"
+    rf"(?P<ekin>(?P<em>{_EN_MALE})|(?P<ef>{_EN_FEMALE})|(?P<en>{_EN_NEUTRAL}))\b)"
+)
+_NOT_ABOUT = re.compile(
+    r"(?:们)?(?:死于|因[^,。]{0,12}去世|去世|病逝|过世|曾|代诉|代述|诉|患有|也有|得过|家族|and (?:father|mother)|(?:also |both )?(?:died|passed away|had)\b|有[^,。]{0,10}(?:病史|史|癌))"
+)
+_SELF_LATER = re.compile(
+    rf"(?:我|本人|自己|患者)(?!家|们|的?(?:{_ELDER_MALE}|{_ELDER_FEMALE}|{_NEUTRAL})|国|想|该|应|需|要|不知|问|担心|怕|看|带|给|觉得|发现|摸)"
+    r"|\b(?:i (?:have|had|feel|am|get|got|noticed|developed|started|woke)|i've|i'm|the patient|"
+    r"my (?!father|mother|son|daughter|dad|mom|wife|husband|child|baby|brother|sister))"
+)
+_KIN_WORD = re.compile(
+    rf"{_ELDER_MALE}|{_ELDER_FEMALE}|{_NEUTRAL}|\b(?:{_EN_MALE}|{_EN_FEMALE}|{_EN_NEUTRAL})\b"
+)
+
+
+def _head(text: str) -> re.Match[str] | None:
+    head = _HEAD.match(text)
+    if head is None or _NOT_ABOUT.match(text, head.end()) or _SELF_LATER.search(text, head.end()):
+        return None
+    return head
+
+
+def patient_kin(text: str) -> frozenset[int]:
+    """Offsets of kinship words that name the patient of a normalised text (the head one, and repeats)."""
+    head = _head(text)
+    if head is None:
+        return frozenset()
+    word = head.group("kin") or head.group("ekin")
+    return frozenset(m.start() for m in _KIN_WORD.finditer(text) if m.group() == word)
+
+
+def sex_of_kin(text: str) -> str | None:
+    """``male`` or ``female`` when the text is about a relative whose kinship word says so."""
+    head = _head(text)
+    if head is None:
+        return None
+    if head.group("m") or head.group("em"):
+        return "male"
+    return "female" if head.group("f") or head.group("ef") else None
