@@ -9,7 +9,8 @@ from typing import Any, cast
 
 from xinglin.graph import knowledge as k
 from xinglin.terms.codes import icd10, slug
-from xinglin.terms.tsv import Row, read_rows
+from xinglin.terms.tsv import Row, rows
+from xinglin.terms.vocabulary import starter_vocabulary
 from xinglin.types import Code
 
 STARTER = Path(__file__).parent / "starter"
@@ -32,10 +33,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 @cache
 def starter() -> k.Knowledge:
     """Return the starter graph that comes with the package, over the package's own vocabulary."""
-    from xinglin.terms.vocabulary import load_vocabulary
-
-    findings = {name: term.code for name, term in load_vocabulary().findings.items()}
-    return load(STARTER, findings)
+    return load(STARTER, {name: term.code for name, term in starter_vocabulary().findings.items()})
 
 
 def load(folder: Path, findings: dict[str, Code]) -> k.Knowledge:
@@ -51,7 +49,7 @@ def load(folder: Path, findings: dict[str, Code]) -> k.Knowledge:
     diseases = _unique(folder, "diseases", _disease)
     exams = _unique(folder, "exams", _exam)
     for row in _rows(folder, "exams"):
-        for name in row.items("reveals"):
+        for name in row.many("reveals"):
             _known(row, "reveals", name, findings)
     targets: dict[str, Collection[str]] = {"has_finding": findings, "risk_factor": findings, "exam": exams}
     relations = []
@@ -75,7 +73,7 @@ def load(folder: Path, findings: dict[str, Code]) -> k.Knowledge:
 def _rows(folder: Path, kind: str) -> Iterator[Row]:
     paths = sorted([*folder.glob(f"{kind}-*.tsv"), *folder.glob(f"{kind}.tsv")])
     for path in paths:
-        yield from read_rows(path, COLUMNS[kind])
+        yield from rows(path, COLUMNS[kind])
 
 
 def _unique(folder: Path, kind: str, build: Callable[[Row], Any]) -> dict[str, Any]:
@@ -90,6 +88,12 @@ def _unique(folder: Path, kind: str, build: Callable[[Row], Any]) -> dict[str, A
             raise row.error(f"the English name {item.en!r} is already that of {other}")
         found[item.name] = item
     return found
+
+
+def _choice(row: Row, column: str, allowed: tuple[str, ...]) -> str:
+    if row[column] not in allowed:
+        raise row.error(f"{column} must be one of {', '.join(allowed)}, got {row[column]!r}: correct it")
+    return row[column]
 
 
 def _known(row: Row, column: str, name: str, names: Collection[str]) -> str:
@@ -127,15 +131,15 @@ def _disease(row: Row) -> k.Disease:
         en=row["en"],
         icd10=code,
         department=row["department"],
-        severity=row.choice("severity", k.SEVERITIES),
-        commonness=row.choice("commonness", k.COMMONNESS),
-        sex=cast(Any, row.choice("sex", ("any", "male", "female"))),
+        severity=_choice(row, "severity", k.SEVERITIES),
+        commonness=_choice(row, "commonness", k.COMMONNESS),
+        sex=cast(Any, _choice(row, "sex", ("any", "male", "female"))),
         age_min=row.number("age_min"),
         age_max=row.number("age_max"),
         age_peak=band,
-        course=row.choice("course", ("acute", "subacute", "chronic", "recurrent")),
-        aliases=row.items("aliases"),
-        aliases_en=row.items("aliases_en"),
+        course=_choice(row, "course", ("acute", "subacute", "chronic", "recurrent")),
+        aliases=row.many("aliases"),
+        aliases_en=row.many("aliases_en"),
         provenance=_provenance(row),
     )
 
@@ -145,19 +149,19 @@ def _exam(row: Row) -> k.Exam:
         name=row["name"],
         en=row["en"],
         kind=row["kind"],
-        setting=cast(Any, row.choice("setting", ("clinic", "county", "tertiary"))),
-        burden=cast(Any, row.choice("burden", ("low", "medium", "high"))),
-        reveals=row.items("reveals"),
-        aliases=row.items("aliases"),
-        aliases_en=row.items("aliases_en"),
+        setting=cast(Any, _choice(row, "setting", ("clinic", "county", "tertiary"))),
+        burden=cast(Any, _choice(row, "burden", ("low", "medium", "high"))),
+        reveals=row.many("reveals"),
+        aliases=row.many("aliases"),
+        aliases_en=row.many("aliases_en"),
         provenance=_provenance(row),
     )
 
 
 def _relation(row: Row, diseases: dict[str, k.Disease], targets: dict[str, Collection[str]]) -> k.Relation:
-    relation = row.choice("relation", tuple(k.QUALIFIERS))
+    relation = _choice(row, "relation", tuple(k.QUALIFIERS))
     allowed = k.QUALIFIERS[relation]
-    qualifier = row.choice("qualifier", allowed) if allowed else None
+    qualifier = _choice(row, "qualifier", allowed) if allowed else None
     return k.Relation(
         disease=_known(row, "disease", row["disease"], diseases),
         relation=relation,
@@ -174,7 +178,7 @@ def _option(row: Row, diseases: dict[str, k.Disease]) -> k.Option:
         disease=_known(row, "disease", row["disease"], diseases),
         option=row["option"],
         en=row["en"],
-        kind=row.choice("kind", kinds),
+        kind=_choice(row, "kind", kinds),
         precondition=row["precondition"],
         note=row["note"],
         provenance=_provenance(row),
@@ -184,9 +188,9 @@ def _option(row: Row, diseases: dict[str, k.Disease]) -> k.Option:
 def _contraindication(row: Row, offered: set[str]) -> k.Contraindication:
     return k.Contraindication(
         option=_known(row, "option", row["option"], offered),
-        check=cast(Any, row.choice("check", ("age", "pregnancy", "allergy", "renal", "drug"))),
+        check=cast(Any, _choice(row, "check", ("age", "pregnancy", "allergy", "renal", "drug"))),
         condition=row["condition"],
-        level=cast(Any, row.choice("level", ("avoid", "caution"))),
+        level=cast(Any, _choice(row, "level", ("avoid", "caution"))),
         note=row["note"],
         provenance=_provenance(row),
     )
@@ -197,7 +201,7 @@ def _red_flag(row: Row) -> k.RedFlag:
         id=row["id"],
         display=row["display"],
         en=row["en"],
-        level=row.choice("level", k.TRIAGE),
+        level=_choice(row, "level", k.TRIAGE),
         expression=row["expression"],
         action=row["action"],
         action_en=row["action_en"],

@@ -87,6 +87,17 @@ _YEARS_AGO = re.compile(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    """One sentence as the scopes see it."""
+
+    text: str
+    end: int
+    spans: list[tuple[int, int]]
+    stops: list[int]
+    """Where contrast or a statement of presence begins."""
+
+
 class _Scope:
     """The open scopes inside one sentence."""
 
@@ -149,7 +160,12 @@ def _forward(
     judged: list[Assertion],
 ) -> None:
     """Scopes that open at a cue and reach rightward."""
-    spans = [(targets[i].start, targets[i].end) for i in indices]
+    sentence = _Sentence(
+        text,
+        end,
+        [(targets[i].start, targets[i].end) for i in indices],
+        [cue.start for cue in cues if Cue.STOP in cue.payload or Cue.HAVE in cue.payload],
+    )
     tokens: list[tuple[int, int, int, frozenset[Cue] | None]] = [
         (targets[i].start, targets[i].end, i, None) for i in indices
     ]
@@ -159,9 +175,11 @@ def _forward(
     for left, right, index, kinds in tokens:
         gap = text[position:left] if left > position else ""
         if gap:
-            _cross(text, position, left, gap, scope, spans, end)
+            _cross(sentence, position, left, gap, scope)
         if kinds is None:
             judged[index] = _judge(scope, gap)
+            if targets[index].negated:
+                scope.negation = Cue.NEGATE
         else:
             _open(text, left, right, end, gap, kinds, scope, own_kin)
         position = max(position, right)
@@ -190,28 +208,28 @@ def _judge(scope: _Scope, gap: str) -> Assertion:
     return Assertion(state, scope.who, when, hypothetical)
 
 
-def _cross(
-    text: str, position: int, left: int, gap: str, scope: _Scope, spans: list[tuple[int, int]], end: int
-) -> None:
+def _cross(sentence: _Sentence, position: int, left: int, gap: str, scope: _Scope) -> None:
     """Let the text between two tokens end scopes: commas, dates, spaces between Chinese words."""
+    text, end = sentence.text, sentence.end
     if _BEFORE_NOW.search(gap):
         scope.past = scope.brief_past = False
     elif _YEARS_AGO.search(text, position, min(end, left + 8)) and re.search(r"年前|[0-9]{4}年", gap):
         scope.brief_past = True
     for offset, char in enumerate(gap):
         if char == "," or (char == " " and _between_chinese(text, position + offset)):
-            _comma(text, position + offset + 1, scope, spans, end)
+            _comma(sentence, position + offset + 1, scope)
 
 
-def _comma(text: str, after: int, scope: _Scope, spans: list[tuple[int, int]], end: int) -> None:
+def _comma(sentence: _Sentence, after: int, scope: _Scope) -> None:
     """A comma ends brief scopes, and negation unless a bare list goes on."""
+    text, end, spans, stops = sentence.text, sentence.end, sentence.spans, sentence.stops
     scope.doubt = False
     scope.brief_past = False
-    bare = bare_until(text, after, end, spans)
+    bare = bare_until(text, after, end, spans, stops)
     if scope.negation is Cue.DENY:
         if not bare:
             scope.negation = None
-    elif scope.negation is not None and not closes_list(text, after, end, spans):
+    elif scope.negation is not None and not closes_list(text, after, end, spans, stops):
         scope.negation = None
     if scope.who != "patient" and not (
         bare

@@ -72,9 +72,9 @@ def post_gap(gap: str, *, history: bool = False) -> bool:
     return not gap or (_POST_HISTORY if history else _POST).fullmatch(gap) is not None
 
 
-def _clause_end(text: str, start: int, end: int) -> int:
+def _clause_end(text: str, start: int, end: int, stops: list[int]) -> int:
     comma = text.find(",", start, end)
-    return end if comma < 0 else comma
+    return min([comma if comma >= 0 else end, *(stop for stop in stops if start < stop < end)])
 
 
 def _without(text: str, start: int, end: int, spans: list[tuple[int, int]]) -> tuple[str, bool]:
@@ -90,12 +90,12 @@ def _without(text: str, start: int, end: int, spans: list[tuple[int, int]]) -> t
     return "".join(parts), any_mention
 
 
-def bare_until(text: str, start: int, end: int, spans: list[tuple[int, int]]) -> bool:
-    """Whether the clause from ``start`` to the next comma holds only mentions and list words.
+def bare_until(text: str, start: int, end: int, spans: list[tuple[int, int]], stops: list[int]) -> bool:
+    """Whether the clause from ``start`` to the next comma or stop word holds only mentions and list words.
 
     A short clause without a mention and without any sign of a new statement passes as an unknown item.
     """
-    stop = _clause_end(text, start, end)
+    stop = _clause_end(text, start, end, stops)
     rest, any_mention = _without(text, start, stop, spans)
     rest = _CLOSERS.sub("", rest)
     if any_mention:
@@ -103,14 +103,16 @@ def bare_until(text: str, start: int, end: int, spans: list[tuple[int, int]]) ->
     return len(rest) <= _ITEM and not _STRUCTURE.search(rest)
 
 
-def closes_list(text: str, start: int, end: int, spans: list[tuple[int, int]]) -> bool:
+def closes_list(text: str, start: int, end: int, spans: list[tuple[int, int]], stops: list[int]) -> bool:
     """Whether bare clauses run from ``start`` to one that closes an enumeration with 等 or 或 / *or*."""
     while start < end:
-        stop = _clause_end(text, start, end)
-        if not bare_until(text, start, end, spans):
+        stop = _clause_end(text, start, end, stops)
+        if not bare_until(text, start, end, spans, stops):
             return False
         clause = text[start:stop]
         if re.search(r"等|或|\b(?:or|nor)\b", clause):
             return True
+        if stop >= end or text[stop] != ",":
+            return False
         start = stop + 1
     return False

@@ -71,9 +71,12 @@ class Matcher(Generic[P]):
                 if sizes is None:
                     continue
                 for length in sizes:
-                    word = text[start : start + length]
-                    if word in payload and self._stands_alone(text, start, start + length):
-                        found.append(Match(start, start + length, payload[word], length))
+                    end = start + length
+                    if end > size:
+                        continue
+                    word = text[start:end]
+                    if word in payload and self._stands_alone(text, start, end):
+                        found.append(Match(start, end, payload[word], length))
         return found
 
     def longest(self, text: str) -> list[Match[P]]:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from xinglin.apps.diagnosis.differential import Differential
-from xinglin.apps.diagnosis.facts import Case
 
 from xinglin.apps.diagnosis.ask import ExamAdvice, advise_exams
+from xinglin.apps.diagnosis.differential import Differential
+from xinglin.apps.diagnosis.facts import Case
 from xinglin.apps.diagnosis.pack import PackDisease
 from xinglin.apps.diagnosis.posterior import contributions, informative, scores, softmax
 from xinglin.apps.diagnosis.triage import RaisedFlag, highest, not_excluded, raised

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from xinglin.apps.diagnosis.differential import Differential
-
 from xinglin.apps.diagnosis import wording as w
 from xinglin.apps.diagnosis.answer import Answer
 from xinglin.apps.diagnosis.ask import ExamAdvice, next_question
+from xinglin.apps.diagnosis.differential import Differential
+from xinglin.apps.diagnosis.facts import Case
 from xinglin.apps.diagnosis.options import CheckedOption, check_option
 from xinglin.apps.diagnosis.triage import LEVEL_NAMES
 from xinglin.types import DISCLAIMER, Candidate, Finding
@@ -53,7 +53,7 @@ def as_json(differential: Differential, result: Answer, lang: w.Lang = "zh") -> 
         "reason": w.say(w.REASON[reason], lang).format(count=result.set_size) if reason else None,
         "exams": [_exam(differential, result, advice, lang) for advice in result.exams],
         "question": question(differential, result, lang),
-        "findings": [_finding(differential, item, lang) for item in result.case.findings],
+        "findings": findings_json(differential, result.case, lang),
         "patient": _patient(result),
         "problems": list(result.case.problems),
         "calibrated_on": pack.calibrated_on,
@@ -197,8 +197,15 @@ def _exam(differential: Differential, result: Answer, advice: ExamAdvice, lang: 
     }
 
 
+def findings_json(differential: Differential, case: Case, lang: w.Lang = "zh") -> list[dict[str, Any]]:
+    """Return the findings of a case in text order."""
+    ordered = sorted(case.findings, key=lambda item: item.span or (1 << 30, 0))
+    return [_finding(differential, item, lang) for item in ordered]
+
+
 def _finding(differential: Differential, item: Finding, lang: w.Lang) -> dict[str, Any]:
     return {
+        "kind": differential.kind(item.code),
         "code": {
             "system": item.code.system,
             "value": item.code.value,

@@ -46,8 +46,8 @@ AVAILABLE = {True: ("本院可做", "available here"), False: ("需转诊", "by 
 
 REASON = {
     "nothing_matched": (
-        "没有识别到可用于鉴别的症状、体征或检验结果。请用几句话写明不适、持续时间和检查结果。",
-        "No symptom, sign or test result was recognised. Describe the complaint, its duration and any results.",
+        "没有识别到可用于鉴别的症状、体征或检验结果。请写明不适、持续时间和检查结果。",
+        "No symptom, sign or result was recognised. Describe the complaint, its duration and any results.",
     ),
     "only_denied": (
         "只识别到被否认的症状,没有阳性表现,无法鉴别。",

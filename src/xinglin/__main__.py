@@ -1,0 +1,5 @@
+"""``python -m xinglin`` is the command ``xinglin``."""
+
+from xinglin.cli.main import run
+
+run()

@@ -1,0 +1,137 @@
+"""Text, record and header of one patient -> the facts that the engine and the rules work on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from xinglin.apps.diagnosis.expression import Facts
+from xinglin.errors import InvalidInputError
+from xinglin.terms.codes import XINGLIN, XINGLIN_DISEASE, XINGLIN_EXAM
+from xinglin.types import Code, Finding, Patient, Record, State
+
+if TYPE_CHECKING:
+    from xinglin.apps.diagnosis.differential import Differential
+
+NEONATE, INFANT, CHILD, ELDERLY = 28 / 365.25, 1.0, 14.0, 65.0
+"""Age limits in years of the header facts 新生儿, 婴儿, 儿童 and 老年."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is known of one patient, ready for the engine. Nothing in it is a default."""
+
+    text: str
+    patient: Patient
+    findings: tuple[Finding, ...]
+    states: Mapping[int, State]
+    """State by pack index, for findings of the pack."""
+    named_states: Mapping[str, State]
+    """State by finding name, for every finding of the vocabulary."""
+    spans: Mapping[int, tuple[int, int]]
+    suspected: Mapping[int, State]
+    """Diseases that the text itself names, by pack index."""
+    facts: Facts
+    examined: frozenset[str]
+    """Examinations that the text says were done, by name."""
+    problems: tuple[str, ...]
+
+
+def gather(
+    differential: Differential,
+    text: str,
+    record: Record | None = None,
+    patient: Patient | None = None,
+    answers: Mapping[str, State] | None = None,
+) -> Case:
+    """Gather the facts of one patient.
+
+    Args:
+        differential: the loaded model.
+        text: free text; may be empty when a record or answers say something.
+        record: a structured record to be read beside the text.
+        patient: header of the case; what it states wins over the text.
+        answers: answers to questions, state by finding key; they win over the text.
+
+    Raises:
+        InvalidInputError: there is nothing to read, or an answer names an unknown finding.
+        InputTooLargeError: the text is longer than 20,000 characters.
+    """
+    from xinglin.terms.reading import read
+
+    full = "\n".join(part for part in (text, record.text if record else "") if part.strip())
+    if not full and not (record and record.events) and not answers:
+        raise InvalidInputError("expected the patient's words, a record or answers; got nothing to read")
+    header = _merged(record.patient if record else Patient(), patient or Patient())
+    reading = read(full, differential.vocabulary, patient=header, events=record.events if record else ())
+    findings = list(reading.findings)
+    for key, state in (answers or {}).items():
+        name = differential.finding_by_key.get(key)
+        if name is None:
+            raise InvalidInputError(f"answers: unknown finding {key!r}")
+        findings = [item for item in findings if item.code.value != key]
+        findings.append(Finding(Code(XINGLIN, key, name), state, origin="answer"))
+    states: dict[int, State] = {}
+    named: dict[str, State] = {}
+    spans: dict[int, tuple[int, int]] = {}
+    suspected: dict[int, State] = {}
+    examined = set()
+    for item in findings:
+        if item.code.system == XINGLIN:
+            name = differential.finding_by_key.get(item.code.value)
+            if name is None:
+                continue
+            named[name] = item.state
+            index = differential.engine.finding_index.get(item.code.value)
+            if index is not None and item.state != "unknown":
+                states[index] = item.state
+                if item.span:
+                    spans[index] = item.span
+        elif item.code.system == XINGLIN_DISEASE:
+            disease = differential.engine.disease_index.get(item.code.value)
+            if disease is not None:
+                suspected[disease] = item.state
+        elif item.code.system == XINGLIN_EXAM:
+            examined.add(differential.exam_by_key[item.code.value])
+    values = {quantity.analyte: quantity.value for quantity in reading.quantities}
+    return Case(
+        text=full,
+        patient=reading.patient,
+        findings=tuple(findings),
+        states=states,
+        named_states=named,
+        spans=spans,
+        suspected=suspected,
+        facts=_facts(named, values, reading.patient),
+        examined=frozenset(examined),
+        problems=tuple(problem.message for problem in reading.problems),
+    )
+
+
+def _merged(below: Patient, above: Patient) -> Patient:
+    stated = {
+        name: value for name in Patient.__dataclass_fields__ if (value := getattr(above, name)) is not None
+    }
+    return replace(below, **stated)
+
+
+def _facts(named: Mapping[str, State], values: Mapping[str, float], patient: Patient) -> Facts:
+    holds = {name for name, state in named.items() if state == "present"}
+    known = dict(values)
+    if patient.sex is not None:
+        holds.add("男" if patient.sex == "male" else "女")
+    if patient.pregnant:
+        holds.add("妊娠")
+    if patient.lactating:
+        holds.add("哺乳")
+    if patient.age is not None:
+        known["年龄"] = patient.age
+        for name, below in (("新生儿", NEONATE), ("婴儿", INFANT), ("儿童", CHILD)):
+            if patient.age < below:
+                holds.add(name)
+        if patient.age >= ELDERLY:
+            holds.add("老年")
+    if patient.gestation_weeks is not None:
+        known["孕周"] = patient.gestation_weeks
+    return Facts(frozenset(holds), known)

@@ -1,0 +1,222 @@
+"""Every durable act of the diagnosis app, each with its ledger entry in the same transaction."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Connection, delete, insert, select, update
+
+from xinglin.errors import UnknownNameError
+from xinglin.ledger import append
+from xinglin.store import Store
+from xinglin.store.keys import digest, keyed_digest, new_salt
+from xinglin.store.tables import cases, feedback, salts
+from xinglin.types import Code
+
+
+def now() -> str:
+    """Return the time, UTC, ISO 8601 to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def answer_digest(answer: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of an answer's canonical JSON."""
+    return digest(json.dumps(answer, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def remember_prediction(store: Store, text: str, answer: Mapping[str, Any], *, actor: str) -> str:
+    """Append a prediction to the ledger: an HMAC of the input, the model and the triage; no text is kept.
+
+    Returns:
+        The subject: the HMAC under a fresh salt, which the store keeps until it is erased.
+    """
+    with store.write() as connection:
+        return _remember(connection, "prediction", text, answer, actor)
+
+
+def _remember(connection: Connection, action: str, text: str, answer: Mapping[str, Any], actor: str) -> str:
+    salt = new_salt()
+    subject = keyed_digest(salt, text.encode())
+    connection.execute(insert(salts).values(subject=subject, salt=salt))
+    detail = {
+        "model": answer["model"],
+        "triage": answer["triage_level"],
+        "abstained": answer["abstained"],
+        "answer": keyed_digest(salt, answer_digest(answer).encode()),
+    }
+    append(connection, action, actor=actor, subjects=(subject,), detail=detail)
+    return subject
+
+
+def save_case(
+    store: Store,
+    *,
+    text: str,
+    answer: Mapping[str, Any],
+    note: str,
+    lang: str,
+    actor: str,
+    case: str | None = None,
+) -> str:
+    """Keep a case (text, answer, note) in the store; returns its id.
+
+    Args:
+        store: where.
+        text: the case's text as typed.
+        answer: rendered answer.
+        note: the note as edited.
+        lang: language of answer and note.
+        actor: user.
+        case: id of a case to replace; ``None`` makes a new one.
+
+    Raises:
+        UnknownNameError: the case to replace does not exist or belongs to someone else.
+    """
+    title = (text.strip().splitlines() or [""])[0][:60]
+    with store.write() as connection:
+        subject = _remember(connection, "case.save", text, answer, actor)
+        values = {
+            "time": now(),
+            "title": title,
+            "lang": lang,
+            "text": text,
+            "patient": answer["patient"],
+            "answer": dict(answer),
+            "note": note,
+            "model": f"{answer['model']['id']} {answer['model']['version']}",
+            "subject": subject,
+        }
+        if case is None:
+            case = secrets.token_hex(8)
+            connection.execute(insert(cases).values(id=case, owner=actor, **values))
+        else:
+            _own(connection, case, actor)
+            connection.execute(update(cases).where(cases.c.id == case).values(**values))
+    return case
+
+
+def list_cases(store: Store, actor: str, limit: int = 200) -> list[dict[str, Any]]:
+    """Return a user's cases, newest first, without their texts."""
+    columns = (cases.c.id, cases.c.time, cases.c.title, cases.c.answer, cases.c.confirmed_display)
+    with store.read() as connection:
+        rows = connection.execute(
+            select(*columns).where(cases.c.owner == actor).order_by(cases.c.time.desc()).limit(limit)
+        ).all()
+    return [
+        {
+            "id": row.id,
+            "time": row.time,
+            "title": row.title,
+            "triage": row.answer["triage"],
+            "triage_level": row.answer["triage_level"],
+            "top": row.answer["candidates"][0]["code"]["display"] if row.answer["candidates"] else None,
+            "confirmed": row.confirmed_display,
+        }
+        for row in rows
+    ]
+
+
+def read_case(store: Store, case: str, actor: str) -> dict[str, Any]:
+    """Return one whole case.
+
+    Raises:
+        UnknownNameError: it does not exist or belongs to someone else.
+    """
+    with store.read() as connection:
+        row = connection.execute(
+            select(cases).where(cases.c.id == case, cases.c.owner == actor)
+        ).one_or_none()
+    if row is None:
+        raise UnknownNameError(f"there is no case {case!r} of {actor}")
+    return dict(row._mapping)
+
+
+def confirm_case(store: Store, case: str, code: Code, *, actor: str) -> None:
+    """Return the confirmed diagnosis of a case as a label.
+
+    Raises:
+        UnknownNameError: the case does not exist or belongs to someone else.
+    """
+    with store.write() as connection:
+        subject = _own(connection, case, actor)
+        connection.execute(
+            update(cases)
+            .where(cases.c.id == case)
+            .values(
+                confirmed_system=code.system,
+                confirmed_code=code.value,
+                confirmed_display=code.display,
+                confirmed_time=now(),
+                confirmed_by=actor,
+            )
+        )
+        append(
+            connection,
+            "case.confirm",
+            actor=actor,
+            subjects=(subject,),
+            detail={"system": code.system, "code": code.value},
+        )
+
+
+def erase_case(store: Store, case: str, *, actor: str) -> None:
+    """Delete a case and its salt: the ledger keeps an entry that no longer leads to anyone.
+
+    Raises:
+        UnknownNameError: the case does not exist or belongs to someone else.
+    """
+    with store.write() as connection:
+        subject = _own(connection, case, actor)
+        connection.execute(delete(cases).where(cases.c.id == case))
+        connection.execute(delete(salts).where(salts.c.subject == subject))
+        append(connection, "case.erase", actor=actor, subjects=(subject,))
+
+
+def confirmed_cases(store: Store) -> list[dict[str, Any]]:
+    """Return every confirmed case as (text, patient, code): what ``xinglin calibrate`` reads."""
+    with store.read() as connection:
+        rows = connection.execute(select(cases).where(cases.c.confirmed_code.is_not(None))).all()
+    return [
+        {
+            "id": row.id,
+            "text": row.text,
+            "patient": row.patient,
+            "disease": {
+                "system": row.confirmed_system,
+                "value": row.confirmed_code,
+                "display": row.confirmed_display,
+            },
+        }
+        for row in rows
+    ]
+
+
+def remember_feedback(
+    store: Store, *, service: str, card: str, outcome: str, content: Mapping[str, Any], actor: str
+) -> None:
+    """Keep CDS Hooks feedback on one card."""
+    with store.write() as connection:
+        connection.execute(
+            insert(feedback).values(
+                time=now(), service=service, card=card, outcome=outcome, content=dict(content)
+            )
+        )
+        append(
+            connection,
+            "cds.feedback",
+            actor=actor,
+            detail={"service": service, "card": card, "outcome": outcome},
+        )
+
+
+def _own(connection: Connection, case: str, actor: str) -> str:
+    subject = connection.execute(
+        select(cases.c.subject).where(cases.c.id == case, cases.c.owner == actor)
+    ).scalar()
+    if subject is None:
+        raise UnknownNameError(f"there is no case {case!r} of {actor}")
+    return str(subject)

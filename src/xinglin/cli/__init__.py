@@ -1,0 +1,1 @@
+"""The command ``xinglin``: one verb a door, one file a room."""

@@ -1,0 +1,66 @@
+"""``xinglin diagnose``: the whole answer in the terminal."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def diagnose(
+    text: Annotated[
+        str, typer.Argument(help="病人的话和检查结果 The patient's words and results; '-' reads stdin.")
+    ] = "",
+    record: Annotated[
+        Path | None, typer.Option(help="FHIR R4 Bundle 或本系统 JSON Bundle or our JSON.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
+    top: Annotated[int, typer.Option(min=1, max=50, help="候选数 Number of candidates.")] = 5,
+    lang: Annotated[str, typer.Option(help="zh or en")] = "zh",
+    model: Annotated[
+        Path | None, typer.Option(help="模型文件夹 Folder of a fitted or calibrated model.")
+    ] = None,
+    profile: Annotated[Path | None, typer.Option(help="本院条件 TOML The clinic's profile.")] = None,
+    ask: Annotated[bool, typer.Option("--ask", help="逐一追问 Ask the most useful questions.")] = False,
+    note: Annotated[bool, typer.Option("--note", help="输出门诊病历 Print the outpatient note.")] = False,
+    referral: Annotated[
+        bool, typer.Option("--referral", help="输出转诊单 Print the referral letter.")
+    ] = False,
+    ledger: Annotated[bool, typer.Option(help="写入审计链 Append to the audit chain.")] = True,
+) -> None:
+    """鉴别诊断:先看危险信号。Differential diagnosis, red flags first."""
+    from xinglin.apps.diagnosis import load_differential
+    from xinglin.apps.diagnosis.answer import answer
+    from xinglin.apps.diagnosis.facts import gather
+    from xinglin.apps.diagnosis.render import as_json as render
+    from xinglin.cli.input import language, read_text
+    from xinglin.records import read_record
+
+    language_ = language(lang)
+    differential = load_differential(model, profile)
+    patient_record = read_record(record) if record else None
+    case = gather(differential, read_text(text), patient_record)
+    result = answer(differential, case, top)
+    if ask:
+        from xinglin.cli.dialogue import hold
+
+        case, result = hold(differential, case, result, top, language_)
+    rendered = render(differential, result, language_)
+    if ledger:
+        from xinglin.apps.diagnosis.remember import remember_prediction
+        from xinglin.store import open_store
+
+        remember_prediction(open_store(), case.text, rendered, actor="cli")
+    if as_json:
+        typer.echo(json.dumps(rendered, ensure_ascii=False, indent=2))
+    elif note or referral:
+        from xinglin.apps.diagnosis.note import outpatient_note, referral_letter
+
+        write = referral_letter if referral else outpatient_note
+        typer.echo(write(case.text, rendered, language_, clinic=differential.profile.name))
+    else:
+        from xinglin.cli.screen import show
+
+        show(case.text, rendered, language_)

@@ -1,0 +1,55 @@
+"""The command's root: registers the verbs and turns our errors into one clear line."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from xinglin import __version__
+from xinglin.cli import calibrate, diagnose, evaluate, graph, ledger, model, serve, terms
+from xinglin.errors import XinglinError
+
+app = typer.Typer(
+    name="xinglin",
+    help="杏林 Xinglin:开放医学模型共享库。An open medical model commons.\n\n"
+    "未经注册,仅供研究与辅助参考。Not a registered medical device; for research and decision support only.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command("diagnose")(diagnose.diagnose)
+app.command("code")(terms.code)
+app.command("evaluate")(evaluate.evaluate)
+app.command("calibrate")(calibrate.calibrate)
+app.command("serve")(serve.serve)
+app.add_typer(graph.app, name="graph")
+app.add_typer(model.app, name="model")
+app.add_typer(ledger.app, name="audit")
+
+
+@app.callback(invoke_without_command=True)
+def root(version: bool = typer.Option(False, "--version", help="显示版本 Show the version.")) -> None:
+    """Show the version when asked."""
+    if version:
+        typer.echo(f"xinglin {__version__}")
+        raise typer.Exit
+
+
+def run() -> None:
+    """Run the command; an error of ours is one line on stderr and exit status 2, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        app()
+    except XinglinError as error:
+        typer.secho(f"{error.title}: {error}", fg="red", err=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        typer.secho("已中断 interrupted", fg="red", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(141)

@@ -1,0 +1,49 @@
+"""``xinglin code``: which coded findings a text holds."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated
+
+import typer
+
+
+def code(
+    text: Annotated[str, typer.Argument(help="病历文字 Clinical text; '-' reads standard input.")],
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
+    lang: Annotated[str, typer.Option(help="zh or en")] = "zh",
+) -> None:
+    """从文字到编码:征象、状态、数值。From text to codes: findings, states and values."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from xinglin.apps.diagnosis import load_differential
+    from xinglin.apps.diagnosis.facts import gather
+    from xinglin.apps.diagnosis.render import findings_json
+    from xinglin.cli.input import language, read_text
+
+    differential = load_differential()
+    source = read_text(text)
+    case = gather(differential, source)
+    rows = findings_json(differential, case, language(lang))
+    if as_json:
+        typer.echo(
+            json.dumps({"findings": rows, "problems": list(case.problems)}, ensure_ascii=False, indent=2)
+        )
+        return
+    table = Table("原文 text", "编码 code", "名称 name", "状态 state", "数值 value", box=None, pad_edge=False)
+    for row in rows:
+        span = row["span"]
+        value = "" if row["value"] is None else f"{row['value']:g} {row['unit'] or ''}"
+        cells = (
+            source[span[0] : span[1]] if span else "",
+            f"{row['code']['system']}:{row['code']['value']}",
+            row["code"]["display"],
+            row["state_display"],
+            " ".join(filter(None, (value, row["time"]))),
+        )
+        table.add_row(*cells)
+    console = Console()
+    console.print(table)
+    for problem in case.problems:
+        console.print(f"[yellow]{problem}[/]")

@@ -1,0 +1,135 @@
+"""The HTTP API: diagnosis, notes, cases. Blocking work runs in FastAPI's thread pool."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from xinglin import __version__
+from xinglin.apps.diagnosis import remember
+from xinglin.apps.diagnosis.answer import answer
+from xinglin.apps.diagnosis.differential import Differential
+from xinglin.apps.diagnosis.facts import gather
+from xinglin.apps.diagnosis.note import outpatient_note, referral_letter
+from xinglin.apps.diagnosis.render import as_json, question
+from xinglin.records.intake import PatientJson, record_from_json
+from xinglin.store import Store
+from xinglin.types import Code
+
+MAX_BODY = 4 * 1024 * 1024
+CaseId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+
+
+class DiagnoseBody(BaseModel):
+    """Request of ``POST /api/diagnose``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: str = Field("", max_length=20_000, description="the patient's words and results")
+    record: dict[str, Any] | None = Field(None, description="FHIR R4 Bundle or our JSON record")
+    patient: PatientJson | None = None
+    answers: dict[str, Literal["present", "absent", "unknown"]] = Field(default_factory=dict, max_length=200)
+    top: int = Field(5, ge=1, le=50)
+    lang: Literal["zh", "en"] = "zh"
+
+
+class NoteBody(DiagnoseBody):
+    """Request of ``POST /api/note``."""
+
+    kind: Literal["note", "referral"] = "note"
+
+
+class SaveBody(DiagnoseBody):
+    """Request of ``POST /api/cases``."""
+
+    note: str = Field("", max_length=50_000)
+
+
+class ConfirmBody(BaseModel):
+    """A confirmed diagnosis."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    system: str = Field("icd10-who", max_length=40)
+    value: str = Field(max_length=40, min_length=1)
+    display: str = Field("", max_length=200)
+
+
+def _respond(differential: Differential, body: DiagnoseBody) -> tuple[str, dict[str, Any]]:
+    record = record_from_json(body.record) if body.record is not None else None
+    patient = body.patient.noun() if body.patient else None
+    case = gather(differential, body.text, record, patient, body.answers)
+    result = answer(differential, case, body.top)
+    rendered = as_json(differential, result, body.lang)
+    unknown = {key for key, state in body.answers.items() if state == "unknown"}
+    if unknown:
+        index = differential.engine.finding_index
+        skip = frozenset(index[key] for key in unknown if key in index)
+        rendered["question"] = question(differential, result, body.lang, skip)
+    return case.text, rendered
+
+
+def _json(content: Any) -> Response:
+    data = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return Response(data, media_type="application/json")
+
+
+def router(differential: Differential, store: Store) -> APIRouter:
+    """Return the routes of the diagnosis API over a loaded model and a store."""
+    api = APIRouter(prefix="/api")
+
+    @api.get("/health")
+    def health() -> dict[str, Any]:
+        """Whether the service answers, and with which model."""
+        pack = differential.pack
+        return {"status": "ok", "xinglin": __version__, "model": {"id": pack.name, "version": pack.version}}
+
+    @api.post("/diagnose")
+    def diagnose(body: DiagnoseBody, request: Request) -> Response:
+        """Answer one case; the prediction is appended to the ledger, the text is not kept."""
+        text, rendered = _respond(differential, body)
+        remember.remember_prediction(store, text, rendered, actor=request.state.user)
+        return _json(rendered)
+
+    @api.post("/note", response_class=PlainTextResponse)
+    def note(body: NoteBody) -> str:
+        """Draft an outpatient note or a referral letter."""
+        text, rendered = _respond(differential, body)
+        write = referral_letter if body.kind == "referral" else outpatient_note
+        return write(text, rendered, body.lang, clinic=differential.profile.name)
+
+    @api.get("/cases")
+    def cases(request: Request) -> list[dict[str, Any]]:
+        """List the user's own cases."""
+        return remember.list_cases(store, request.state.user)
+
+    @api.post("/cases", status_code=201)
+    def save(body: SaveBody, request: Request) -> JSONResponse:
+        """Answer a case and keep it."""
+        text, rendered = _respond(differential, body)
+        case = remember.save_case(
+            store, text=text, answer=rendered, note=body.note, lang=body.lang, actor=request.state.user
+        )
+        return JSONResponse({"id": case}, 201)
+
+    @api.get("/cases/{case}")
+    def case(case: CaseId, request: Request) -> dict[str, Any]:
+        """Return one kept case."""
+        return remember.read_case(store, case, request.state.user)
+
+    @api.put("/cases/{case}/confirmed", status_code=204, response_class=Response)
+    def confirm(case: CaseId, body: ConfirmBody, request: Request) -> None:
+        """Return the confirmed diagnosis as a label."""
+        code = Code(body.system, body.value, body.display)
+        remember.confirm_case(store, case, code, actor=request.state.user)
+
+    @api.delete("/cases/{case}", status_code=204, response_class=Response)
+    def erase(case: CaseId, request: Request) -> None:
+        """Delete a case and the salt that links the ledger to it."""
+        remember.erase_case(store, case, actor=request.state.user)
+
+    return api

@@ -1,0 +1,99 @@
+"""The service: API, CDS Hooks and workbench on one FastAPI app."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from xinglin import __version__
+from xinglin.apps.diagnosis.differential import Differential
+from xinglin.errors import ConfigurationError
+from xinglin.serve import access, api, cds
+from xinglin.serve.problem import install, problem
+from xinglin.store import Store
+from xinglin.types import DISCLAIMER
+
+
+class BodyLimit:
+    """ASGI middleware: a body over the limit is refused with 413 before it is read whole."""
+
+    def __init__(self, app: ASGIApp, limit: int) -> None:
+        self.app, self.limit = app, limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Count the bytes of an HTTP body as they come."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = dict(scope["headers"])
+        declared = headers.get(b"content-length", b"0")
+        if declared.isdigit() and int(declared) > self.limit:
+            await self._refuse(scope, receive, send)
+            return
+        seen, refused = 0, False
+
+        async def counted() -> Message:
+            nonlocal seen, refused
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.limit:
+                refused = True
+                return {"type": "http.disconnect"}
+            return message
+
+        async def guarded(message: Message) -> None:
+            if not refused:
+                await send(message)
+
+        try:
+            await self.app(scope, counted, guarded)
+        finally:
+            if refused:
+                await self._refuse(scope, receive, send)
+
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
+        detail = f"a request may hold at most {self.limit} bytes"
+        await problem(413, "input too large", detail)(scope, receive, send)
+
+
+def create_app(
+    differential: Differential, store: Store, *, host: str = "127.0.0.1", workbench: bool = True
+) -> FastAPI:
+    """Build the service.
+
+    Args:
+        differential: the loaded model.
+        store: where predictions, cases and feedback are kept.
+        host: the address it will listen on; anything but this machine needs a login.
+        workbench: mount the web workbench (NiceGUI) at ``/``.
+
+    Raises:
+        ConfigurationError: it would listen beyond this machine and nobody can log in.
+    """
+    required = not access.is_loopback(host)
+    if required and not access.has_users(store):
+        raise ConfigurationError(
+            f"refusing to listen on {host} without a login: add a user first (xinglin serve --add-user NAME)"
+        )
+    app = FastAPI(
+        title="Xinglin 杏林",
+        version=__version__,
+        description=f"{DISCLAIMER['zh']}\n\n{DISCLAIMER['en']}",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/openapi.json",
+    )
+    install(app)
+    app.include_router(api.router(differential, store))
+    app.include_router(cds.router(differential, store))
+    if required:
+        from xinglin.serve import login
+
+        app.include_router(login.router(store))
+    if workbench:
+        from xinglin.serve.workbench import mount
+
+        mount(app, differential, store)
+    app.add_middleware(BodyLimit, limit=api.MAX_BODY)
+    app.add_middleware(access.Guard, store=store, required=required)
+    return app
