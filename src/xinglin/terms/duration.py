@@ -25,7 +25,7 @@ _EN_UNITS = {
     "week": "W", "wk": "W", "w": "W", "month": "MO", "mo": "MO", "year": "Y", "yr": "Y", "y": "Y",
 }  # fmt: skip
 _ZH = re.compile(
-    rf"(?P<n>{NUMBER})(?:[-~至到](?:{NUMBER}))?(?:余|多|来)?(?:个)?(?P<half>半)?(?:余|多)?"
+    rf"(?<!年)(?<![0-9.])(?P<n>{NUMBER})(?:[-~至到](?:{NUMBER}))?(?:余|多|来)?(?:个)?(?P<half>半)?(?:余|多)?"
     r"(?P<u>秒钟?|分钟|小时|钟头|天|日|晚|周|星期|礼拜|月|年)(?P<and>半)?(?P<ago>前)?(?!龄|岁|大|[0-9]*[月日号])"
 )
 _EN = re.compile(
@@ -40,6 +40,8 @@ _GRADUAL = re.compile(
 _AFTER = re.compile(
     r"(?:[一-鿿]{0,4}?(?:已|有|持续|了|约|近|大约|达|共|病史|史|不适|症状)|\s|约|近|:|for|x|×|since|over|lasting|started|began|the|past|last|about|approximately|,)*"
 )
+_REACH = 24
+"""Characters that may stand between a mention and its duration."""
 _BEFORE = re.compile(
     r"(?:来|内|以来|余|出现|开始|起|无明显诱因|下|突发|突然|反复|逐渐|即|感|自觉|后|因|的|有|发现|发作|患者|始|间断|持续|\s|-|history|of|worsening|progressive|intermittent|,)*"
 )
@@ -124,7 +126,7 @@ def duration_of(text: str, start: int, end: int, durations: list[Duration], foll
     for duration in durations:
         if start < duration.start and duration.end <= end:
             return duration.iso
-        if end <= duration.start <= following and _AFTER.fullmatch(text, end, duration.start):
+        if end <= duration.start <= min(following, end + _REACH) and _AFTER.fullmatch(text, end, duration.start):
             return duration.iso
     for duration in reversed(durations):
         if (
