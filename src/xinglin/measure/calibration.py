@@ -46,6 +46,8 @@ def slope_intercept(confidence: Array, correct: NDArray[np.bool_]) -> tuple[floa
     Logistic regression of being correct on the logit of confidence; 1 and 0 are perfect, a slope below
     1 means over-confidence. Newton's method; returns ``(nan, nan)`` if all cases agree.
     """
+    from scipy.special import expit
+
     if correct.all() or not correct.any():
         return float("nan"), float("nan")
     clipped = np.clip(confidence, 1e-6, 1 - 1e-6)
@@ -53,7 +55,7 @@ def slope_intercept(confidence: Array, correct: NDArray[np.bool_]) -> tuple[floa
     design = np.column_stack([x, np.ones_like(x)])
     beta = np.array([1.0, 0.0])
     for _ in range(50):
-        p = 1 / (1 + np.exp(-design @ beta))
+        p = expit(design @ beta)
         hessian = design.T @ (design * (p * (1 - p))[:, None]) + 1e-9 * np.eye(2)
         step = np.linalg.solve(hessian, design.T @ (correct - p))
         beta = beta + step

@@ -126,7 +126,9 @@ def duration_of(text: str, start: int, end: int, durations: list[Duration], foll
     for duration in durations:
         if start < duration.start and duration.end <= end:
             return duration.iso
-        if end <= duration.start <= min(following, end + _REACH) and _AFTER.fullmatch(text, end, duration.start):
+        if end <= duration.start <= min(following, end + _REACH) and _AFTER.fullmatch(
+            text, end, duration.start
+        ):
             return duration.iso
     for duration in reversed(durations):
         if (

@@ -25,7 +25,9 @@ _DURATION = (
     r"[0-9一二两三四五六七八九十半几数]{1,3}(?:个)?(?:多|余)?(?:个)?"
     r"(?:小时|钟头|分钟|上午|下午|晚上|晚|天|日|周|星期|礼拜|月|年|次|回)(?:多)?的?"
 )
-_FILLER = re.compile(f"(?:{_DEGREE}|{_DURATION})+")
+# 父亲死于心梗 for the alias 父亲心梗.
+_KIN = "(?<=[亲爸妈母人爷奶哥姐弟妹])(?:死于|患有|患|有|得了|得过|也有|都有|均有|曾患)"
+_FILLER = re.compile(f"(?:{_DEGREE}|{_DURATION}|{_KIN})+")
 # 不 negates inside a mention only before a sensation or a size (头不疼, 肝不大), never in 咳不出痰.
 _NEGATOR = "(?:并|也|都|倒|倒是|从来?)?(?:没有|没|无|未见|未及|未触及|不怎么|不是很|不太|不(?=[疼痛晕昏痒胀酸麻肿红闷热烧烫硬咳吐喘渴苦黄黑大快慢高低]))"
 _NEGATED_FILLER = re.compile(f"(?:{_DEGREE}|{_DURATION}|{_NEGATOR})+")

@@ -93,7 +93,9 @@ def read_quantities(
             if item.span is not None and 1 not in taken[item.span[0] : item.span[1]]:
                 problems.append(item)
             continue
-        digits = next((i for i in range(item.span[1] - 1, item.span[0] - 1, -1) if text[i].isdigit()), item.span[0])
+        digits = next(
+            (i for i in range(item.span[1] - 1, item.span[0] - 1, -1) if text[i].isdigit()), item.span[0]
+        )
         if taken[digits] and item.analyte.name != "舒张压":
             continue
         taken[item.span[0] : item.span[1]] = b"\1" * (item.span[1] - item.span[0])
@@ -137,13 +139,23 @@ def _named(text: str, name: Match[Analyte]) -> Quantity | Problem | None:
     match = _VALUE.match(text, position)
     if match is None:
         return None
-    if match.group("sign") is None and not unit_at(analyte, text, match.end()) and other_unit_at(text, match.end()):
+    if (
+        match.group("sign") is None
+        and not unit_at(analyte, text, match.end())
+        and other_unit_at(text, match.end())
+    ):
         return None
     if text[match.end() : match.end() + 1] in ("/", "：") and not unit_at(analyte, text, match.end()):
         return None
     value = _number(match.group("b") or match.group("a"))
     end, flag, limits, unit = _tail(text, match.end(), analyte)
-    if match.group("b") and flag is None and unit is None and limits == (None, None) and analyte.kind == "lab":
+    if (
+        match.group("b")
+        and flag is None
+        and unit is None
+        and limits == (None, None)
+        and analyte.kind == "lab"
+    ):
         return None  # 白细胞 3.5-9.5 alone is a range, not a result
     if unit is None:
         strange = unknown_unit_at(text, match.end())
@@ -205,7 +217,11 @@ def _tail(
             unit, position = found
         elif flag is None and (mark := _FLAG.match(text, position)):
             flag, position = ("high" if mark.group("up") else "low"), mark.end()
-        elif limits == (None, None) and (own := _RANGE.match(text, position)) and (own.group("open") or own.group("word")):
+        elif (
+            limits == (None, None)
+            and (own := _RANGE.match(text, position))
+            and (own.group("open") or own.group("word"))
+        ):
             limits, position = limits_of(own), own.end()
         else:
             break
@@ -232,7 +248,9 @@ def _pressures(text: str, vocabulary: Vocabulary) -> list[Quantity | Problem]:
         return []
     found: list[Quantity | Problem] = []
     for match in _PRESSURE.finditer(text):
-        if match.group("s") and re.search(r"[a-z]{4,}|[,、]", (match.group("lead") or "").replace("reading", "")):
+        if match.group("s") and re.search(
+            r"[a-z]{4,}|[,、]", (match.group("lead") or "").replace("reading", "")
+        ):
             continue
         upper, lower = match.group("s") or match.group("s2"), match.group("d") or match.group("d2")
         unit = unit_at(systolic, text, match.end())
@@ -280,4 +298,6 @@ def _coma(text: str, vocabulary: Vocabulary) -> list[Quantity | Problem]:
     if analyte is None:
         return []
     sums = ((match, sum(map(int, match.groups()))) for match in _GCS.finditer(text))
-    return [q for match, total in sums if (q := _quantity(analyte, float(total), None, match.span())) is not None]
+    return [
+        q for match, total in sums if (q := _quantity(analyte, float(total), None, match.span())) is not None
+    ]

@@ -56,3 +56,35 @@ def sex_of_kin(text: str) -> str | None:
     if head.group("m") or head.group("em"):
         return "male"
     return "female" if head.group("f") or head.group("ef") else None
+
+
+_CLAUSE = re.compile(r"[。;!?\n]|\.(?=\s|$)")
+_SELF = re.compile(
+    r"患者|患儿|病人|本人|自己|自诉|(?<!家)我(?!家|们|的?(?:爸|妈|父|母|爷|奶|外|姥|公|婆|哥|弟|姐|妹|儿|女|老公|老婆|丈夫|妻子))|\b(?:patient|pt|i|he|she)\b"
+)
+_RELATIVES = re.compile(
+    rf"{_ELDER_MALE}|{_ELDER_FEMALE}|亲属|亲戚|家人|同事|室友|同学|邻居|朋友|家族史|\b(?:{_EN_MALE}|{_EN_FEMALE}|roommate|colleague|friend|family history)\b"
+)
+_INFORMANT = re.compile(
+    r"(?:代|口)?(?:诉|述|称|陪|送|发现|说|带|抱)|\s?(?:reports?|states?|says|brought|brings)"
+)
+
+
+def speaks_of_relative(text: str, position: int, *, anywhere: bool = False) -> bool:
+    """Whether, at ``position``, the sentence of a normalised text speaks of someone other than the patient.
+
+    Args:
+        anywhere: ask of the whole text up to ``position``, not only of the sentence.
+    """
+    start = 0
+    if not anywhere:
+        for mark in _CLAUSE.finditer(text, 0, position):
+            start = mark.end()
+    own = patient_kin(text)
+    last = None
+    for match in _RELATIVES.finditer(text, start, position):
+        if match.start() not in own and not _INFORMANT.match(text, match.end()):
+            last = match
+    if last is None:
+        return False
+    return anywhere or _SELF.search(text, last.end(), position) is None

@@ -10,7 +10,9 @@ from xinglin.terms.vocabulary import Analyte
 
 BODY_TEMPERATURE = "8310-5"
 """LOINC of the one quantity whose units are not related by a factor alone."""
-_FAHRENHEIT = frozenset({"f", "°f", "℉", "degf", "degreesf", "degf.", "华氏度", "degreesfahrenheit", "fahrenheit"})
+_FAHRENHEIT = frozenset(
+    {"f", "°f", "℉", "degf", "degreesf", "degf.", "华氏度", "degreesfahrenheit", "fahrenheit"}
+)
 _CELSIUS = frozenset({"c", "°c", "℃", "degc", "degreesc", "degreescelsius", "celsius", "度", "摄氏度"})
 _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _TOKEN = re.compile(
@@ -41,7 +43,9 @@ def unit_factors(analyte: Analyte) -> dict[str, float]:
     table = {normal_unit(unit): factor for unit, factor in analyte.units}
     table.setdefault(normal_unit(analyte.unit), 1.0)
     if "次/分" in table:
-        table |= dict.fromkeys(("次/min", "bpm", "/min", "下/分", "下/分钟", "次/分钟", "beats/min", "breaths/min"), 1.0)
+        table |= dict.fromkeys(
+            ("次/min", "bpm", "/min", "下/分", "下/分钟", "次/分钟", "beats/min", "breaths/min"), 1.0
+        )
     return table
 
 

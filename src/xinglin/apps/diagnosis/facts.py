@@ -7,8 +7,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xinglin.apps.diagnosis.expression import Facts
+from xinglin.apps.diagnosis.structured import read_events
+from xinglin.apps.diagnosis.wording import Lang
 from xinglin.errors import InvalidInputError
-from xinglin.terms.codes import XINGLIN, XINGLIN_DISEASE, XINGLIN_EXAM
+from xinglin.terms.codes import XINGLIN
+from xinglin.terms.reading import read
 from xinglin.types import Code, Finding, Patient, Record, State
 
 if TYPE_CHECKING:
@@ -44,6 +47,7 @@ def gather(
     record: Record | None = None,
     patient: Patient | None = None,
     answers: Mapping[str, State] | None = None,
+    lang: Lang = "zh",
 ) -> Case:
     """Gather the facts of one patient.
 
@@ -53,60 +57,78 @@ def gather(
         record: a structured record to be read beside the text.
         patient: header of the case; what it states wins over the text.
         answers: answers to questions, state by finding key; they win over the text.
+        lang: language of the problems found.
 
     Raises:
         InvalidInputError: there is nothing to read, or an answer names an unknown finding.
         InputTooLargeError: the text is longer than 20,000 characters.
     """
-    from xinglin.terms.reading import read
-
     full = "\n".join(part for part in (text, record.text if record else "") if part.strip())
     if not full and not (record and record.events) and not answers:
         raise InvalidInputError("expected the patient's words, a record or answers; got nothing to read")
     header = _merged(record.patient if record else Patient(), patient or Patient())
-    reading = read(full, differential.vocabulary, patient=header, events=record.events if record else ())
-    findings = list(reading.findings)
+    problems: list[str] = []
+    findings: dict[Code, Finding] = {}
+    values: dict[str, float] = {}
+    diseases: dict[str, State] = {}
+    examined = set()
+    if record and record.events:
+        told = read_events(record.events, header, differential.vocabulary)
+        findings.update((item.code, _without_span(item)) for item in told.findings)
+        values.update(told.values)
+        diseases.update(told.suspected)
+        problems += told.problems
+    if full:
+        reading = read(full, differential.vocabulary, patient=header)
+        header = reading.patient
+        findings.update((item.code, item) for item in reading.findings)
+        values.update((item.analyte.name, item.value) for item in reading.quantities)
+        problems += [problem.zh if lang == "zh" else problem.en for problem in reading.problems]
+        for mention in reading.mentions:
+            if mention.who != "patient" or mention.hypothetical:
+                continue
+            if mention.term.kind == "disease" and mention.when == "now":
+                diseases[mention.term.code.value] = mention.state
+            elif mention.term.kind == "exam" and mention.state == "present":
+                examined.add(mention.term.name)
     for key, state in (answers or {}).items():
         name = differential.finding_by_key.get(key)
         if name is None:
             raise InvalidInputError(f"answers: unknown finding {key!r}")
-        findings = [item for item in findings if item.code.value != key]
-        findings.append(Finding(Code(XINGLIN, key, name), state, origin="answer"))
+        code = Code(XINGLIN, key, name)
+        findings[code] = Finding(code, state, origin="answer")
     states: dict[int, State] = {}
     named: dict[str, State] = {}
     spans: dict[int, tuple[int, int]] = {}
-    suspected: dict[int, State] = {}
-    examined = set()
-    for item in findings:
-        if item.code.system == XINGLIN:
-            name = differential.finding_by_key.get(item.code.value)
-            if name is None:
-                continue
-            named[name] = item.state
-            index = differential.engine.finding_index.get(item.code.value)
-            if index is not None and item.state != "unknown":
-                states[index] = item.state
-                if item.span:
-                    spans[index] = item.span
-        elif item.code.system == XINGLIN_DISEASE:
-            disease = differential.engine.disease_index.get(item.code.value)
-            if disease is not None:
-                suspected[disease] = item.state
-        elif item.code.system == XINGLIN_EXAM:
-            examined.add(differential.exam_by_key[item.code.value])
-    values = {quantity.analyte: quantity.value for quantity in reading.quantities}
+    for item in findings.values():
+        name = differential.finding_by_key.get(item.code.value)
+        if name is None:
+            continue
+        named[name] = item.state
+        index = differential.engine.finding_index.get(item.code.value)
+        if index is not None and item.state != "unknown":
+            states[index] = item.state
+            if item.span:
+                spans[index] = item.span
+    at = differential.engine.disease_index
+    suspected = {at[key]: state for key, state in diseases.items() if key in at}
     return Case(
         text=full,
-        patient=reading.patient,
-        findings=tuple(findings),
+        patient=header,
+        findings=tuple(findings.values()),
         states=states,
         named_states=named,
         spans=spans,
         suspected=suspected,
-        facts=_facts(named, values, reading.patient),
+        facts=_facts(named, values, header),
         examined=frozenset(examined),
-        problems=tuple(problem.message for problem in reading.problems),
+        problems=tuple(dict.fromkeys(problems)),
     )
+
+
+def _without_span(item: Finding) -> Finding:
+    """A record's entry has no place in the text."""
+    return replace(item, span=None, origin="record")
 
 
 def _merged(below: Patient, above: Patient) -> Patient:

@@ -8,6 +8,7 @@ from xinglin.apps.diagnosis import wording as w
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.options import check_option
 from xinglin.graph.knowledge import Option, Provenance
+from xinglin.terms.characters import normalise
 from xinglin.types import Patient
 
 
@@ -30,8 +31,8 @@ def check_medicine(
     are those of the options whose name is the medicine or one of its classes; a check without a row reads
     *not checked*.
     """
-    match = differential.vocabulary.drug_names.find(name)
-    drug = match[0].value if match else None
+    matches = differential.vocabulary.drug_names.longest(normalise(name))
+    drug = matches[0].payload if matches else None
     groups = {name, *((drug.name, *drug.classes) if drug else ())}
     rows = [
         row
