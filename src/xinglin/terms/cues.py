@@ -17,6 +17,8 @@ from xinglin.terms.matcher import Match, Matcher
 class Cue(Enum):
     """What a cue does to mentions around it."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is a slow Python call
+
     DENY = auto()
     """Forward negation of a list, over commas too while only bare mentions follow (否认, denies, no)."""
     NEGATE = auto()

@@ -40,6 +40,7 @@ _GRADUAL = re.compile(
 _AFTER = re.compile(
     r"(?:[一-鿿]{0,4}?(?:已|有|持续|了|约|近|大约|达|共|病史|史|不适|症状)|\s|约|近|:|for|x|×|since|over|lasting|started|began|the|past|last|about|approximately|,)*"
 )
+_CLAUSE_TAIL = re.compile(r"[^,。;\n]*$")
 _REACH = 24
 """Characters that may stand between a mention and its duration."""
 _BEFORE = re.compile(
@@ -142,8 +143,9 @@ def duration_of(text: str, start: int, end: int, durations: list[Duration], foll
 
 def onset_of(text: str, start: int, end: int) -> Onset | None:
     """Whether the clause up to and with the mention calls its onset sudden or gradual."""
-    left = max(text.rfind(mark, 0, start) for mark in ",。;\n") + 1
-    left = max(left, start - 20)
+    left = max(start - 20, 0)
+    if tail := _CLAUSE_TAIL.search(text[left:start]):
+        left = start - len(tail.group())
     right = min(len(text), end + (12 if text[end : end + 1].isascii() else 4))
     if _SUDDEN.search(text, left, right):
         return "sudden"

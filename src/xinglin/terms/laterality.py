@@ -12,7 +12,8 @@ _SIDES: tuple[tuple[Laterality, re.Pattern[str]], ...] = (
     ("left", re.compile(r"左|\bleft(?:-sided)?\b")),
     ("right", re.compile(r"右|\bright(?:-sided)?\b")),
 )
-_SEPARATORS = ",。;、!?\n|"
+_CLAUSE_TAIL = re.compile(r"[^,。;、!?\n|]*$")
+_FOLLOWING = re.compile(r"\s+(?:in|of|on)\s+(?:the|his|her|my)?\s*(left|right)\b")
 _REACH = 6
 """Chinese characters to the left of a mention that may still name its side (左侧季肋部疼痛)."""
 
@@ -28,12 +29,13 @@ def laterality_of(text: str, start: int, end: int, previous: int) -> Laterality 
             return side
     latin = text[start:end].isascii()
     left = max(previous, start - (16 if latin else _REACH), 0)
-    left = max(left, *(text.rfind(mark, left, start) + 1 for mark in _SEPARATORS))
+    if tail := _CLAUSE_TAIL.search(text[left:start]):
+        left = start - len(tail.group())
     for side, pattern in _SIDES:
         if pattern.search(text, left, start):
             return side
     if latin and (
-        match := re.compile(r"\s+(?:in|of|on)\s+(?:the|his|her|my)?\s*(left|right)\b").match(text, end)
+        match := _FOLLOWING.match(text, end)
     ):
         return "left" if match.group(1) == "left" else "right"
     return None

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from operator import add
 from typing import Generic, TypeVar
 
 P = TypeVar("P")
@@ -45,11 +46,15 @@ class Matcher(Generic[P]):
 
     def __init__(self, patterns: Iterable[tuple[str, P]], *, digits_after: bool = False) -> None:
         self._payload: dict[str, P] = {}
+        self._singles: set[str] = set()
         lengths: dict[str, set[int]] = {}
         for pattern, payload in patterns:
             if pattern and pattern not in self._payload:
                 self._payload[pattern] = payload
-                lengths.setdefault(pattern[:2], set()).add(len(pattern))
+                if len(pattern) == 1:
+                    self._singles.add(pattern)
+                else:
+                    lengths.setdefault(pattern[:2], set()).add(len(pattern))
         self._lengths = {head: tuple(sorted(sizes, reverse=True)) for head, sizes in lengths.items()}
         self._digits_after = digits_after
 
@@ -63,20 +68,20 @@ class Matcher(Generic[P]):
     def all_matches(self, text: str) -> list[Match[P]]:
         """Every occurrence of every pattern, overlapping ones too, by start and falling length."""
         found: list[Match[P]] = []
-        lengths, payload = self._lengths, self._payload
-        size = len(text)
-        for start in range(size):
-            for head in (text[start : start + 2], text[start]) if size - start > 1 else (text[start],):
-                sizes = lengths.get(head)
-                if sizes is None:
-                    continue
-                for length in sizes:
-                    end = start + length
-                    if end > size:
-                        continue
-                    word = text[start:end]
-                    if word in payload and self._stands_alone(text, start, end):
-                        found.append(Match(start, end, payload[word], length))
+        lengths, payload, size = self._lengths, self._payload, len(text)
+        for start, pair in enumerate(map(add, text, text[1:])):  # the hot loop: no slicing per character
+            if pair not in lengths:
+                continue
+            for length in lengths[pair]:
+                end = start + length
+                word = text[start:end]
+                if word in payload and end <= size and self._stands_alone(text, start, end):
+                    found.append(Match(start, end, payload[word], length))
+        if self._singles:
+            for start, char in enumerate(text):
+                if char in self._singles and self._stands_alone(text, start, start + 1):
+                    found.append(Match(start, start + 1, payload[char], 1))
+            found.sort(key=lambda m: (m.start, -m.size))
         return found
 
     def longest(self, text: str) -> list[Match[P]]:

@@ -40,8 +40,10 @@ def normal_unit(unit: str) -> str:
 @cache
 def unit_factors(analyte: Analyte) -> dict[str, float]:
     """Normal unit -> factor to the canonical unit of ``analyte``."""
-    table = {normal_unit(unit): factor for unit, factor in analyte.units}
-    table.setdefault(normal_unit(analyte.unit), 1.0)
+    table: dict[str, float] = {}
+    for unit, factor in (*analyte.units, (analyte.unit, 1.0)):
+        table.setdefault(normal_unit(unit), factor)
+        table.setdefault(normalise(unit), factor)
     if "次/分" in table:
         table |= dict.fromkeys(
             ("次/min", "bpm", "/min", "下/分", "下/分钟", "次/分钟", "beats/min", "breaths/min"), 1.0
@@ -51,13 +53,14 @@ def unit_factors(analyte: Analyte) -> dict[str, float]:
 
 def to_canonical(analyte: Analyte, value: float, unit: str) -> float | None:
     """``value`` in the canonical unit; ``None`` if the unit is not one of the analyte's."""
-    name = normal_unit(unit)
+    table = unit_factors(analyte)
+    name = unit if unit in table else normal_unit(unit)
     if analyte.loinc.startswith(BODY_TEMPERATURE):
         if name in _FAHRENHEIT:
             return (value - 32.0) * 5.0 / 9.0
         if name in _CELSIUS:
             return value
-    factor = unit_factors(analyte).get(name)
+    factor = table.get(name)
     return None if factor is None else value * factor
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xinglin.apps.diagnosis.ask import ExamAdvice, advise_exams
+from xinglin.apps.diagnosis.ask import ExamAdvice, advise_exams, information_gain
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.facts import Case
 from xinglin.apps.diagnosis.pack import PackDisease
@@ -39,6 +39,8 @@ class Answer:
     set_size: int
     """Size of the whole prediction set, also when it is too large to show."""
     posterior: NDArray[np.float64]
+    gains: NDArray[np.float64]
+    """Value of knowing each finding of the pack."""
     flags: tuple[RaisedFlag, ...]
     open_danger: tuple[DangerSign, ...]
     triage: str
@@ -74,7 +76,8 @@ def answer(differential: Differential, case: Case, top: int = 5) -> Answer:
     flags = raised(differential.rules, case.facts)
     triage = _triage(differential, posterior, flags, bool(shown), bool(case.states))
     urgent = triage in ("call_120", "emergency_now")
-    exams = tuple(advise_exams(engine, posterior, case.states, urgent)) if shown else ()
+    gains = information_gain(engine, posterior) if shown else np.zeros(len(engine.leak))
+    exams = tuple(advise_exams(engine, posterior, gains, case.states, urgent)) if shown else ()
     kept = members[:MAX_SET] if shown else []
     prediction = Prediction(
         candidates=candidates,
@@ -90,6 +93,7 @@ def answer(differential: Differential, case: Case, top: int = 5) -> Answer:
         members=tuple(kept),
         set_size=count,
         posterior=posterior,
+        gains=gains,
         flags=flags,
         open_danger=open_danger,
         triage=triage,
@@ -136,14 +140,12 @@ def _triage(
     levels = [flag.flag.level for flag in flags]
     if not ranked:
         return highest("outpatient", *levels)
-    by_severity: dict[str, float] = {}
-    for disease, share in zip(differential.engine.pack.diseases, posterior, strict=True):
-        by_severity[disease.severity] = by_severity.get(disease.severity, 0.0) + float(share)
-    lethal, serious = by_severity.get("lethal", 0.0), by_severity.get("serious", 0.0)
+    by_severity = differential.engine.severity_share(posterior)
+    lethal, serious = by_severity["lethal"], by_severity["serious"]
     if lethal >= LETHAL_NOW:
         levels.append("emergency_now")
     if lethal >= LETHAL_SOON or lethal + serious >= SERIOUS_SOON:
         levels.append("within_24h")
-    if by_severity.get("mild", 0.0) < 0.9 or not recognised:
+    if by_severity["mild"] < 0.9 or not recognised:
         levels.append("outpatient")
     return highest("home", *levels)

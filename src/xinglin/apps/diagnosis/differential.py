@@ -56,6 +56,14 @@ class Differential:
         return {exam.key.value: name for name, exam in self.knowledge.exams.items()}
 
     @cached_property
+    def exclude_before(self) -> dict[int, tuple[int, ...]]:
+        """Disease -> diseases to be excluded before its usual treatment, by pack index."""
+        grouped: dict[int, list[int]] = {}
+        for disease, other in self.pack.exclude_before:
+            grouped.setdefault(disease, []).append(other)
+        return {disease: tuple(others) for disease, others in grouped.items()}
+
+    @cached_property
     def contraindications(self) -> dict[str, tuple[Contraindication, ...]]:
         """Option name -> its rows."""
         grouped: dict[str, list[Contraindication]] = {}

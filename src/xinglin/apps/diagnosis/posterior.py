@@ -8,17 +8,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from xinglin.apps.diagnosis.pack import Pack
+from xinglin.apps.diagnosis.pack import SEVERITY, Pack
 from xinglin.types import State
 
 Array = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
+ASKED_KINDS = frozenset({"symptom", "sign", "history", "risk"})
 SEX_MISMATCH = -9.0
 AGE_OUTSIDE = -6.0
 AGE_PEAK = 0.6
 SUSPECTED = 2.0
 """Log prior added to a disease that the text names as suspected; subtracted when it names it as excluded."""
+EXPECTED = 0.3
+"""A symptom at least this frequent in a disease is expected to be told."""
 UNMENTIONED = 0.12
 """Share of the weight of absence that an expected but unmentioned symptom carries."""
 
@@ -40,6 +43,34 @@ class Engine:
     """Per disease, the sum of absence weights of the symptoms one expects to be told."""
     finding_index: dict[str, int]
     disease_index: dict[str, int]
+    weight: Array
+    """Severity weight of each disease in entropies."""
+    only_male: Ids
+    only_female: Ids
+    age_min: Array
+    age_max: Array
+    peak_first: Array
+    peak_last: Array
+    peak_width: Array
+    peaked: Array
+    """1.0 where a usual age band is known."""
+    disease_findings: tuple[Ids, ...]
+    """Findings with an edge to each disease."""
+    disease_probabilities: tuple[Array, ...]
+    disease_exams: tuple[tuple[tuple[int, str], ...], ...]
+    """(examination, role) of each disease."""
+    askable: NDArray[np.bool_]
+    """Findings that a patient or an examiner can be asked for."""
+    expected: tuple[Ids, ...]
+    """Per finding, places of the edges of diseases in which the symptom is to be expected."""
+
+    severity: NDArray[np.int64]
+    """Index into ``SEVERITY`` of each disease."""
+
+    def severity_share(self, posterior: Array) -> dict[str, float]:
+        """Return the posterior mass of each severity."""
+        mass = np.bincount(self.severity, weights=posterior, minlength=len(SEVERITY))
+        return dict(zip(SEVERITY, mass.tolist(), strict=True))
 
     @staticmethod
     def build(pack: Pack) -> Engine:
@@ -53,9 +84,18 @@ class Engine:
         for finding in pack.findings:
             if finding.kind == "symptom":
                 for edge in finding.edges:
-                    if edge.probability >= 0.3:
+                    if edge.probability >= EXPECTED:
                         unmentioned[edge.disease] += edge.absent
         edges = [finding.edges for finding in pack.findings]
+        by_disease: list[list[tuple[int, float]]] = [[] for _ in pack.diseases]
+        for index, finding in enumerate(pack.findings):
+            for edge in finding.edges:
+                by_disease[edge.disease].append((index, edge.probability))
+        exams: list[list[tuple[int, str]]] = [[] for _ in pack.diseases]
+        for index, exam in enumerate(pack.exams):
+            for disease, role in exam.roles:
+                exams[disease].append((index, role))
+        peaks = [disease.age_peak or (0.0, 0.0) for disease in pack.diseases]
         return Engine(
             pack=pack,
             prior=np.array([disease.prior for disease in pack.diseases]),
@@ -69,6 +109,27 @@ class Engine:
             unmentioned=unmentioned,
             finding_index={finding.key: i for i, finding in enumerate(pack.findings)},
             disease_index={disease.key: i for i, disease in enumerate(pack.diseases)},
+            weight=np.array([0.25 + SEVERITY[disease.severity] for disease in pack.diseases]),
+            only_male=np.array([i for i, d in enumerate(pack.diseases) if d.sex == "male"], np.int64),
+            only_female=np.array([i for i, d in enumerate(pack.diseases) if d.sex == "female"], np.int64),
+            age_min=np.array([-1.0 if d.age_min is None else d.age_min - 0.01 for d in pack.diseases]),
+            age_max=np.array([200.0 if d.age_max is None else d.age_max + 0.99 for d in pack.diseases]),
+            peak_first=np.array([first for first, _ in peaks]),
+            peak_last=np.array([last for _, last in peaks]),
+            peak_width=np.array([max(5.0, 0.5 * (last - first)) for first, last in peaks]),
+            peaked=np.array([float(d.age_peak is not None) for d in pack.diseases]),
+            severity=np.array([list(SEVERITY).index(d.severity) for d in pack.diseases], np.int64),
+            disease_findings=tuple(np.array([f for f, _ in row], np.int64) for row in by_disease),
+            disease_probabilities=tuple(np.array([p for _, p in row]) for row in by_disease),
+            disease_exams=tuple(tuple(row) for row in exams),
+            askable=np.array([bool(f.edges) and f.kind in ASKED_KINDS for f in pack.findings]),
+            expected=tuple(
+                np.array(
+                    [i for i, e in enumerate(f.edges) if f.kind == "symptom" and e.probability >= EXPECTED],
+                    np.int64,
+                )
+                for f in pack.findings
+            ),
         )
 
 
@@ -117,15 +178,16 @@ def scores(
         sex: ``male`` or ``female``; ``None`` leaves sex out.
         suspected: diseases that the text itself names: ``unknown`` or ``present`` raises, ``absent`` lowers.
     """
-    total = engine.prior + demographics(engine.pack, age, sex) + UNMENTIONED * engine.unmentioned
+    total = engine.prior + demographics(engine, age, sex) + UNMENTIONED * engine.unmentioned
     told = set(states)
     for finding in states:
         told |= engine.ancestors[finding]
     for finding in sorted(told):
-        if engine.pack.findings[finding].kind == "symptom":
-            expected = engine.edge_probability[finding] >= 0.3
-            diseases = engine.edge_disease[finding][expected]
-            total[diseases] -= UNMENTIONED * engine.edge_absent[finding][expected]
+        expected = engine.expected[finding]
+        if len(expected):
+            total[engine.edge_disease[finding][expected]] -= (
+                UNMENTIONED * engine.edge_absent[finding][expected]
+            )
     for finding, state in informative(engine, states).items():
         weights = engine.edge_present[finding] if state == "present" else engine.edge_absent[finding]
         total[engine.edge_disease[finding]] += weights
@@ -141,23 +203,19 @@ def softmax(logits: Array, temperature: float = 1.0) -> Array:
     return np.asarray(weights / weights.sum())
 
 
-def demographics(pack: Pack, age: float | None, sex: str | None) -> Array:
-    """Return the log prior's shift by age (years) and sex for every disease."""
-    shift = np.zeros(len(pack.diseases))
-    for i, disease in enumerate(pack.diseases):
-        if sex is not None and disease.sex not in ("any", sex):
-            shift[i] += SEX_MISMATCH
-        if age is None:
-            continue
-        low = disease.age_min if disease.age_min is not None else 0.0
-        high = disease.age_max if disease.age_max is not None else 130.0
-        if not low - 0.01 <= age <= high + 0.99:
-            shift[i] += AGE_OUTSIDE
-        elif disease.age_peak is not None:
-            first, last = disease.age_peak
-            distance = max(first - age, age - last, 0.0)
-            width = max(5.0, 0.5 * (last - first))
-            shift[i] += max(-1.5, AGE_PEAK - distance / width)
+def demographics(engine: Engine, age: float | None, sex: str | None) -> Array:
+    """Return the log prior's shift by age (years) and sex for every disease.
+
+    Outside the age limits a disease is practically ruled out; inside its usual band it gains a little, and
+    loses with the distance from the band in units of half the band's width (at least five years).
+    """
+    shift = np.zeros(len(engine.prior))
+    if sex is not None:
+        shift[engine.only_female if sex == "male" else engine.only_male] += SEX_MISMATCH
+    if age is not None:
+        distance = np.maximum(np.maximum(engine.peak_first - age, age - engine.peak_last), 0.0)
+        shift += np.maximum(-1.5, AGE_PEAK - distance / engine.peak_width) * engine.peaked
+        shift[(age < engine.age_min) | (age > engine.age_max)] = AGE_OUTSIDE
     return shift
 
 

@@ -82,7 +82,7 @@ def question(
             return {"finding": key, "text": text, "why": sign.condition, "gain": None, "danger": True}
     if not result.diseases:
         return None
-    found = next_question(engine, result.posterior, result.case.states, skip)
+    found = next_question(engine, result.gains, result.case.states, skip)
     if found is None:
         return None
     finding = engine.pack.findings[found.finding]
@@ -101,7 +101,7 @@ def _candidate(
     differential: Differential, result: Answer, index: int, candidate: Candidate, lang: w.Lang
 ) -> dict[str, Any]:
     disease = differential.pack.diseases[index]
-    excluded_first = [b for a, b in differential.pack.exclude_before if a == index]
+    excluded_first = differential.exclude_before.get(index, ())
     return {
         "code": _disease(differential, index, lang),
         "probability": candidate.probability,

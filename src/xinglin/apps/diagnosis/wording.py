@@ -9,10 +9,10 @@ Lang = Literal["zh", "en"]
 LEVEL = {"high": ("高", "high"), "medium": ("中", "medium"), "low": ("低", "low")}
 STATE = {"present": ("有", "present"), "absent": ("无", "absent"), "unknown": ("不确定", "unknown")}
 ROLE = {
-    "first": ("首先评估", "assess first"),
-    "confirm": ("确认", "confirm"),
-    "exclude": ("排除", "rule out"),
-    "stage": ("评估程度", "stage"),
+    "first": ("首选,疑似", "first line for"),
+    "confirm": ("确诊", "confirms"),
+    "exclude": ("鉴别排除,疑似", "rule out what mimics"),
+    "stage": ("评估程度", "stages"),
     "after_negative": (
         "病情稳定且前述检查复查阴性后再考虑",
         "only if stable and the earlier tests stay negative:",
