@@ -5,7 +5,7 @@ from __future__ import annotations
 from difflib import get_close_matches
 
 from xinglin.errors import UnknownNameError
-from xinglin.graph.knowledge import Knowledge
+from xinglin.graph.knowledge import Disease, Exam, Knowledge
 from xinglin.graph.load import starter
 from xinglin.types import Triple
 
@@ -39,9 +39,10 @@ def canonical(knowledge: Knowledge, name: str) -> str:
     names = set(knowledge.finding_codes) | set(knowledge.diseases) | set(knowledge.exams)
     if name in names:
         return name
-    for item in (*knowledge.diseases.values(), *knowledge.exams.values()):
+    items: list[Disease | Exam] = [*knowledge.diseases.values(), *knowledge.exams.values()]
+    for item in items:
         if lowered in (item.en.lower(), *(a.lower() for a in (*item.aliases, *item.aliases_en))):
-            return str(item.name)
+            return item.name
     near = get_close_matches(name, names, n=5, cutoff=0.4)
     raise UnknownNameError(f"the starter graph has no {name!r}; nearest: {', '.join(near) or 'none'}")
 
@@ -52,12 +53,13 @@ def search(knowledge: Knowledge, text: str, limit: int = 30) -> list[tuple[str, 
     if not lowered:
         return []
     hits: list[tuple[int, str, str]] = []
-    for kind, items in (("disease", knowledge.diseases), ("exam", knowledge.exams)):
-        for item in items.values():  # type: ignore[attr-defined]
-            spellings = (item.name, item.en, *item.aliases, *item.aliases_en)
-            found = [s for s in spellings if lowered in s.lower()]
-            if found:
-                hits.append((min(map(len, found)), kind, item.name))
+    items: list[Disease | Exam] = [*knowledge.diseases.values(), *knowledge.exams.values()]
+    for item in items:
+        spellings = (item.name, item.en, *item.aliases, *item.aliases_en)
+        found = [spelling for spelling in spellings if lowered in spelling.lower()]
+        if found:
+            kind = "disease" if isinstance(item, Disease) else "exam"
+            hits.append((min(map(len, found)), kind, item.name))
     for name in knowledge.finding_codes:
         if lowered in name:
             hits.append((len(name), "finding", name))

@@ -120,6 +120,11 @@ def icd10(text: str) -> str:
     return f"{head}.{tail}" if tail else head
 
 
+def is_icd10(text: str) -> bool:
+    """Whether the text has the shape of one ICD-10 code."""
+    return _ICD10.fullmatch(text.strip().upper()) is not None
+
+
 def icd10_category(text: str) -> str:
     """The three-character category of an ICD-10 code: ``i21.4`` -> ``I21``."""
     return icd10(text)[:3]

@@ -14,7 +14,7 @@ from typing import Literal
 from xinglin.terms.matcher import Match
 from xinglin.terms.mention import Problem
 from xinglin.terms.numerals import number
-from xinglin.terms.units import BODY_TEMPERATURE, other_unit_at, to_canonical, unit_at, unknown_unit_at
+from xinglin.terms.units import is_temperature, other_unit_at, to_canonical, unit_at, unknown_unit_at
 from xinglin.terms.vocabulary import Analyte, Vocabulary
 
 Flag = Literal["high", "low", "normal"]
@@ -196,7 +196,7 @@ def _quantity(
     result = canonical(value)
     if result is None:
         return None
-    if unit is None and analyte.loinc.startswith(BODY_TEMPERATURE) and 90.0 <= value <= 110.0:
+    if unit is None and is_temperature(analyte) and 90.0 <= value <= 110.0:
         result = to_canonical(analyte, value, "°F") or result
     result = float(f"{result:.6g}")
     quantity = Quantity(

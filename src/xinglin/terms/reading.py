@@ -145,7 +145,7 @@ def _mentions(text: str, vocabulary: Vocabulary, table: LabTable) -> list[Mentio
 def _times(text: str, matches: Sequence[Match[tuple[Term, ...]]]) -> list[str | None]:
     """Duration of each mention; members of one enumeration share it (发热、咳嗽3天)."""
     durations = find_durations(text)
-    if not durations:
+    if not durations or not matches:
         return [None] * len(matches)
     ends = [match.start for match in matches[1:]] + [len(text)]
     times = [duration_of(text, m.start, m.end, durations, end) for m, end in zip(matches, ends, strict=True)]

@@ -8,8 +8,6 @@ from functools import cache
 from xinglin.terms.characters import normalise
 from xinglin.terms.vocabulary import Analyte
 
-BODY_TEMPERATURE = "8310-5"
-"""LOINC of the one quantity whose units are not related by a factor alone."""
 _FAHRENHEIT = frozenset(
     {"f", "°f", "℉", "degf", "degreesf", "degf.", "华氏度", "degreesfahrenheit", "fahrenheit"}
 )
@@ -37,6 +35,11 @@ def normal_unit(unit: str) -> str:
     return f"10^{power.group(1)}{power.group(2) or ''}" if power else text
 
 
+def is_temperature(analyte: Analyte) -> bool:
+    """Whether the analyte is a temperature: the one quantity whose units a factor alone does not relate."""
+    return normal_unit(analyte.unit) in _CELSIUS
+
+
 @cache
 def unit_factors(analyte: Analyte) -> dict[str, float]:
     """Normal unit -> factor to the canonical unit of ``analyte``."""
@@ -55,7 +58,7 @@ def to_canonical(analyte: Analyte, value: float, unit: str) -> float | None:
     """``value`` in the canonical unit; ``None`` if the unit is not one of the analyte's."""
     table = unit_factors(analyte)
     name = unit if unit in table else normal_unit(unit)
-    if analyte.loinc.startswith(BODY_TEMPERATURE):
+    if is_temperature(analyte):
         if name in _FAHRENHEIT:
             return (value - 32.0) * 5.0 / 9.0
         if name in _CELSIUS:

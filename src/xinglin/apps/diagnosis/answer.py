@@ -101,6 +101,15 @@ def answer(differential: Differential, case: Case, top: int = 5) -> Answer:
     )
 
 
+def ranking(differential: Differential, case: Case) -> list[tuple[str, float]]:
+    """Return every disease with its posterior weight, best first; no abstention, for evaluation."""
+    engine = differential.engine
+    logits = scores(engine, case.states, age=case.patient.age, sex=case.patient.sex, suspected=case.suspected)
+    posterior = softmax(logits, engine.pack.temperature)
+    order = np.argsort(-posterior, kind="stable")
+    return [(engine.pack.diseases[d].name, float(posterior[d])) for d in order]
+
+
 def _code(disease: PackDisease) -> Code:
     return Code(disease.system, disease.code, disease.name)
 

@@ -6,6 +6,7 @@ import tomllib
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import Any
 
 from xinglin.errors import ConfigurationError, MissingDataError
 
@@ -63,4 +64,5 @@ def read_profile(path: Path) -> ClinicProfile:
             raise ConfigurationError(f"{path.name}: {key} must be {kinds[key].__name__} (of strings)")
     if values.get("level", "clinic") not in LEVELS:
         raise ConfigurationError(f"{path.name}: level must be one of {', '.join(LEVELS)}")
-    return ClinicProfile(**{key: tuple(v) if isinstance(v, list) else v for key, v in values.items()})
+    chosen: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+    return ClinicProfile(**chosen)

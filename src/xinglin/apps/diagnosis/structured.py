@@ -13,7 +13,6 @@ from xinglin.terms.units import to_canonical
 from xinglin.terms.vocabulary import Analyte, Vocabulary
 from xinglin.types import Code, Event, Finding, Patient, State
 
-EGFR_LOINC = frozenset({"33914-3", "48642-3", "62238-1", "98979-8"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,13 @@
+"""Benchmarks of the diagnosis app: one file a kind of data set."""
+
+from importlib import import_module
+from typing import Any
+
+_DOORS = {"evaluate": "xinglin.apps.diagnosis.evaluate.door", "SETS": "xinglin.apps.diagnosis.evaluate.door"}
+__all__ = list(_DOORS)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _DOORS:
+        return getattr(import_module(_DOORS[name]), name)
+    raise AttributeError(f"{__name__} has no door {name!r}; doors: {', '.join(_DOORS)}")
