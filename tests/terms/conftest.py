@@ -168,12 +168,32 @@ EXTRA = (
     Term(Code("xinglin-disease", "pneumonia", "肺炎"), "肺炎", "pneumonia", "disease", ("肺部感染",)),
     Term(
         Code("xinglin-disease", "acute-myocardial-infarction", "急性心肌梗死"),
-        "急性心肌梗死", "acute myocardial infarction", "disease", ("心梗", "心肌梗死"), ("mi", "myocardial infarction", "heart attack"),
+        "急性心肌梗死",
+        "acute myocardial infarction",
+        "disease",
+        ("心梗", "心肌梗死"),
+        ("mi", "myocardial infarction", "heart attack"),
     ),  # fmt: skip
-    Term(Code("xinglin-disease", "pulmonary-embolism", "肺栓塞"), "肺栓塞", "pulmonary embolism", "disease", (), ("pe",)),
+    Term(
+        Code("xinglin-disease", "pulmonary-embolism", "肺栓塞"),
+        "肺栓塞",
+        "pulmonary embolism",
+        "disease",
+        (),
+        ("pe",),
+    ),
     Term(Code("xinglin-disease", "hypertension", "高血压"), "高血压", "essential hypertension", "disease"),
-    Term(Code("xinglin-disease", "common-cold", "普通感冒"), "普通感冒", "common cold", "disease", ("感冒",), ("a cold",)),
-    Term(Code("xinglin-exam", "ecg", "心电图"), "心电图", "electrocardiogram", "exam", ("ECG",), ("ecg", "ekg")),
+    Term(
+        Code("xinglin-disease", "common-cold", "普通感冒"),
+        "普通感冒",
+        "common cold",
+        "disease",
+        ("感冒",),
+        ("a cold",),
+    ),
+    Term(
+        Code("xinglin-exam", "ecg", "心电图"), "心电图", "electrocardiogram", "exam", ("ECG",), ("ecg", "ekg")
+    ),
 )
 
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from xinglin.errors import InvalidInputError, UnknownNameError
-from xinglin.terms.codes import SYSTEMS, code_of, coding_system, icd10, icd10_category, is_descendant, is_icd10, slug
+from xinglin.terms.codes import (
+    SYSTEMS,
+    code_of,
+    coding_system,
+    icd10,
+    icd10_category,
+    is_descendant,
+    is_icd10,
+    slug,
+)
 
 
 @pytest.mark.parametrize(

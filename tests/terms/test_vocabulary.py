@@ -79,7 +79,9 @@ def test_not_utf8(tmp_path: Path) -> None:
         (["甲\ta\tsign\t\t\t\ts\t\t", "甲\tb\tsign\t\t\t\ts\t\t"], "defined twice"),
     ],
 )
-def test_conflicts_are_collected_and_refused_on_demand(tmp_path: Path, lines: list[str], message: str) -> None:
+def test_conflicts_are_collected_and_refused_on_demand(
+    tmp_path: Path, lines: list[str], message: str
+) -> None:
     loaded = load_vocabulary(write(tmp_path, *lines))
     assert any(message in conflict for conflict in loaded.conflicts)
     with pytest.raises(VocabularyError, match=message):
@@ -88,7 +90,13 @@ def test_conflicts_are_collected_and_refused_on_demand(tmp_path: Path, lines: li
 
 @pytest.mark.parametrize(
     ("age", "low", "high", "inside"),
-    [(18, 18, None, True), (17.99, 18, None, False), (18, 13, 18, False), (0, None, 1, True), (5, None, None, True)],
+    [
+        (18, 18, None, True),
+        (17.99, 18, None, False),
+        (18, 13, 18, False),
+        (0, None, 1, True),
+        (5, None, None, True),
+    ],
 )
 def test_bands_are_half_open(age: float, low: float | None, high: float | None, inside: bool) -> None:
     assert in_band(age, low, high) is inside

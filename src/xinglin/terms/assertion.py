@@ -17,6 +17,7 @@ claimed.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -32,7 +33,7 @@ from xinglin.terms.clauses import (
 )
 from xinglin.terms.cues import Cue, find_cues
 from xinglin.terms.matcher import Match
-from xinglin.terms.subject import patient_kin
+from xinglin.terms.subject import Subject
 from xinglin.types import State
 
 Who = Literal["patient", "family", "other"]
@@ -64,6 +65,8 @@ class Target:
 _LIMITS = {Cue.DENY: 10, Cue.NEGATE: 8, Cue.NEGATE_NEAR: 3, Cue.NEGATE_NEXT: 0}
 """Unexplained characters (a Latin word counts two) that may stand between a negation and a mention."""
 _DOUBT_LIMIT = 6
+_LONGEST_LIST = 40
+"""Mentions that one backward cue may judge."""
 _BACKWARD = (
     Cue.NEGATED, Cue.RESOLVED, Cue.AFFIRMED, Cue.DOUBTED, Cue.OPEN, Cue.HISTORY, Cue.FAMILY_HISTORY,
 )  # fmt: skip
@@ -72,6 +75,11 @@ _FORWARD_TWINS = {"可能", "possible", "likely", "suspected", "questionable", "
                   "可疑", "不排除", "不能排除", "不除外", "不能除外", "not ruled out", "years ago", "as a child",
                   "in childhood", "待排除", "待除外"}  # fmt: skip
 """Words that act forward and backward: backward only if no mention follows in the clause."""
+_OR = re.compile(r"\b(?:or|nor)\b")
+_LASTING = re.compile(r"(?:hour|day|week|month|year)s?[- ]$")
+_NEEDS_END = frozenset({"没有", "无", "未见", "未及", "未触及", "未闻及", "未扪及", "未出现", "否认", "均无", "均未见"})
+_CLAUSE_ENDS = ("", *",。;、!?)\n|")
+_EXAMPLES = re.compile(r"\s*(?:比如|例如|诸如|像|包括|如(?!果|有|出)|such as|including|like|e\.g)")
 _ASKS = re.compile(
     r"怎么|为什么|为何|什么|咋|如何|哪|要不要|需要|严重|危险|能治|吃点|用药|\b(?:why|what|how|which|should|can i|do i|serious)\b"
 )
@@ -129,7 +137,7 @@ def assert_targets(text: str, targets: Sequence[Target]) -> list[Assertion]:
     if not targets:
         return judged
     cues = find_cues(text, [(t.start, t.end) for t in targets])
-    own_kin = patient_kin(text)
+    own_kin = Subject(text).kin
     first, first_cue = 0, 0
     for start, end in sentences(text):
         last = first
@@ -144,6 +152,8 @@ def assert_targets(text: str, targets: Sequence[Target]) -> list[Assertion]:
             _backward(text, end, targets, range(first, last), inside, judged)
         first, first_cue = last, last_cue
     for i, target in enumerate(targets):
+        if text[target.end - 1 : target.end + 1] == "征:":
+            judged[i] = replace(judged[i], state="unknown")  # a heading: 脑膜刺激征: 克氏征阴性
         if target.negated:
             judged[i] = replace(judged[i], state="present" if judged[i].state == "absent" else "absent")
     return judged
@@ -191,6 +201,7 @@ def _judge(scope: _Scope, gap: str) -> Assertion:
     if scope.negation is not None:
         limit = _LIMITS[scope.negation]
         listed = scope.used and (joined(gap) or (gap == "" and scope.negation is not Cue.NEGATE_NEXT))
+        listed = listed and not (scope.negation is Cue.NEGATE_NEXT and "and" in gap)  # non-smoker and drinks
         if not listed and (
             cost > limit or (scope.used and scope.negation is Cue.NEGATE_NEXT) or _BREAKS.search(gap)
         ):
@@ -225,9 +236,11 @@ def _comma(sentence: _Sentence, after: int, scope: _Scope) -> None:
     text, end, spans, stops = sentence.text, sentence.end, sentence.spans, sentence.stops
     scope.doubt = False
     scope.brief_past = False
+    if _EXAMPLES.match(text, after, end):
+        return  # 没有慢性病,比如哮喘
     bare = bare_until(text, after, end, spans, stops)
     if scope.negation is Cue.DENY:
-        if not bare:
+        if not bare and not _or_closes(sentence, after):
             scope.negation = None
     elif scope.negation is not None and not closes_list(text, after, end, spans, stops):
         scope.negation = None
@@ -240,6 +253,13 @@ def _comma(sentence: _Sentence, after: int, scope: _Scope) -> None:
         scope.who = "patient"
     if scope.hypothetical and text[after:end].lstrip()[:1].isascii() and not bare:
         scope.hypothetical = False
+
+
+def _or_closes(sentence: _Sentence, after: int) -> bool:
+    """Whether an English list goes on to its *or* before any new statement: *denies pain, trauma to the knee, or*."""
+    at = bisect_left(sentence.stops, after)
+    stop = sentence.stops[at] if at < len(sentence.stops) else sentence.end
+    return _OR.search(sentence.text, after, stop) is not None
 
 
 def _between_chinese(text: str, position: int) -> bool:
@@ -269,7 +289,7 @@ def _open(
         scope.doubt, scope.used = True, False
     if Cue.IF in kinds:
         scope.hypothetical = True
-    if Cue.PAST in kinds:
+    if Cue.PAST in kinds and not _LASTING.search(text, max(0, left - 10), left):
         scope.past = True
     if Cue.PAST_BRIEF in kinds:
         scope.brief_past = True
@@ -294,21 +314,27 @@ def _backward(
     judged: list[Assertion],
 ) -> None:
     """Cues that judge the mention (or list of mentions) before them."""
+    starts = [targets[i].start for i in indices]
     for cue in cues:
         kinds = [kind for kind in _BACKWARD if kind in cue.payload]
         if not kinds:
             continue
-        before = [i for i in indices if targets[i].start < cue.start]
-        if not before:
+        index = indices.start + bisect_left(starts, cue.start) - 1
+        if index < indices.start:
             continue
-        index = before[-1]
         word = text[cue.start : cue.end]
         gap = text[targets[index].end : cue.start]
         if not post_gap(gap, history=Cue.HISTORY in kinds or Cue.FAMILY_HISTORY in kinds):
             continue
-        following = [t for i in indices if (t := targets[i]).start >= cue.end]
-        if word in _FORWARD_TWINS and following and "," not in text[cue.end : following[0].start]:
+        after = index + 1
+        if (
+            word in _FORWARD_TWINS
+            and after < indices.stop
+            and "," not in text[cue.end : targets[after].start]
+        ):
             continue
+        if word in _NEEDS_END and text[cue.end : cue.end + 1] not in _CLAUSE_ENDS:
+            continue  # 上腹痛没有特定的位置
         if word in ("?", "??", "吗", "么") and (
             gap.strip()
             or _ASKS.search(
@@ -321,7 +347,7 @@ def _backward(
         everything = bool(re.search(r"[均都皆全]|\ball\b|\bboth\b", gap + word))
         chosen = [index]
         if everything or not (Cue.RESOLVED in kinds and word[0] == "已"):
-            for i in reversed(before[:-1]):
+            for i in range(index - 1, max(indices.start, index - _LONGEST_LIST) - 1, -1):
                 between = text[targets[i].end : targets[i + 1].start]
                 if not joined(between, commas=everything):
                     break

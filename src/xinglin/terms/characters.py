@@ -68,7 +68,7 @@ def is_chinese(char: str) -> bool:
 
 def is_latin(char: str) -> bool:
     """Whether the character is a Latin letter (accented ones included)."""
-    return char.isascii() and char.isalpha() or "\u00c0" <= char <= "\u024f"
+    return (char.isascii() and char.isalpha()) or "\u00c0" <= char <= "\u024f"
 
 
 def scripts(text: str) -> set[str]:

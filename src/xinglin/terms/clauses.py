@@ -6,6 +6,7 @@ All functions take normalised text. Small regular expressions with a name each; 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 
 _END = re.compile(r"[。!?;\n\r|]|\.(?=\s|$|[\u4e00-\u9fff])")
@@ -22,7 +23,7 @@ _CLOSERS = re.compile(
     r"\b(?:and|or|nor|any|the|of|other|significant|recent|history|associated|evidence|a|an|in|his|her)\b"
 )
 _POST = re.compile(
-    r"(?:症状|体征|试验|检查|反射|现象|感|征|均|都|皆|也|亦|已|已经|现已|现|目前|现在|基本|完全|全部|自行|等|等症状|等不适|情况|的|了|:|\s|"
+    r"(?:双侧|两侧|左侧|右侧|症状|体征|试验|检查|反射|现象|感|征|均|都|皆|也|亦|已|已经|现已|现|目前|现在|基本|完全|全部|自行|等|等症状|等不适|情况|的|了|:|\s|"
     r"结果|呈|为|提示|\b(?:is|are|was|were|has|have|had|been|all|now|both|completely|symptoms?|test|sign|since)\b)*"
 )
 _POST_HISTORY = re.compile(r"(?:的|等|之|个人|急?慢?性?传染(?:性)?疾?|慢性疾?|遗传(?:性)?疾?|疾|相关|\s)*")
@@ -31,6 +32,9 @@ _LIST_COMMA = re.compile(r"\s*(?:以及|或者|[、/和及与或跟&+,]|,?\s*(?:
 _STRUCTURE = re.compile(
     r"[0-9]|但|而|伴|有|出现|今|现|近|突|患者|我|本人|\b(?:but|has|have|is|was|presents?|i|he|she|with|for)\b"
 )
+_OR = re.compile(r"\s*(?:or|nor)\b|或")
+_ADJECTIVES = 4
+"""What may stand beside a mention in a clause that begins with *or* (*or appreciable joint effusion*)."""
 _ITEM = 6
 """A clause of at most so many characters without any mention is taken for a list item we do not know."""
 
@@ -54,12 +58,13 @@ def unexplained(gap: str) -> int:
     """Characters since the last connector that are no filler; a Latin word counts two."""
     if not gap:
         return 0
-    tail = _CONNECT.split(gap)[-1]
-    rest = _FILLER.sub("", tail)
-    if not rest:
-        return 0
+    return _cost(_FILLER.sub("", _CONNECT.split(gap)[-1]))
+
+
+def _cost(rest: str) -> int:
+    """Characters, a Latin word counting two."""
     words = re.findall(r"[a-z0-9'-]+", rest)
-    return len(rest) - sum(map(len, words)) + 2 * len(words)
+    return len(rest.replace(" ", "")) - sum(map(len, words)) + 2 * len(words)
 
 
 def joined(gap: str, *, commas: bool = False) -> bool:
@@ -74,15 +79,14 @@ def post_gap(gap: str, *, history: bool = False) -> bool:
 
 def _clause_end(text: str, start: int, end: int, stops: list[int]) -> int:
     comma = text.find(",", start, end)
-    return min([comma if comma >= 0 else end, *(stop for stop in stops if start < stop < end)])
+    at = bisect_right(stops, start)
+    return min(comma if comma >= 0 else end, stops[at] if at < len(stops) else end)
 
 
 def _without(text: str, start: int, end: int, spans: list[tuple[int, int]]) -> tuple[str, bool]:
     """The clause less its mentions, and whether it had any."""
     parts, position, any_mention = [], start, False
-    for left, right in spans:
-        if left >= end:
-            break
+    for left, right in spans[max(bisect_left(spans, (start, 0)) - 1, 0) : bisect_left(spans, (end, 0))]:
         if right > start:
             parts.append(text[position:left])
             position, any_mention = right, True
@@ -97,10 +101,10 @@ def bare_until(text: str, start: int, end: int, spans: list[tuple[int, int]], st
     """
     stop = _clause_end(text, start, end, stops)
     rest, any_mention = _without(text, start, stop, spans)
-    rest = _CLOSERS.sub("", rest)
+    rest = _CLOSERS.sub(" ", rest).strip()
     if any_mention:
-        return not rest
-    return len(rest) <= _ITEM and not _STRUCTURE.search(rest)
+        return not rest or (_OR.match(text, start, stop) is not None and _cost(rest) <= _ADJECTIVES)
+    return _cost(rest) <= _ITEM and not _STRUCTURE.search(rest)
 
 
 def closes_list(text: str, start: int, end: int, spans: list[tuple[int, int]], stops: list[int]) -> bool:

@@ -27,7 +27,9 @@ class CodedMention:
     time: str | None = None
 
 
-def code(text: str, vocabulary: Vocabulary | None = None, *, system: str | None = None) -> tuple[CodedMention, ...]:
+def code(
+    text: str, vocabulary: Vocabulary | None = None, *, system: str | None = None
+) -> tuple[CodedMention, ...]:
     """Code a text.
 
     Args:
@@ -46,7 +48,9 @@ def code(text: str, vocabulary: Vocabulary | None = None, *, system: str | None 
         coding_system(system)
     reading = read(text, vocabulary)
     coded = [
-        CodedMention(m.term.code, m.state, m.span, reading.text[slice(*m.span)], m.who, m.hypothetical, time=m.time)
+        CodedMention(
+            m.term.code, m.state, m.span, reading.text[slice(*m.span)], m.who, m.hypothetical, time=m.time
+        )
         for m in reading.mentions
     ]
     for quantity in reading.quantities:
@@ -61,7 +65,12 @@ def code(text: str, vocabulary: Vocabulary | None = None, *, system: str | None 
             CodedMention(f.code, f.state, quantity.span, source, value=f.value, unit=f.unit) for f in made
         ] or [
             CodedMention(
-                quantity.analyte.code, "unknown", quantity.span, source, value=quantity.value, unit=quantity.analyte.unit
+                quantity.analyte.code,
+                "unknown",
+                quantity.span,
+                source,
+                value=quantity.value,
+                unit=quantity.analyte.unit,
             )
         ]
     coded.sort(key=lambda m: (m.span, m.code.system, m.code.value))

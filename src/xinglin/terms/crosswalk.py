@@ -67,7 +67,10 @@ class Crosswalk:
 
 def _normal(name: str) -> str:
     words = re.sub(r"[^a-z0-9]+", " ", name.lower()).split()
-    return " ".join(word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word for word in words)
+    return " ".join(
+        word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word
+        for word in words
+    )
 
 
 def load_crosswalk(path: Path) -> Crosswalk:
@@ -83,11 +86,15 @@ def load_crosswalk(path: Path) -> Crosswalk:
         with gzip.open(path, "rb") if path.suffix == ".gz" else path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        raise MissingDataError(f"expected the Disease Ontology at {path}; it is absent: give terms.jsonl.gz") from None
+        raise MissingDataError(
+            f"expected the Disease Ontology at {path}; it is absent: give terms.jsonl.gz"
+        ) from None
     except (gzip.BadGzipFile, EOFError) as error:
         raise InvalidInputError(f"expected a gzip file at {path}; {error}: download it again") from None
     if len(data) > MAX_BYTES:
-        raise InputTooLargeError(f"expected at most {MAX_BYTES} bytes in {path}: this is not the Disease Ontology")
+        raise InputTooLargeError(
+            f"expected at most {MAX_BYTES} bytes in {path}: this is not the Disease Ontology"
+        )
     by_id: dict[str, Disease] = {}
     labels: dict[str, list[str]] = {}
     synonyms: dict[str, list[str]] = {}
@@ -100,7 +107,8 @@ def load_crosswalk(path: Path) -> Crosswalk:
         for synonym in disease.synonyms:
             synonyms.setdefault(_normal(synonym), []).append(disease.code.value)
     names = {
-        name: tuple(dict.fromkeys((*labels.get(name, ()), *synonyms.get(name, ())))) for name in (labels | synonyms)
+        name: tuple(dict.fromkeys((*labels.get(name, ()), *synonyms.get(name, ()))))
+        for name in (labels | synonyms)
     }
     return Crosswalk(by_id, names)
 

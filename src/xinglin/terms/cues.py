@@ -76,7 +76,7 @@ _WORDS: dict[Cue, str] = {
     Cue.NEGATE_NEAR: "没有|未有|未|并没|从没|从来没|并非|不是|不再|不觉|不感|not|cannot|isn't|wasn't|doesn't have|"
     "does not have|did not have|didn't have|don't have|do not have|hasn't had|has not had|not have|not had|"
     "doesn't|didn't|don't|hasn't|haven't|does not|did not|do not|has not|have not|is not|was not",
-    Cue.NEGATE_NEXT: "没|不|非|不怎么|不太|也不|也没|都没|都不|没啥|没怎么",
+    Cue.NEGATE_NEXT: "没|不|非|non-|non|不怎么|不太|也不|也没|都没|都不|没啥|没怎么",
     Cue.NEGATED: "阴性|(-)|[-]|( - )|(阴性)|(阴)|不明显|不显著|未引出|未见|未及|未触及|未闻及|未扪及|未出现|不存在|没有|无|均无|均未见|"
     "均阴性|否认|已排除|已除外|可排除|正常|未见异常|无异常|was ruled out|were ruled out|ruled out|is absent|are absent|"
     "was absent|absent|negative|was negative|not present|not seen|not noted|not found|denied|is unlikely|unlikely|was excluded|excluded",
@@ -133,7 +133,7 @@ _WORDS: dict[Cue, str] = {
     "不明|不明原因|不知|不知道|不知何故|不管|不论|不久|不同|不同程度|不规则|不规律|不典型|不完全|不全|不足|不适|不良|不清楚|不稳|不稳定|不得不|不缓解|不减轻|不见好转|不见好|不好转|不退|不愈|不消|不到|不一会|不太好|"
     "并不少见|非常|除非|非特异|非典型|非凡|而且|而后|从而|时而|因而|进而|有时|有时候|有余|有关|有所|所有|具有|含有|没有人|如下|如此|例如|"
     "比如|诸如|如厕|如常|如同|犹如|若干|我国|见好|意见|常见|现象|出现在|表现|发现在|今后|今年|体现|父母双方|有力|只要|只能|不只|史无|历史|"
-    "无人|母乳|酵母|字母|小姐|徒弟|墨西哥|弟子|老师父|只眼|不是很好|不要紧|可能性|"
+    "主要是|重要是|只要是|需要是|无人|母乳|酵母|字母|小姐|徒弟|墨西哥|弟子|老师父|只眼|不是很好|不要紧|可能性|"
     "no improvement|no relief|no change|no better|not better|no increase|no decrease|without improvement|without relief|without any relief|without change|not only|"
     "not relieved|not improved|not improving|not responding|not necessarily|not certain|no change in|not drain|no further|no doubt|not to mention|not just|not sure why|"
     "if anything|as if|even if|no known cause|no apparent cause|for no reason|without cause|without warning|without apparent cause|without obvious cause|not without|no significant change",
@@ -152,11 +152,20 @@ def cue_matcher() -> Matcher[frozenset[Cue]]:
 
 
 def find_cues(text: str, mentions: list[tuple[int, int]]) -> list[Match[frozenset[Cue]]]:
-    """Cues of normalised ``text`` in order, less those that lie wholly inside a mention."""
+    """Cues of normalised ``text`` in order, less those inside a mention.
+
+    A cue that reaches into a mention which itself begins with a negation goes too: in 都没力气 the 没 belongs to
+    没力气, and 都没 is no cue.
+    """
     covered = bytearray(len(text))
     for start, end in mentions:
         covered[start:end] = b"\1" * (end - start)
-    matches = [m for m in cue_matcher().all_matches(text) if 0 in covered[m.start : m.end]]
+    own = {start for start, _ in mentions if text[start] in "没无不未非"}
+    matches = [
+        m
+        for m in cue_matcher().all_matches(text)
+        if 0 in covered[m.start : m.end] and not own.intersection(range(m.start + 1, m.end))
+    ]
     return _longest_first(matches, len(text))
 
 

@@ -7,6 +7,7 @@ is not stated (数天, *a few days*) gives none. :data:`PAST` marks a finding th
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 from typing import Literal
 
@@ -87,8 +88,8 @@ def find_durations(text: str) -> list[Duration]:
     found = []
     for match in _ZH.finditer(text):
         amount = number(match.group("n"))
-        if amount is None or (match.group("u") == "日" and not match.group("ago") and amount > 31):
-            continue
+        if amount is None or (match.group("u") == "日" and text[match.start() - 1 : match.start()] == "月"):
+            continue  # 3月5日 is a date
         if match.group("half") or match.group("and"):
             amount += 0.5
         found.append(
@@ -115,29 +116,33 @@ def find_durations(text: str) -> list[Duration]:
     return found
 
 
-def duration_of(text: str, start: int, end: int, durations: list[Duration], following: int) -> str | None:
+def duration_of(
+    text: str, start: int, end: int, durations: list[Duration], starts: list[int], following: int
+) -> Duration | None:
     """The duration that belongs to the mention ``text[start:end]``.
 
     A duration belongs to a mention when only small words stand between them: after it (胸痛已3天, *cough for
     3 days*), before it (3天前出现胸痛, *3-day history of cough*) or inside it (发了三天烧).
 
     Args:
+        starts: the starts of ``durations``.
         following: start of the next mention, or the length of the text.
     """
-    for duration in durations:
+    near = durations[bisect_left(starts, start - 2 * _REACH) : bisect_right(starts, end + _REACH)]
+    for duration in near:
         if start < duration.start and duration.end <= end:
-            return duration.iso
+            return duration
         if end <= duration.start <= min(following, end + _REACH) and _AFTER.fullmatch(
             text, end, duration.start
         ):
-            return duration.iso
-    for duration in reversed(durations):
+            return duration
+    for duration in reversed(near):
         if (
             duration.end <= start
             and start - duration.end < 40
             and _BEFORE.fullmatch(text, duration.end, start)
         ):
-            return duration.iso
+            return duration
     return None
 
 

@@ -27,10 +27,14 @@ _DURATION = (
 )
 # 父亲死于心梗 for the alias 父亲心梗.
 _KIN = "(?<=[亲爸妈母人爷奶哥姐弟妹])(?:死于|患有|患|有|得了|得过|也有|都有|均有|曾患)"
-_FILLER = re.compile(f"(?:{_DEGREE}|{_DURATION}|{_KIN})+")
+# CRP: 升高, 白细胞 升高, 腹 痛 (spaces of a scan).
+_SPACE = "(?<=[a-z0-9一-鿿])[ :]{1,2}(?=[升增偏降减高低↑↓])|(?<=[一-鿿]) (?=[一-鿿])"
+_FILLER = re.compile(f"(?:{_DEGREE}|{_DURATION}|{_KIN}|{_SPACE})+")
 # 不 negates inside a mention only before a sensation or a size (头不疼, 肝不大), never in 咳不出痰.
 _NEGATOR = "(?:并|也|都|倒|倒是|从来?)?(?:没有|没|无|未见|未及|未触及|不怎么|不是很|不太|不(?=[疼痛晕昏痒胀酸麻肿红闷热烧烫硬咳吐喘渴苦黄黑大快慢高低]))"
 _NEGATED_FILLER = re.compile(f"(?:{_DEGREE}|{_DURATION}|{_NEGATOR})+")
+_TOO_WEAK = frozenset("的地里好会就都还也又")
+"""Fillers that do not hold two single characters together: 具体的检查 is not 体检."""
 _INNER_NEGATOR = re.compile(_NEGATOR)
 
 
@@ -57,7 +61,7 @@ def _crossing(text: str, matcher: Matcher[P], filler: re.Pattern[str], *, negato
     found: list[Match[P]] = []
     for match in matcher.all_matches("".join([text[i] for i in kept])):
         start, end = kept[match.start], kept[match.end - 1] + 1
-        if end - start == match.size:
+        if end - start == match.size or (match.size == 2 and text[start + 1 : end - 1] in _TOO_WEAK):
             continue
         negated = negators and _INNER_NEGATOR.search(text, start + 1, end) is not None
         if negated == negators:

@@ -67,7 +67,7 @@ _NUM = r"[0-9]+(?:\.[0-9]+)?"
 _INTERVAL = re.compile(
     rf"[(\[]?\s*(?:(?P<lo>{_NUM})\s*(?:-{{1,3}}|~|至|to)\s*(?P<hi>{_NUM})|(?P<sign>[<>≤≥])=?\s*(?P<edge>{_NUM}))\s*[)\]]?"
 )
-_VALUE = re.compile(rf"(?P<sign>[<>≤≥])?\s*(?P<n>{_NUM})(?![0-9]*\s*(?:-|~|至)\s*[0-9])")
+_VALUE = re.compile(rf"(?P<sign>[<>≤≥])?\s*(?P<n>{_NUM})(?!\.?[0-9])(?!\s*(?:-|~|至)\s*[0-9])")
 _MARK = re.compile(
     r"[(\[]?(?:(?P<up>↑+|h(?![a-z0-9])|偏?高|升高)|(?P<down>↓+|l(?![a-z0-9/])|偏?低|降低)|(?P<ok>正常|n(?![a-z0-9])))[)\]]?"
 )
@@ -163,6 +163,9 @@ def _cells(text: str, row: _Row, end: int) -> None:
 
 def _cell(text: str, row: _Row, position: int, end: int) -> int | None:
     """Take the cell at ``position`` into ``row``; where it ends, or ``None`` if it is none."""
+    if row.unit is None and text[position] in "1×*x" and (power := unit_at(row.analyte, text, position)):
+        row.unit = power[0]  # 10^9/L before the result
+        return power[1]
     if row.value is None and (value := _VALUE.match(text, position, end)) and not _is_limit(value, text, row):
         if not unit_at(row.analyte, text, value.end()) and other_unit_at(text, value.end()):
             return None

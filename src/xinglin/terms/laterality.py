@@ -34,8 +34,6 @@ def laterality_of(text: str, start: int, end: int, previous: int) -> Laterality 
     for side, pattern in _SIDES:
         if pattern.search(text, left, start):
             return side
-    if latin and (
-        match := _FOLLOWING.match(text, end)
-    ):
+    if latin and (match := _FOLLOWING.match(text, end)):
         return "left" if match.group(1) == "left" else "right"
     return None

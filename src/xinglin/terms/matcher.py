@@ -103,7 +103,7 @@ class Matcher(Generic[P]):
 
 
 def _is_word(char: str) -> bool:
-    return char.isascii() and char.isalnum() or "\u00df" <= char <= "\u024f"
+    return (char.isascii() and char.isalnum()) or "\u00df" <= char <= "\u024f"
 
 
 def resolve(matches: list[Match[P]], text: str) -> list[Match[P]]:

@@ -12,7 +12,7 @@ from typing import Literal, cast
 
 from xinglin.terms.numerals import ENGLISH_NUMBER, NUMBER, number
 from xinglin.terms.quantity import Quantity
-from xinglin.terms.subject import sex_of_kin, speaks_of_relative
+from xinglin.terms.subject import Subject
 from xinglin.terms.vocabulary import Vocabulary
 from xinglin.types import Patient
 
@@ -38,6 +38,8 @@ _AGE_EN = re.compile(
     r"|\b(?P<n4>[0-9]{1,3})\s?(?:y\s?)?[/]?(?P<s4>[fm])\b(?![-/])|\b(?P<s5>[fm])\s?/?\s?(?P<n5>[0-9]{2})\b"
     r"|\b(?P<n6>[0-9]{1,2})[- ]?(?:mo|month|months)\b(?= (?:infant|baby|boy|girl|male|female|m\b|f\b))"
 )
+_PARENT = re.compile(r"[^.,;]{0,30}\b(?:mother|father|mom|dad|parents)\b")
+_DELIVERED = re.compile(r"产后|分娩后|顺产后|剖宫产后|坐月子|\bpost-?partum\b|\bdeliver(?:ed|ing|y)\b|\bborn at\b")
 _TENS = {
     "twenty": 20,
     "thirty": 30,
@@ -55,7 +57,7 @@ _FEMALE = re.compile(
     r"(?<![父母生])女(?!儿|友|朋友|婿|方|用|厕|医生|护士|同事|同学|士们)|女士|产妇|孕妇|\b(?:female|woman|girl|lady|mrs|ms)\b"
 )
 _FEMALE_STATE = re.compile(r"末次月经|月经|痛经|停经|绝经|阴道流血|阴道出血|怀孕|孕[0-9]|妊娠")
-_HE, _SHE = re.compile(r"他|\b(?:he|his|him)\b"), re.compile(r"她|\b(?:she|her)\b")
+_HE, _SHE = re.compile(r"(?<![其吉])他(?!人|们|汀|莫|克|巴)|\b(?:he|his|him)\b"), re.compile(r"她|\b(?:she|her)\b")
 _PREGNANT = re.compile(
     rf"(?:宫内)?(?:孕|妊娠|怀孕|gestation(?:al age)?(?: of)?|孕周)[:\s]?(?P<w>{NUMBER})\s?(?:\+\s?(?P<d>[0-6]))?\s?周(?:\+?(?P<d2>[0-6])天?)?"
     rf"|怀孕(?P<m>{NUMBER})个?多?月|\b(?P<ew>[0-9]{{1,2}})(?:\+[0-6])?[- ]?(?:weeks?|wks?)[- ]?(?:\+[0-6] )?(?:pregnant|gestation|gravid|ga\b|of gestation|of pregnancy)"
@@ -97,18 +99,19 @@ def read_patient(text: str, vocabulary: Vocabulary, quantities: list[Quantity] |
     Args:
         quantities: already read; an eGFR among them is taken over.
     """
-    age, sex = _age_and_sex(text)
-    pregnant, weeks = _pregnancy(text, age, sex)
+    subject = Subject(text)
+    age, sex = _age_and_sex(text, subject)
+    pregnant, weeks = _pregnancy(text, subject, age, sex)
     lactating = False if _NOT_LACTATING.search(text) else True if _LACTATING.search(text) else None
     if age is not None and age < 10:
         lactating = None
     if pregnant or lactating:
         sex = sex or "female"
     egfr = next((q.value for q in quantities or () if q.analyte.loinc.startswith("33914-3")), None)
-    allergies = _allergies(text, vocabulary)
+    allergies = _allergies(text, subject, vocabulary)
     return Patient(
         age=age, sex=sex, pregnant=pregnant, gestation_weeks=weeks, lactating=lactating, allergies=allergies,
-        drugs=_drugs(text, vocabulary), egfr=egfr,
+        drugs=_drugs(text, subject, vocabulary), egfr=egfr,
     )  # fmt: skip
 
 
@@ -124,11 +127,11 @@ def merge_patient(stated: Patient | None, read: Patient) -> Patient:
     return replace(stated, **fields)
 
 
-def _age_and_sex(text: str) -> tuple[float | None, Literal["male", "female"] | None]:
+def _age_and_sex(text: str, subject: Subject) -> tuple[float | None, Literal["male", "female"] | None]:
     age = None
     sex: str | None = None
     for match in _AGE_ZH.finditer(text):
-        if not speaks_of_relative(text, match.start()):
+        if not subject.is_other(match.start()):
             years = number(match.group("y")) or 0.0
             months = 6.0 if match.group("half") else number(match.group("m") or "") or 0.0
             if years <= 130:
@@ -150,13 +153,13 @@ def _age_and_sex(text: str) -> tuple[float | None, Literal["male", "female"] | N
                 age = amount * _YEARS[unit]
                 break
     if age is None:
-        age, sex = _english_age(text)
-    return age, cast('Literal["male", "female"] | None', sex or _sex(text, age))
+        age, sex = _english_age(text, subject)
+    return age, cast('Literal["male", "female"] | None', sex or _sex(text, subject, age))
 
 
-def _english_age(text: str) -> tuple[float | None, str | None]:
+def _english_age(text: str, subject: Subject) -> tuple[float | None, str | None]:
     for match in _AGE_EN.finditer(text):
-        if speaks_of_relative(text, match.start()):
+        if subject.is_other(match.start()) or _PARENT.match(text, match.end()):
             continue
         if match.group("n"):
             amount, unit = _english_number(match.group("n")), match.group("u")[0:2]
@@ -187,7 +190,7 @@ def _english_number(word: str) -> float | None:
     return number(word)
 
 
-def _sex(text: str, age: float | None) -> str | None:
+def _sex(text: str, subject: Subject, age: float | None) -> str | None:
     """First mark of a sex that is not a relative's; then the relative the text is about; then a pronoun."""
     marks = [(m.start(), "male") for m in _MALE.finditer(text)] + [
         (m.start(), "female") for m in _FEMALE.finditer(text)
@@ -195,25 +198,28 @@ def _sex(text: str, age: float | None) -> str | None:
     if (age is None or age >= 9) and not re.search(r"新生儿|早产儿|生后|[男女]婴", text):
         marks += [(m.start(), "female") for m in _FEMALE_STATE.finditer(text)]
     for position, sex in sorted(marks):
-        if not speaks_of_relative(text, position):
+        if not subject.is_other(position):
             return sex
-    kin = sex_of_kin(text)
-    if kin:
-        return kin
+    if subject.sex:
+        return subject.sex
     he, she = _HE.search(text), _SHE.search(text)
-    if (he is None) == (she is None) or speaks_of_relative(text, len(text), anywhere=True):
+    if (he is None) == (she is None) or subject.speaks_of_others:
         return None
     return "male" if he else "female"
 
 
-def _pregnancy(text: str, age: float | None, sex: str | None) -> tuple[bool | None, float | None]:
+def _pregnancy(
+    text: str, subject: Subject, age: float | None, sex: str | None
+) -> tuple[bool | None, float | None]:
     if sex == "male" or (age is not None and not 9 <= age <= 60):
         return None, None
     if _NOT_PREGNANT.search(text):
         return False, None
+    if _DELIVERED.search(text):
+        return None, None
     for match in _PREGNANT.finditer(text):
         around = text[max(0, match.start() - 4) : match.end() + 5]
-        if speaks_of_relative(text, match.start()) or _BORN.match(text[match.end() :]):
+        if subject.is_other(match.start()) or _BORN.match(text[match.end() :]):
             continue
         weeks = number(match.group("w") or match.group("ew") or "")
         if weeks is None and _NO_PREGNANCY_FACT.search(around):
@@ -229,26 +235,26 @@ def _pregnancy(text: str, age: float | None, sex: str | None) -> tuple[bool | No
     return None, None
 
 
-def _allergies(text: str, vocabulary: Vocabulary) -> tuple[str, ...] | None:
+def _allergies(text: str, subject: Subject, vocabulary: Vocabulary) -> tuple[str, ...] | None:
     """Stated allergens by their vocabulary name, else in the text's own words; ``()`` for a stated none."""
     found: dict[str, None] = {}
     if "过敏" not in text and "皮试" not in text and "allerg" not in text and "nk" not in text:
         return None
     drugs = vocabulary.drug_names.longest(text)
-    denied = [(m.start(), m.end()) for m in _NO_ALLERGY.finditer(text)]
     stretches = [
         (m.start(name), m.end(name)) for m in _ALLERGIC.finditer(text) for name in "abc" if m.group(name)
     ]
+    denied = {i for m in _NO_ALLERGY.finditer(text) for i in range(*m.span())}
+    stretched = {i for start, end in stretches for i in range(start, end)}
+    named = {i for drug in drugs for i in range(drug.start, drug.end)}
     for drug in drugs:
-        inside = any(start <= drug.start < end for start, end in stretches)
-        if any(start <= drug.start < end for start, end in denied) or speaks_of_relative(text, drug.start):
+        if drug.start in denied or subject.is_other(drug.start):
             continue
-        if inside or _ALLERGY_AFTER.match(text, drug.end):
+        if drug.start in stretched or _ALLERGY_AFTER.match(text, drug.end):
             found[drug.payload.name] = None
     for start, end in stretches:
         words = text[start:end].strip()
-        covered = any(start <= drug.start < end for drug in drugs)
-        if covered or any(a <= start < b for a, b in denied) or speaks_of_relative(text, start):
+        if not named.isdisjoint(range(start, end)) or start in denied or subject.is_other(start):
             continue
         for word in re.split(r"[、和及]|\band\b|\bor\b", words):
             if word.strip() and not re.search(r"无|否认|未|没|不详|药物|none|nil|unknown|什么|是否|史", word):
@@ -258,7 +264,7 @@ def _allergies(text: str, vocabulary: Vocabulary) -> tuple[str, ...] | None:
     return () if denied else None
 
 
-def _drugs(text: str, vocabulary: Vocabulary) -> tuple[str, ...] | None:
+def _drugs(text: str, subject: Subject, vocabulary: Vocabulary) -> tuple[str, ...] | None:
     """Drugs stated to be in use; ``()`` for a stated *none*."""
     found: dict[str, None] = {}
     for drug in vocabulary.drug_names.longest(text):
@@ -268,7 +274,7 @@ def _drugs(text: str, vocabulary: Vocabulary) -> tuple[str, ...] | None:
         verb = None
         for verb in _TAKES.finditer(lead):
             pass
-        if verb is None or _ALLERGY_AFTER.match(text, drug.end) or speaks_of_relative(text, drug.start):
+        if verb is None or _ALLERGY_AFTER.match(text, drug.end) or subject.is_other(drug.start):
             continue
         negated = _TAKES_NOT.search(lead, max(0, verb.start() - 6)) or re.match(
             r"\s?(?:已停|停用|过量|过敏|中毒)", text[drug.end :]

@@ -40,7 +40,7 @@ class Quantity:
 
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+(?:\.[0-9]+)?)"
 _LEAD = re.compile(
-    r"(?:[\s:=]|为|是|约|左右|高达|达|最高|最低|升高至|升高到|升至|升到|升高|增高|降低至|下降至|降至|降到|降低|下降|波动在|波动于|控制在|在|至|到|测得|自测|测|复查|"
+    r"(?:[\s:=\"]|为|是|约|左右|高达|达|最高|最低|升高至|升高到|升至|升到|升高|增高|降低至|下降至|降至|降到|降低|下降|波动在|波动于|控制在|在|至|到|测得|自测|测|复查|"
     r"查|提示|示|检测|值|结果|浓度|水平|计数|定量|评分|偏高|偏低|[高低快慢]|[↑↓]|,(?=[\s]?[0-9])|\([a-z0-9+#%-]{1,12}\)|"
     r"\b(?:was|is|of|at|to|level|count|reading|measured|around|about|up|down|elevated|low|high)\b)*"
 )
@@ -137,8 +137,8 @@ def _named(text: str, name: Match[Analyte]) -> Quantity | Problem | None:
     lead = _LEAD.match(text, name.end, min(len(text), name.end + 24))
     position = lead.end() if lead else name.end
     match = _VALUE.match(text, position)
-    if match is None:
-        return None
+    if match is None or text[match.end() : match.end() + 1] == "+":
+        return None  # 4+ is a dipstick's reading
     if (
         match.group("sign") is None
         and not unit_at(analyte, text, match.end())
@@ -188,7 +188,7 @@ def _quantity(
     *,
     timid: bool = False,
 ) -> Quantity | None:
-    """A quantity in the canonical unit; ``None`` if ``timid`` (a one-letter name) and implausible."""
+    """A quantity in the canonical unit; ``None`` if ``timid`` (a one-letter name) and implausible or a p < 0.05."""
 
     def canonical(number: float | None) -> float | None:
         return None if number is None else to_canonical(analyte, number, unit or analyte.unit)
@@ -202,7 +202,7 @@ def _quantity(
     quantity = Quantity(
         analyte, result, span, comparator, canonical(limits[0]), canonical(limits[1]), flag, unit is not None
     )
-    return None if timid and implausible(quantity) else quantity
+    return None if timid and (comparator or implausible(quantity)) else quantity
 
 
 def _tail(

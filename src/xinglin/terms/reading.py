@@ -7,6 +7,7 @@ absent: unknown, with a problem that says so, unless time separates the two.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.terms.assertion import Target, assert_targets
 from xinglin.terms.characters import normalise, scripts, without_surrogates
 from xinglin.terms.clauses import joined
-from xinglin.terms.duration import PAST, duration_of, find_durations, onset_of
+from xinglin.terms.duration import PAST, Duration, duration_of, find_durations, onset_of
 from xinglin.terms.gaps import matches_across_fillers
 from xinglin.terms.interpret import findings_of
 from xinglin.terms.kinship import family_finding, own_history
@@ -30,6 +31,10 @@ from xinglin.types import Finding, Patient, State
 MAX_CHARACTERS = 20_000
 """Longest text that is read; a discharge letter has about 3,000 characters."""
 _FINDINGS = frozenset(FINDING_KINDS)
+_UNITS = frozenset({"mg", "g", "ml", "cm", "mm", "pg", "ng", "kg", "ms", "l", "u", "iu", "fl", "pa", "min", "hr"})
+_DIGIT = re.compile(r"[0-9]\s?$")
+_LOOSE_KINDS = _FINDINGS - {"medication"}
+"""Kinds whose names people interrupt with small words; the name of an examination they do not."""
 
 
 def read(text: str, vocabulary: Vocabulary | None = None, *, patient: Patient | None = None) -> Reading:
@@ -106,11 +111,11 @@ def _quantities(text: str, vocabulary: Vocabulary, table: LabTable) -> tuple[lis
 
 def _mentions(text: str, vocabulary: Vocabulary, table: LabTable) -> list[Mention]:
     """Every mention with what the text asserts of it."""
-    matches = vocabulary.terms.all_matches(text) + matches_across_fillers(text, vocabulary.terms)
-    matches = resolve(matches, text)
+    loose = [m for m in matches_across_fillers(text, vocabulary.terms) if m.payload[0].kind in _LOOSE_KINDS]
+    matches = [m for m in resolve(vocabulary.terms.all_matches(text) + loose, text) if not _is_unit(text, m)]
     if table.results:
-        rows = [result.span for result in table.results]
-        matches = [m for m in matches if not any(a <= m.start < b for a, b in rows)]
+        rows = {i for result in table.results for i in range(*result.span)}
+        matches = [m for m in matches if m.start not in rows]
     targets = [
         Target(m.start, m.end, any(term.kind in CHRONIC_KINDS for term in m.payload), m.negated)
         for m in matches
@@ -119,7 +124,10 @@ def _mentions(text: str, vocabulary: Vocabulary, table: LabTable) -> list[Mentio
     times = _times(text, matches)
     mentions: list[Mention] = []
     previous = 0
-    for match, said, time in zip(matches, asserted, times, strict=True):
+    for match, said, duration in zip(matches, asserted, times, strict=True):
+        time = duration.iso if duration else None
+        if said.when == "past" and duration and not duration.ago and duration.start >= match.end:
+            said = replace(said, when="now")  # 头痛病史5年 still goes on
         side = laterality_of(text, match.start, match.end, previous)
         onset = onset_of(text, match.start, match.end)
         mentions += [
@@ -142,13 +150,22 @@ def _mentions(text: str, vocabulary: Vocabulary, table: LabTable) -> list[Mentio
     return mentions
 
 
-def _times(text: str, matches: Sequence[Match[tuple[Term, ...]]]) -> list[str | None]:
+def _is_unit(text: str, match: Match[tuple[Term, ...]]) -> bool:
+    """Whether an abbreviation is a unit here: 9.4 mg/dL names no myasthenia gravis."""
+    return text[match.start : match.end] in _UNITS and _DIGIT.search(text, max(0, match.start - 2), match.start) is not None
+
+
+def _times(text: str, matches: Sequence[Match[tuple[Term, ...]]]) -> list[Duration | None]:
     """Duration of each mention; members of one enumeration share it (发热、咳嗽3天)."""
     durations = find_durations(text)
     if not durations or not matches:
         return [None] * len(matches)
+    starts = [duration.start for duration in durations]
     ends = [match.start for match in matches[1:]] + [len(text)]
-    times = [duration_of(text, m.start, m.end, durations, end) for m, end in zip(matches, ends, strict=True)]
+    times = [
+        duration_of(text, m.start, m.end, durations, starts, end)
+        for m, end in zip(matches, ends, strict=True)
+    ]
     linked = [joined(text[a.end : b.start]) for a, b in zip(matches, matches[1:], strict=False)]
     for i in range(len(matches) - 2, -1, -1):
         if linked[i] and times[i] is None:
@@ -179,7 +196,7 @@ def _said(mentions: Sequence[Mention], vocabulary: Vocabulary) -> list[Finding]:
             history = own_history(mention, vocabulary)
             if history is not None:
                 term = history
-            elif state == "absent" or time is None:
+            else:
                 state, time = ("absent" if state == "absent" else "unknown"), PAST
         said.append(Finding(term.code, state, time=time, span=mention.span, origin="text"))
     return said

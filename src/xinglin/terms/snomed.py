@@ -77,7 +77,11 @@ class Snomed:
     """The active concepts, descriptions and is-a links of one release; built by :func:`load_snomed`."""
 
     def __init__(
-        self, concepts: set[int], names: dict[int, str], terms: dict[int, list[str]], parents: dict[int, list[int]]
+        self,
+        concepts: set[int],
+        names: dict[int, str],
+        terms: dict[int, list[str]],
+        parents: dict[int, list[int]],
     ) -> None:
         self._concepts, self._names, self._terms, self._parents = concepts, names, terms, parents
         self._index: dict[str, list[tuple[int, str]]] | None = None
@@ -105,7 +109,9 @@ class Snomed:
 
     def parents(self, value: str) -> tuple[Code, ...]:
         """Direct is-a targets."""
-        return tuple(self.code(str(p)) for p in self._parents.get(self._known(value), ()) if p in self._concepts)
+        return tuple(
+            self.code(str(p)) for p in self._parents.get(self._known(value), ()) if p in self._concepts
+        )
 
     def ancestors(self, value: str) -> frozenset[str]:
         """Ids of everything the concept is a kind of, itself excluded; a cycle in the data does no harm."""
@@ -145,7 +151,11 @@ class Snomed:
         if value not in self:
             raise UnknownNameError(
                 f"expected an active concept of the loaded SNOMED CT release; got {value!r}: "
-                + ("check the release's edition and date" if valid_sctid(value) else "the check digit is wrong, correct the id")
+                + (
+                    "check the release's edition and date"
+                    if valid_sctid(value)
+                    else "the check digit is wrong, correct the id"
+                )
             )
         return int(value)
 
@@ -184,7 +194,9 @@ def load_snomed(path: Path, *, max_bytes: int = MAX_BYTES) -> Snomed:
     """
     path = Path(path)
     if not path.exists():
-        raise MissingDataError(f"expected a SNOMED CT RF2 release at {path}; it is absent: give its zip or folder")
+        raise MissingDataError(
+            f"expected a SNOMED CT RF2 release at {path}; it is absent: give its zip or folder"
+        )
     concepts: set[int] = set()
     names: dict[int, str] = {}
     terms: dict[int, list[str]] = {}
@@ -234,14 +246,20 @@ def _members(path: Path, max_bytes: int) -> Iterator[list[tuple[str, _Opened]]]:
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
-        raise InvalidInputError(f"expected a zip file or a folder; {path} is neither ({error}): give the release's zip") from None
+        raise InvalidInputError(
+            f"expected a zip file or a folder; {path} is neither ({error}): give the release's zip"
+        ) from None
     with archive:
         infos = [info for info in archive.infolist() if _FILE.search(info.filename)]
-        _check_sizes(path, ((i.file_size, i.compress_size) for i in infos), len(archive.infolist()), max_bytes)
+        _check_sizes(
+            path, ((i.file_size, i.compress_size) for i in infos), len(archive.infolist()), max_bytes
+        )
         try:
             yield [(i.filename, _Opened(i.filename, archive.open(i))) for i in infos]
         except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
-            raise InvalidInputError(f"{path} cannot be unpacked ({error}): download the release again") from None
+            raise InvalidInputError(
+                f"{path} cannot be unpacked ({error}): download the release again"
+            ) from None
 
 
 def _check_sizes(path: Path, sizes: Iterable[tuple[int, int]], members: int, max_bytes: int) -> None:
@@ -286,4 +304,6 @@ def _rows(opened: _Opened, kind: str) -> Iterator[list[str]]:
             elif cells[2] == "1":
                 yield cells
     except UnicodeDecodeError as error:
-        raise InvalidInputError(f"{opened.name}:{number + 1}: expected UTF-8; {error}: file damaged") from None
+        raise InvalidInputError(
+            f"{opened.name}:{number + 1}: expected UTF-8; {error}: file damaged"
+        ) from None

@@ -6,6 +6,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
+from typing import Literal
 
 _ELDER_MALE = "爸爸|老爸|爸|父亲|爷爷|外公|姥爷|祖父|外祖父|公公|岳父|哥哥|弟弟|叔叔|舅舅|伯父|老公|丈夫|儿子|孙子|侄子|外甥|男朋友"
 _ELDER_FEMALE = "妈妈|老妈|妈|母亲|奶奶|外婆|姥姥|祖母|外祖母|婆婆|岳母|姐姐|妹妹|姑姑|姨妈|姨|老婆|妻子|媳妇|女儿|闺女|孙女|侄女|女朋友"
@@ -22,6 +24,9 @@ _HEAD = re.compile(
 _NOT_ABOUT = re.compile(
     r"(?:们)?(?:死于|因[^,。]{0,12}去世|去世|病逝|过世|曾|代诉|代述|诉|患有|也有|得过|家族|and (?:father|mother)|(?:also |both )?(?:died|passed away|had)\b|有[^,。]{0,10}(?:病史|史|癌))"
 )
+_AS_PATIENT = re.compile(
+    r"[,:]?\s?(?:今年|今天|今日|今晨|昨天|昨晚|最近|近|这几天|这两天|突然|突发|[,:]?\s?(?:男|女)?,?[0-9一二三四五六七八九十]{1,3}岁(?!时))"
+)
 _SELF_LATER = re.compile(
     rf"(?:我|本人|自己|患者)(?!家|们|的?(?:{_ELDER_MALE}|{_ELDER_FEMALE}|{_NEUTRAL})|国|想|该|应|需|要|不知|问|担心|怕|看|带|给|觉得|发现|摸)"
     r"|\b(?:i (?:have|had|feel|am|get|got|noticed|developed|started|woke)|i've|i'm|the patient|"
@@ -30,61 +35,71 @@ _SELF_LATER = re.compile(
 _KIN_WORD = re.compile(
     rf"{_ELDER_MALE}|{_ELDER_FEMALE}|{_NEUTRAL}|\b(?:{_EN_MALE}|{_EN_FEMALE}|{_EN_NEUTRAL})\b"
 )
-
-
-def _head(text: str) -> re.Match[str] | None:
-    head = _HEAD.match(text)
-    if head is None or _NOT_ABOUT.match(text, head.end()) or _SELF_LATER.search(text, head.end()):
-        return None
-    return head
-
-
-def patient_kin(text: str) -> frozenset[int]:
-    """Offsets of kinship words that name the patient of a normalised text (the head one, and repeats)."""
-    head = _head(text)
-    if head is None:
-        return frozenset()
-    word = head.group("kin") or head.group("ekin")
-    return frozenset(m.start() for m in _KIN_WORD.finditer(text) if m.group() == word)
-
-
-def sex_of_kin(text: str) -> str | None:
-    """``male`` or ``female`` when the text is about a relative whose kinship word says so."""
-    head = _head(text)
-    if head is None:
-        return None
-    if head.group("m") or head.group("em"):
-        return "male"
-    return "female" if head.group("f") or head.group("ef") else None
-
-
 _CLAUSE = re.compile(r"[。;!?\n]|\.(?=\s|$)")
 _SELF = re.compile(
     r"患者|患儿|病人|本人|自己|自诉|(?<!家)我(?!家|们|的?(?:爸|妈|父|母|爷|奶|外|姥|公|婆|哥|弟|姐|妹|儿|女|老公|老婆|丈夫|妻子))|\b(?:patient|pt|i|he|she)\b"
 )
 _RELATIVES = re.compile(
-    rf"{_ELDER_MALE}|{_ELDER_FEMALE}|亲属|亲戚|家人|同事|室友|同学|邻居|朋友|家族史|\b(?:{_EN_MALE}|{_EN_FEMALE}|roommate|colleague|friend|family history)\b"
+    rf"{_ELDER_MALE}|{_ELDER_FEMALE}|亲属|亲戚|家人|同事|室友|同学|邻居|朋友|家族史|(?<!feeding )(?<!nursing )(?<!expectant )\b(?:{_EN_MALE}|{_EN_FEMALE}|roommate|colleague|friend|family history)\b"
 )
 _INFORMANT = re.compile(
     r"(?:代|口)?(?:诉|述|称|陪|送|发现|说|带|抱)|\s?(?:reports?|states?|says|brought|brings)"
 )
 
 
-def speaks_of_relative(text: str, position: int, *, anywhere: bool = False) -> bool:
-    """Whether, at ``position``, the sentence of a normalised text speaks of someone other than the patient.
+class Subject:
+    """Whom a normalised text is about, and where it speaks of someone else; every question is answered fast."""
 
-    Args:
-        anywhere: ask of the whole text up to ``position``, not only of the sentence.
-    """
-    start = 0
-    if not anywhere:
-        for mark in _CLAUSE.finditer(text, 0, position):
-            start = mark.end()
-    own = patient_kin(text)
-    last = None
-    for match in _RELATIVES.finditer(text, start, position):
-        if match.start() not in own and not _INFORMANT.match(text, match.end()):
-            last = match
-    if last is None:
-        return False
-    return anywhere or _SELF.search(text, last.end(), position) is None
+    def __init__(self, text: str) -> None:
+        head = _head(text)
+        word = "" if head is None else head.group("kin") or head.group("ekin")
+        self.kin = (
+            frozenset(m.start() for m in _KIN_WORD.finditer(text) if m.group() == word)
+            if word
+            else frozenset()
+        )
+        """Offsets of kinship words that name the patient (the one at the head, and its repeats)."""
+        self.sex: Literal["male", "female"] | None = None
+        """Sex of the relative the text is about, if the word says so."""
+        if head is not None:
+            self.sex = (
+                "male"
+                if head.group("m") or head.group("em")
+                else "female"
+                if head.group("f") or head.group("ef")
+                else None
+            )
+        self._others = [
+            m.end()
+            for m in _RELATIVES.finditer(text)
+            if m.start() not in self.kin and not _INFORMANT.match(text, m.end())
+        ]
+        self._ends = [m.end() for m in _CLAUSE.finditer(text)] if self._others else []
+        self._selves = [m.start() for m in _SELF.finditer(text)] if self._others else []
+
+    @property
+    def speaks_of_others(self) -> bool:
+        """Whether anyone else is named at all."""
+        return bool(self._others)
+
+    def is_other(self, position: int) -> bool:
+        """Whether, at ``position``, the sentence speaks of someone other than the patient."""
+        at = bisect_right(self._others, position) - 1
+        if at < 0:
+            return False
+        other = self._others[at]
+        ended = bisect_right(self._ends, position) > bisect_right(self._ends, other)
+        back = bisect_left(self._selves, position) > bisect_left(self._selves, other)
+        return not ended and not back
+
+
+def _head(text: str) -> re.Match[str] | None:
+    head = _HEAD.match(text)
+    if head is None or _NOT_ABOUT.match(text, head.end()) or _SELF_LATER.search(text, head.end()):
+        return None
+    formal = head.group("kin") in ("父亲", "母亲") and text[max(head.start("kin") - 1, 0)] not in (
+        "我",
+        "家",
+        "的",
+    )
+    return None if formal and not _AS_PATIENT.match(text, head.end()) else head

@@ -18,8 +18,8 @@ ASKED_KINDS = frozenset({"symptom", "sign", "history", "risk"})
 SEX_MISMATCH = -9.0
 AGE_OUTSIDE = -6.0
 AGE_PEAK = 0.6
-SUSPECTED = 2.0
-"""Log prior added to a disease that the text names as suspected; subtracted when it names it as excluded."""
+NAMED = {"present": 4.5, "unknown": 2.0, "absent": -2.0}
+"""Log prior added to a disease that the text itself names as found, suspected or excluded."""
 EXPECTED = 0.3
 """A symptom at least this frequent in a disease is expected to be told."""
 UNMENTIONED = 0.12
@@ -176,7 +176,7 @@ def scores(
         states: state by finding index.
         age: years; ``None`` leaves age out.
         sex: ``male`` or ``female``; ``None`` leaves sex out.
-        suspected: diseases that the text itself names: ``unknown`` or ``present`` raises, ``absent`` lowers.
+        suspected: diseases that the text itself names, by state.
     """
     total = engine.prior + demographics(engine, age, sex) + UNMENTIONED * engine.unmentioned
     told = set(states)
@@ -192,7 +192,7 @@ def scores(
         weights = engine.edge_present[finding] if state == "present" else engine.edge_absent[finding]
         total[engine.edge_disease[finding]] += weights
     for disease, state in (suspected or {}).items():
-        total[disease] += -SUSPECTED if state == "absent" else SUSPECTED
+        total[disease] += NAMED[state]
     return total
 
 

@@ -1,0 +1,54 @@
+"""A draft -> the rendered answer: the same calls as the API makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from xinglin.apps.diagnosis.answer import answer
+from xinglin.apps.diagnosis.differential import Differential
+from xinglin.apps.diagnosis.facts import gather
+from xinglin.apps.diagnosis.render import as_json, question
+from xinglin.apps.diagnosis.wording import Lang
+from xinglin.errors import InputTooLargeError, InvalidInputError
+from xinglin.records.intake import record_from_json
+from xinglin.serve.workbench.draft import MAX_TEXT, Draft
+from xinglin.serve.workbench.phrases import say
+
+TOP = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Consultation:
+    """One answered case."""
+
+    text: str
+    """The text that the spans point into: as typed, then the record's own."""
+    rendered: dict[str, Any]
+    """The answer as the API returns it."""
+
+
+def consult(differential: Differential, draft: Draft, lang: Lang) -> Consultation:
+    """Answer a draft.
+
+    Raises:
+        InvalidInputError: nothing to read, or a header value outside its range.
+        InputTooLargeError: the text is longer than 20,000 characters.
+    """
+    if draft.empty:
+        raise InvalidInputError(say("nothing_typed", lang))
+    if len(draft.text) > MAX_TEXT:
+        raise InputTooLargeError(say("too_long", lang, limit=MAX_TEXT))
+    patient, unread = draft.patient(differential.vocabulary, lang)
+    record = record_from_json(draft.record) if draft.record is not None else None
+    states = draft.states()
+    case = gather(differential, draft.text, record, patient, states, lang)
+    result = answer(differential, case, TOP)
+    rendered = as_json(differential, result, lang)
+    if unread:
+        rendered["problems"] += [say("unread_medicine", lang, names="、".join(unread))]
+    index = differential.engine.finding_index
+    skip = frozenset(index[key] for key, state in states.items() if state == "unknown" and key in index)
+    if skip:
+        rendered["question"] = question(differential, result, lang, skip)
+    return Consultation(case.text, rendered)

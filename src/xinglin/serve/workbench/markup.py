@@ -1,0 +1,49 @@
+"""HTML by construction: every string is escaped unless it is markup already.
+
+The pages send this to the browser through ``ui.html``, which runs it through DOMPurify once more.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+
+EMPTY = frozenset({"br", "hr", "img"})
+
+
+class Markup(str):
+    """HTML that is already safe."""
+
+    __slots__ = ()
+
+
+Child = str | Markup | Iterable["Child"] | None
+
+
+def escaped(child: Child) -> Markup:
+    """Return a child as safe HTML; a plain string is escaped, ``None`` is nothing."""
+    if child is None:
+        return Markup("")
+    if isinstance(child, Markup):
+        return child
+    if isinstance(child, str):
+        return Markup(html.escape(child))
+    return Markup("".join(escaped(item) for item in child))
+
+
+def tag(name: str, *children: Child, **attributes: str | int | float | bool | None) -> Markup:
+    """Return one element.
+
+    Args:
+        name: the element.
+        children: text (escaped) or markup.
+        attributes: ``cls`` is ``class``; an underscore is a hyphen; ``None`` and ``False`` leave it out.
+    """
+    shown = []
+    for key, value in attributes.items():
+        if value is None or value is False:
+            continue
+        plain = "class" if key == "cls" else key.rstrip("_").replace("_", "-")
+        shown.append(f" {plain}" if value is True else f' {plain}="{html.escape(str(value))}"')
+    opening = f"<{name}{''.join(shown)}>"
+    return Markup(opening if name in EMPTY else f"{opening}{escaped(children)}</{name}>")
