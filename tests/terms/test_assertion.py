@@ -1,4 +1,5 @@
-"""Sentences with what a clinician takes from them. ``+`` present, ``-`` absent, ``?`` unknown, ``0`` not of the patient.
+"""Sentences with what a clinician takes from them. ``+`` present, ``-`` absent, ``?`` unknown, ``0`` not
+of the patient.
 
 Each was written from the clinical meaning, not from what the program said.
 """

@@ -14,7 +14,8 @@ from xinglin.terms.vocabulary import Vocabulary
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("三", 3), ("十", 10), ("十二", 12), ("二十", 20), ("两百", 200), ("一百二", 120), ("一百零五", 105), ("一万二", 12000),
+        ("三", 3), ("十", 10), ("十二", 12), ("二十", 20), ("两百", 200), ("一百二", 120), ("一百零五",
+        105), ("一万二", 12000),
         ("三十五", 35), ("半", 0.5), ("3.5", 3.5), ("twelve", 12), ("胸", None), ("", None),
     ],
 )  # fmt: skip
@@ -25,9 +26,12 @@ def test_numbers(text: str, value: float | None) -> None:
 @pytest.mark.parametrize(
     ("text", "iso"),
     [
-        ("3天", "P3D"), ("三天", "P3D"), ("两周", "P2W"), ("2个星期", "P2W"), ("半小时", "PT30M"), ("十余年", "P10Y"), ("20余年", "P20Y"),
-        ("一个月", "P1M"), ("半年", "P6M"), ("半天", "PT12H"), ("一个半月", "P45D"), ("30分钟", "PT30M"), ("两个多小时", "PT2H"),
-        ("3-5天", "P3D"), ("1年半", "P18M"), ("10秒", "PT10S"), ("3 days", "P3D"), ("two weeks", "P2W"), ("2-hour", "PT2H"),
+        ("3天", "P3D"), ("三天", "P3D"), ("两周", "P2W"), ("2个星期", "P2W"), ("半小时", "PT30M"),
+        ("十余年", "P10Y"), ("20余年", "P20Y"),
+        ("一个月", "P1M"), ("半年", "P6M"), ("半天", "PT12H"), ("一个半月", "P45D"), ("30分钟", "PT30M"),
+        ("两个多小时", "PT2H"),
+        ("3-5天", "P3D"), ("1年半", "P18M"), ("10秒", "PT10S"), ("3 days", "P3D"), ("two weeks", "P2W"),
+        ("2-hour", "PT2H"),
         ("half an hour", "PT30M"), ("6 months", "P6M"),
     ],
 )  # fmt: skip
@@ -70,7 +74,8 @@ def test_time_of_findings(text: str, times: dict[str, str | None], vocabulary: V
 
 @pytest.mark.parametrize(
     ("text", "onset"),
-    [("突发胸痛", "sudden"), ("突然出现胸痛", "sudden"), ("逐渐出现胸痛", "gradual"), ("sudden chest pain", "sudden"), ("胸痛", None),
+    [("突发胸痛", "sudden"), ("突然出现胸痛", "sudden"), ("逐渐出现胸痛", "gradual"),
+    ("sudden chest pain", "sudden"), ("胸痛", None),
      ("突发头晕。胸痛", None)],
 )  # fmt: skip
 def test_onset(text: str, onset: str | None, vocabulary: Vocabulary) -> None:
@@ -80,7 +85,8 @@ def test_onset(text: str, onset: str | None, vocabulary: Vocabulary) -> None:
 
 @pytest.mark.parametrize(
     ("text", "side"),
-    [("左侧胸痛", "left"), ("右下肢水肿", "right"), ("双下肢水肿", "bilateral"), ("右下腹痛", "right"), ("左胸痛,右腿水肿", "left"),
+    [("左侧胸痛", "left"), ("右下肢水肿", "right"), ("双下肢水肿", "bilateral"), ("右下腹痛", "right"),
+    ("左胸痛,右腿水肿", "left"),
      ("left chest pain", "left"), ("swelling of the right leg", "right"), ("胸痛", None)],
 )  # fmt: skip
 def test_laterality(text: str, side: str | None, vocabulary: Vocabulary) -> None:

@@ -13,8 +13,10 @@ from xinglin.terms.snomed import load_snomed, valid_sctid
 ROOT = "138875005"
 HEADS = {
     "Concept": "id\teffectiveTime\tactive\tmoduleId\tdefinitionStatusId",
-    "Description": "id\teffectiveTime\tactive\tmoduleId\tconceptId\tlanguageCode\ttypeId\tterm\tcaseSignificanceId",
-    "Relationship": "id\teffectiveTime\tactive\tmoduleId\tsourceId\tdestinationId\trelationshipGroup\ttypeId\t"
+    "Description": "id\teffectiveTime\tactive\tmoduleId\tconceptId\tlanguageCode\ttypeId\tterm\tcaseSignif"
+    "icanceId",
+    "Relationship": "id\teffectiveTime\tactive\tmoduleId\tsourceId\tdestinationId\trelationshipGroup\ttype"
+    "Id\t"
     "characteristicTypeId\tmodifierId",
 }
 FSN, SYNONYM, IS_A = "900000000000003001", "900000000000013009", "116680003"

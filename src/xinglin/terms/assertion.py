@@ -70,28 +70,37 @@ _LONGEST_LIST = 40
 _BACKWARD = (
     Cue.NEGATED, Cue.RESOLVED, Cue.AFFIRMED, Cue.DOUBTED, Cue.OPEN, Cue.HISTORY, Cue.FAMILY_HISTORY,
 )  # fmt: skip
-_FORWARD_TWINS = {"可能", "possible", "likely", "suspected", "questionable", "无", "没有", "未见", "未及", "未触及", "未闻及",
-                  "未扪及", "未引出", "未出现", "否认", "已排除", "可排除", "ruled out", "excluded", "absent", "不详", "不确定",
-                  "可疑", "不排除", "不能排除", "不除外", "不能除外", "not ruled out", "years ago", "as a child",
+_FORWARD_TWINS = {"可能", "possible", "likely", "suspected", "questionable", "无", "没有", "未见", "未及",
+"未触及", "未闻及",
+                  "未扪及", "未引出", "未出现", "否认", "已排除", "可排除", "ruled out", "excluded", "abse"
+                  "nt", "不详", "不确定",
+                  "可疑", "不排除", "不能排除", "不除外", "不能除外", "not ruled out", "years ago", "as a "
+                  "child",
                   "in childhood", "待排除", "待除外"}  # fmt: skip
 """Words that act forward and backward: backward only if no mention follows in the clause."""
 _OR = re.compile(r"\b(?:or|nor)\b")
 _LASTING = re.compile(r"(?:hour|day|week|month|year)s?[- ]$")
-_NEEDS_END = frozenset({"没有", "无", "未见", "未及", "未触及", "未闻及", "未扪及", "未出现", "否认", "均无", "均未见"})
+_NEEDS_END = frozenset(
+    {"没有", "无", "未见", "未及", "未触及", "未闻及", "未扪及", "未出现", "否认", "均无", "均未见"}
+)
 _CLAUSE_ENDS = ("", *",。;、!?)\n|")
 _EXAMPLES = re.compile(r"\s*(?:比如|例如|诸如|像|包括|如(?!果|有|出)|such as|including|like|e\.g)")
 _ASKS = re.compile(
-    r"怎么|为什么|为何|什么|咋|如何|哪|要不要|需要|严重|危险|能治|吃点|用药|\b(?:why|what|how|which|should|can i|do i|serious)\b"
+    r"怎么|为什么|为何|什么|咋|如何|哪|要不要|需要|严重|危险|能治|吃点|用药|\b(?:why|what|how|which|"
+    r"should|can i|do i|serious)\b"
 )
 _BREAKS = re.compile(r"[后就才因使让]|之后|以后|的时候|\bafter\b|\bthen\b|\bwhen\b")
 _INFORMS = re.compile(
-    r"(?:们)?(?:代|口)?(?:诉|述|称|陪|送|发现|说|带|告|讲|介绍|提供|补充|认为|抱|扶|背着|急送|\s*(?:reports?|reported|states?|stated|says|said|brought|noticed|noted|found|called|describes?|brings))"
+    r"(?:们)?(?:代|口)?(?:诉|述|称|陪|送|发现|说|带|告|讲|介绍|提供|补充|认为|抱|扶|背着|急送|"
+    r"\s*(?:reports?|reported|states?|stated|says|said|brought|noticed|noted|found|called|describes?|brings))"
 )
 _BEFORE_NOW = re.compile(
-    r"[0-9一二两三四五六七八九十半数几](?:个)?(?:余|多)?(?:天|日|小时|周|星期|礼拜|分钟|个月|月)(?:前|来|内|余)|近[0-9一二两三四五六七八九十半数几]"
+    r"[0-9一二两三四五六七八九十半数几](?:个)?(?:余|多)?(?:天|日|小时|周|星期|礼拜|分钟|个月|月)(?:前|来|"
+    r"内|余)|近[0-9一二两三四五六七八九十半数几]"
 )
 _YEARS_AGO = re.compile(
-    r"(?:[0-9一二两三四五六七八九十数几]+(?:余|多)?年前|[12][09][0-9]{2}年)(?!.{0,8}?(?:出现|开始|起病|发现|诊断|确诊|无明显诱因|逐渐|反复|至今|以来|始))"
+    r"(?:[0-9一二两三四五六七八九十数几]+(?:余|多)?年前|[12][09][0-9]{2}年)(?!.{0,8}?(?:出现|开始|起病|"
+    r"发现|诊断|确诊|无明显诱因|逐渐|反复|至今|以来|始))"
 )
 
 
@@ -256,7 +265,8 @@ def _comma(sentence: _Sentence, after: int, scope: _Scope) -> None:
 
 
 def _or_closes(sentence: _Sentence, after: int) -> bool:
-    """Whether an English list goes on to its *or* before any new statement: *denies pain, trauma to the knee, or*."""
+    """Whether an English list goes on to its *or* before any new statement: *denies pain, trauma to the
+    knee, or*."""
     at = bisect_left(sentence.stops, after)
     stop = sentence.stops[at] if at < len(sentence.stops) else sentence.end
     return _OR.search(sentence.text, after, stop) is not None

@@ -12,19 +12,26 @@ from collections.abc import Iterator
 _END = re.compile(r"[。!?;\n\r|]|\.(?=\s|$|[\u4e00-\u9fff])")
 _CONNECT = re.compile(r"以及|或者|并且|[、/和及与或跟&+,]|\b(?:and|or|nor)\b")
 _FILLER = re.compile(
-    r"明显|显著|任何|其他|其它|特殊|典型|明确|确切|相关|过|再|又|发生|感到|觉得|感觉|什么|太|的|了|那种|这种|这些|那些|上述|症状|"
-    r"有|左侧|右侧|双侧|左|右|双|侧|阵发性|持续性|性|曾|会|是|很|怎么|类似|新发|以往|既往|曾经|病|药物|食物|及其|"
-    r"\b(?:any|the|a|an|of|evidence|signs?|symptoms?|significant|recent|acute|current|obvious|new|associated|other|"
-    r"complaints?|history|feeling|having|experiencing|her|his|my|your|their|been|be|known|have|has|had|there|is)\b|[\s:]"
+    r"明显|显著|任何|其他|其它|特殊|典型|明确|确切|相关|过|再|又|发生|感到|觉得|感觉|什么|太|的|了|那种|"
+    r"这种|这些|那些|上述|症状|"
+    r"有|左侧|右侧|双侧|左|右|双|侧|阵发性|持续性|性|曾|会|是|很|怎么|类似|新发|以往|既往|曾经|病|药物|"
+    r"食物|及其|"
+    r"\b(?:any|the|a|an|of|evidence|signs?|symptoms?|significant|recent|acute|current|obvious|new|"
+    r"associated|other|"
+    r"complaints?|history|feeling|having|experiencing|her|his|my|your|their|been|be|known|have|has|had|"
+    r"there|is)\b|[\s:]"
 )
 _CLOSERS = re.compile(
-    r"等症状|等不适|等情况|等表现|等病史|等慢性病史?|等疾病|等|等?(?:慢性|传染|遗传|重大)(?:性)?(?:疾)?病史?|家族史|病史|既往史|史|症状|情况|"
+    r"等症状|等不适|等情况|等表现|等病史|等慢性病史?|等疾病|等|等?(?:慢性|传染|遗传|"
+    r"重大)(?:性)?(?:疾)?病史?|家族史|病史|既往史|史|症状|情况|"
     r"明显|异常|疾病|其他|左侧|右侧|双侧|[、/和及与或\s]|感|"
     r"\b(?:and|or|nor|any|the|of|other|significant|recent|history|associated|evidence|a|an|in|his|her)\b"
 )
 _POST = re.compile(
-    r"(?:双侧|两侧|左侧|右侧|症状|体征|试验|检查|反射|现象|感|征|均|都|皆|也|亦|已|已经|现已|现|目前|现在|基本|完全|全部|自行|等|等症状|等不适|情况|的|了|:|\s|"
-    r"结果|呈|为|提示|\b(?:is|are|was|were|has|have|had|been|all|now|both|completely|symptoms?|test|sign|since)\b)*"
+    r"(?:双侧|两侧|左侧|右侧|症状|体征|试验|检查|反射|现象|感|征|均|都|皆|也|亦|已|已经|现已|现|目前|现在|"
+    r"基本|完全|全部|自行|等|等症状|等不适|情况|的|了|:|\s|"
+    r"结果|呈|为|提示|\b(?:is|are|was|were|has|have|had|been|all|now|both|completely|symptoms?|test|sign|"
+    r"since)\b)*"
 )
 _POST_HISTORY = re.compile(r"(?:的|等|之|个人|急?慢?性?传染(?:性)?疾?|慢性疾?|遗传(?:性)?疾?|疾|相关|\s)*")
 _LIST = re.compile(r"\s*(?:以及|或者|[、/和及与或跟&+]|,?\s*(?:and|or|nor)\b)\s*")

@@ -66,7 +66,8 @@ SYSTEMS: dict[str, CodingSystem] = {
         CodingSystem(XINGLIN, "杏林征象", "Xinglin findings", "starter", "urn:xinglin:finding", _OWN),
         CodingSystem(XINGLIN_DISEASE, "杏林疾病", "Xinglin diseases", "starter", "urn:xinglin:disease", _OWN),
         CodingSystem(XINGLIN_EXAM, "杏林检查", "Xinglin examinations", "starter", "urn:xinglin:exam", _OWN),
-        CodingSystem(XINGLIN_ANALYTE, "杏林检验项目", "Xinglin analytes", "starter", "urn:xinglin:analyte", _OWN),
+        CodingSystem(XINGLIN_ANALYTE, "杏林检验项目", "Xinglin analytes", "starter",
+        "urn:xinglin:analyte", _OWN),
         CodingSystem(XINGLIN_DRUG, "杏林药物", "Xinglin drugs", "starter", "urn:xinglin:drug", _OWN),
     )
 }  # fmt: skip

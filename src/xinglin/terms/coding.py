@@ -58,7 +58,8 @@ def code(
         made = [
             finding
             for finding in reading.findings
-            if finding.span == quantity.span and finding.origin in ("vital", "lab") and finding.state == "present"
+            if finding.span == quantity.span and finding.origin in ("vital",
+            "lab") and finding.state == "present"
             and finding.unit == quantity.analyte.unit and finding.value == quantity.value
         ]  # fmt: skip
         coded += [

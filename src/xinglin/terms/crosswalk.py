@@ -1,6 +1,7 @@
 """From an English disease name to DOID, and from there to ICD-10-CM and SNOMED CT.
 
-Source: Human Disease Ontology (CC0-1.0), as JSON lines with ``id``, ``label``, ``parents``, ``synonyms`` and ``xrefs``.
+Source: Human Disease Ontology (CC0-1.0), as JSON lines with ``id``, ``label``, ``parents``, ``synonyms``
+and ``xrefs``.
 The file is an argument; cross-references are the ontology's claims, not equivalences that we have checked.
 """
 
@@ -127,6 +128,7 @@ def _disease(path: Path, number: int, line: bytes) -> Disease:
         return Disease(code, exact, tuple(map(str, item.get("parents", ()))), targets)
     except (ValueError, KeyError, TypeError, IndexError, AttributeError) as error:
         raise InvalidInputError(
-            f"{path.name}:{number}: expected an object with id, label, synonyms, xrefs; {type(error).__name__} {error}: "
+            f"{path.name}:{number}: expected an object with id, label, synonyms, xrefs; "
+            f"{type(error).__name__} {error}: "
             "check that this is the Disease Ontology as JSON lines"
         ) from None

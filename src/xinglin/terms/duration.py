@@ -1,6 +1,7 @@
 """How long, since when, how suddenly: 胸痛3天 -> ``P3D``, 突发 -> sudden.
 
-Durations are ISO 8601 (``P3D``, ``PT2H``, ``P10Y``). Of a range (3-5天) the lower bound is kept; a number that
+Durations are ISO 8601 (``P3D``, ``PT2H``, ``P10Y``). Of a range (3-5天) the lower bound is kept; a
+number that
 is not stated (数天, *a few days*) gives none. :data:`PAST` marks a finding that is over.
 """
 
@@ -18,16 +19,19 @@ PAST = "past"
 Onset = Literal["sudden", "gradual"]
 
 _ZH_UNITS = {
-    "秒": "S", "秒钟": "S", "分": "M", "分钟": "M", "小时": "H", "钟头": "H", "天": "D", "日": "D", "晚": "D", "周": "W",
+    "秒": "S", "秒钟": "S", "分": "M", "分钟": "M", "小时": "H", "钟头": "H", "天": "D", "日": "D",
+    "晚": "D", "周": "W",
     "星期": "W", "礼拜": "W", "月": "MO", "年": "Y",
 }  # fmt: skip
 _EN_UNITS = {
-    "second": "S", "sec": "S", "minute": "M", "min": "M", "hour": "H", "hr": "H", "h": "H", "day": "D", "d": "D",
+    "second": "S", "sec": "S", "minute": "M", "min": "M", "hour": "H", "hr": "H", "h": "H", "day": "D",
+    "d": "D",
     "week": "W", "wk": "W", "w": "W", "month": "MO", "mo": "MO", "year": "Y", "yr": "Y", "y": "Y",
 }  # fmt: skip
 _ZH = re.compile(
     rf"(?<!年)(?<![0-9.])(?P<n>{NUMBER})(?:[-~至到](?:{NUMBER}))?(?:余|多|来)?(?:个)?(?P<half>半)?(?:余|多)?"
-    r"(?P<u>秒钟?|分钟|小时|钟头|天|日|晚|周|星期|礼拜|月|年)(?P<and>半)?(?P<ago>前)?(?!龄|岁|大|[0-9]*[月日号])"
+    r"(?P<u>秒钟?|分钟|小时|钟头|天|日|晚|周|星期|礼拜|月|年)(?P<and>半)?(?P<ago>前)?(?!龄|岁|大|"
+    r"[0-9]*[月日号])"
 )
 _EN = re.compile(
     rf"\b(?P<n>{ENGLISH_NUMBER})(?:[- ]?(?:to|or|-)[- ]?{ENGLISH_NUMBER})?(?:[- ]an?)?(?:[- ]of)?[- ]?"
@@ -39,13 +43,15 @@ _GRADUAL = re.compile(
     r"逐渐|渐渐|缓慢|慢慢|渐进性|进行性加重|隐匿|\b(?:gradual(?:ly)?|insidious(?:ly)?|progressive(?:ly)?)\b"
 )
 _AFTER = re.compile(
-    r"(?:[一-鿿]{0,4}?(?:已|有|持续|了|约|近|大约|达|共|病史|史|不适|症状)|\s|约|近|:|for|x|×|since|over|lasting|started|began|the|past|last|about|approximately|,)*"
+    r"(?:[一-鿿]{0,4}?(?:已|有|持续|了|约|近|大约|达|共|病史|史|不适|症状)|\s|约|近|:|for|x|×|since|over|"
+    r"lasting|started|began|the|past|last|about|approximately|,)*"
 )
 _CLAUSE_TAIL = re.compile(r"[^,。;\n]*$")
 _REACH = 24
 """Characters that may stand between a mention and its duration."""
 _BEFORE = re.compile(
-    r"(?:来|内|以来|余|出现|开始|起|无明显诱因|下|突发|突然|反复|逐渐|即|感|自觉|后|因|的|有|发现|发作|患者|始|间断|持续|\s|-|history|of|worsening|progressive|intermittent|,)*"
+    r"(?:来|内|以来|余|出现|开始|起|无明显诱因|下|突发|突然|反复|逐渐|即|感|自觉|后|因|的|有|发现|发作|"
+    r"患者|始|间断|持续|\s|-|history|of|worsening|progressive|intermittent|,)*"
 )
 
 

@@ -1,6 +1,7 @@
 """From a relative's disease to a family-history finding, from an old complaint to a history finding.
 
-父亲死于心梗 -> 早发冠心病家族史, if the vocabulary spells such a finding; otherwise nothing is said of the patient.
+父亲死于心梗 -> 早发冠心病家族史, if the vocabulary spells such a finding; otherwise nothing is said of
+the patient.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from xinglin.terms.mention import Mention
 from xinglin.terms.vocabulary import Term, Vocabulary
 
 _FAMILY_PATTERNS = (
-    "{}家族史", "家族{}史", "父亲{}", "母亲{}", "家人{}", "父母{}", "家里有人{}", "妈妈{}", "爸妈{}", "family history of {}",
+    "{}家族史", "家族{}史", "父亲{}", "母亲{}", "家人{}", "父母{}", "家里有人{}", "妈妈{}", "爸妈{}",
+    "family history of {}",
     "father had {}", "mother had {}", "father died of {}", "parent with {}",
 )  # fmt: skip
 _HISTORY_PATTERNS = ("{}史", "{}病史", "得过{}", "以前{}", "history of {}")

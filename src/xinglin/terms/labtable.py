@@ -59,21 +59,26 @@ class _Row:
 
 
 _HEADER = re.compile(
-    r"项目|名称|结果|测定值|检测值|单位|参考|范围|提示|标志|\b(?:test|item|result|value|units?|reference|range|flag)\b"
+    r"项目|名称|结果|测定值|检测值|单位|参考|范围|提示|标志|\b(?:test|item|result|value|units?|reference|"
+    r"range|flag)\b"
 )
 _SEPARATOR = re.compile(r"[ \t|,;:]*")
 _ORDINAL = re.compile(r"[ \t|]*(?:[0-9]{1,3}[.、\t |)]+)?[★*▲△☆·•#-]*[ \t|]*")
 _NUM = r"[0-9]+(?:\.[0-9]+)?"
 _INTERVAL = re.compile(
-    rf"[(\[]?\s*(?:(?P<lo>{_NUM})\s*(?:-{{1,3}}|~|至|to)\s*(?P<hi>{_NUM})|(?P<sign>[<>≤≥])=?\s*(?P<edge>{_NUM}))\s*[)\]]?"
+    rf"[(\[]?\s*(?:(?P<lo>{_NUM})\s*(?:-{{1,3}}|~|至|to)\s*(?P<hi>{_NUM})|"
+    rf"(?P<sign>[<>≤≥])=?\s*(?P<edge>{_NUM}))\s*[)\]]?"
 )
 _VALUE = re.compile(rf"(?P<sign>[<>≤≥])?\s*(?P<n>{_NUM})(?!\.?[0-9])(?!\s*(?:-|~|至)\s*[0-9])")
 _MARK = re.compile(
-    r"[(\[]?(?:(?P<up>↑+|h(?![a-z0-9])|偏?高|升高)|(?P<down>↓+|l(?![a-z0-9/])|偏?低|降低)|(?P<ok>正常|n(?![a-z0-9])))[)\]]?"
+    r"[(\[]?(?:(?P<up>↑+|h(?![a-z0-9])|偏?高|升高)|(?P<down>↓+|l(?![a-z0-9/])|偏?低|降低)|(?P<ok>正常|"
+    r"n(?![a-z0-9])))[)\]]?"
 )
 _CODE = re.compile(r"[(\[]?[a-z][a-z0-9+#%-]{0,9}[)\]]?(?![a-z0-9])")
 _JUDGED = re.compile(
-    r"(?P<item>[^\t|:,;\n]{1,30}?)[ \t|:,;]+(?:结果[ :]*)?(?P<pos>弱?阳性|\(\++\)|\++(?![0-9a-z])|positive|reactive)|(?P<item2>[^\t|:,;\n]{1,30}?)[ \t|:,;]+(?:结果[ :]*)?(?P<neg>阴性|\(-\)|-(?=\s|$)|negative|non-?reactive)"
+    r"(?P<item>[^\t|:,;\n]{1,30}?)[ \t|:,;]+(?:结果[ :]*)?(?P<pos>弱?阳性|\(\++\)|\++(?![0-9a-z])|"
+    r"positive|reactive)|(?P<item2>[^\t|:,;\n]{1,30}?)[ \t|:,;]+(?:结果[ :]*)?(?P<neg>阴性|\(-\)|-(?=\s|"
+    r"$)|negative|non-?reactive)"
 )
 
 
@@ -206,7 +211,8 @@ def _accept(row: _Row, table: LabTable) -> None:
         return
     limits = [None if x is None else to_canonical(row.analyte, x, unit) for x in row.limits or (None, None)]
     quantity = Quantity(
-        row.analyte, float(f"{value:.6g}"), (row.start, row.end), row.comparator, limits[0], limits[1], row.flag,
+        row.analyte, float(f"{value:.6g}"), (row.start, row.end), row.comparator, limits[0], limits[1],
+        row.flag,
         row.unit is not None,
     )  # fmt: skip
     table.spans.append((row.start, row.end))

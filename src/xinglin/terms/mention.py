@@ -17,7 +17,8 @@ class Problem:
     """Something in the text that was not used, or not trusted, and what to do about it."""
 
     kind: str
-    """``contradiction``, ``implausible_value``, ``unknown_unit``, ``assumption``, ``no_term``, ``characters``."""
+    """``contradiction``, ``implausible_value``, ``unknown_unit``, ``assumption``, ``no_term``,
+    ``characters``."""
     zh: str
     en: str
     span: tuple[int, int] | None = None

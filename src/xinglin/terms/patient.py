@@ -17,14 +17,17 @@ from xinglin.terms.vocabulary import Vocabulary
 from xinglin.types import Patient
 
 _DAYS = 365.25
-_YEARS = {"岁": 1.0, "周岁": 1.0, "个月": 1 / 12, "月": 1 / 12, "月龄": 1 / 12, "天": 1 / _DAYS, "日": 1 / _DAYS, "日龄": 1 / _DAYS,
+_YEARS = {"岁": 1.0, "周岁": 1.0, "个月": 1 / 12, "月": 1 / 12, "月龄": 1 / 12, "天": 1 / _DAYS,
+"日": 1 / _DAYS, "日龄": 1 / _DAYS,
           "周": 7 / _DAYS, "周龄": 7 / _DAYS, "小时": 1 / 24 / _DAYS}  # fmt: skip
 _AGE_ZH = re.compile(
     rf"(?<![0-9.])(?P<y>{NUMBER})\s?(?:多|余)?\s?周?岁(?:零|又)?(?:(?P<m>{NUMBER})个?月|(?P<half>半))?"
     r"(?!的?时|起|开始|那年|以[上下前后]|前|后|之前|左右时)"
 )
 _AGE_SMALL = re.compile(
-    rf"(?:男|女|婴|儿|宝宝|孩子|患儿|生后|出生后?|日龄|月龄|孩|,|^|\s|:)\s?(?P<n>{NUMBER})\s?(?:多)?(?P<u>个月|月龄|月|天|日龄|周龄|小时)(?P<mark>大|龄|婴|的?(?:男|女)?(?:婴|宝|娃|孩)|[,。\s]|$)"
+    rf"(?:男|女|婴|儿|宝宝|孩子|患儿|生后|出生后?|日龄|月龄|孩|,|^|\s|"
+    rf":)\s?(?P<n>{NUMBER})\s?(?:多)?(?P<u>个月|月龄|月|天|日龄|周龄|小时)(?P<mark>大|龄|婴|的?(?:男|"
+    rf"女)?(?:婴|宝|娃|孩)|[,。\s]|$)"
 )
 _AGE_HEADER = re.compile(
     rf"\s*(?:患者|患儿)?[,:]?(?:[男女][性婴]?)[,\s]{{0,2}}(?P<n>{NUMBER})(?P<u>天|日|个月|月)(?=[,。\s]|$)"
@@ -32,14 +35,18 @@ _AGE_HEADER = re.compile(
 _BABY = re.compile(r"婴|新生儿|患儿|宝宝|宝贝|早产儿|生后|出生|日龄|月龄|孩子|小孩|娃|足月|母乳|奶")
 _AGE_FIELD = re.compile(rf"年龄[:\s]*(?P<n>{NUMBER})(?!\s?(?:个?月|天|日|周))")
 _AGE_EN = re.compile(
-    rf"\b(?P<n>{ENGLISH_NUMBER}|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[- ](?:one|two|three|four|five|six|seven|eight|nine))?)[- ]?"
+    rf"\b(?P<n>{ENGLISH_NUMBER}|(?:twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety)(?:[- ](?:one|"
+    rf"two|three|four|five|six|seven|eight|nine))?)[- ]?"
     r"(?P<u>years?|yrs?|months?|mos?|weeks?|wks?|days?|hours?)[- ]?(?:of age|olds?)\b"
-    r"|\b(?P<n2>[0-9]{1,3})\s?(?:y/?o|yo)\b(?:\s(?P<s2>[fm])\b)?|\bage[d:]?\s*(?:is\s)?(?P<n3>[0-9]{1,3})\b(?! (?:months|days|weeks))"
+    r"|\b(?P<n2>[0-9]{1,3})\s?(?:y/?o|yo)\b(?:\s(?P<s2>[fm])\b)?|"
+    r"\bage[d:]?\s*(?:is\s)?(?P<n3>[0-9]{1,3})\b(?! (?:months|days|weeks))"
     r"|\b(?P<n4>[0-9]{1,3})\s?(?:y\s?)?[/]?(?P<s4>[fm])\b(?![-/])|\b(?P<s5>[fm])\s?/?\s?(?P<n5>[0-9]{2})\b"
     r"|\b(?P<n6>[0-9]{1,2})[- ]?(?:mo|month|months)\b(?= (?:infant|baby|boy|girl|male|female|m\b|f\b))"
 )
 _PARENT = re.compile(r"[^.,;]{0,30}\b(?:mother|father|mom|dad|parents)\b")
-_DELIVERED = re.compile(r"产后|分娩后|顺产后|剖宫产后|坐月子|\bpost-?partum\b|\bdeliver(?:ed|ing|y)\b|\bborn at\b")
+_DELIVERED = re.compile(
+    r"产后|分娩后|顺产后|剖宫产后|坐月子|\bpost-?partum\b|\bdeliver(?:ed|ing|y)\b|\bborn at\b"
+)
 _TENS = {
     "twenty": 20,
     "thirty": 30,
@@ -54,20 +61,29 @@ _MALE = re.compile(
     r"(?<![父母])男(?!友|朋友|科|方|用|厕|女|医生|护士|同事|同学|士们)|先生|\b(?:male|man|boy|gentleman|mr)\b"
 )
 _FEMALE = re.compile(
-    r"(?<![父母生])女(?!儿|友|朋友|婿|方|用|厕|医生|护士|同事|同学|士们)|女士|产妇|孕妇|\b(?:female|woman|girl|lady|mrs|ms)\b"
+    r"(?<![父母生])女(?!儿|友|朋友|婿|方|用|厕|医生|护士|同事|同学|士们)|女士|产妇|孕妇|\b(?:female|woman|"
+    r"girl|lady|mrs|ms)\b"
 )
 _FEMALE_STATE = re.compile(r"末次月经|月经|痛经|停经|绝经|阴道流血|阴道出血|怀孕|孕[0-9]|妊娠")
-_HE, _SHE = re.compile(r"(?<![其吉])他(?!人|们|汀|莫|克|巴)|\b(?:he|his|him)\b"), re.compile(r"她|\b(?:she|her)\b")
+_HE, _SHE = (
+    re.compile(r"(?<![其吉])他(?!人|们|汀|莫|克|巴)|\b(?:he|his|him)\b"),
+    re.compile(r"她|\b(?:she|her)\b"),
+)
 _PREGNANT = re.compile(
-    rf"(?:宫内)?(?:孕|妊娠|怀孕|gestation(?:al age)?(?: of)?|孕周)[:\s]?(?P<w>{NUMBER})\s?(?:\+\s?(?P<d>[0-6]))?\s?周(?:\+?(?P<d2>[0-6])天?)?"
-    rf"|怀孕(?P<m>{NUMBER})个?多?月|\b(?P<ew>[0-9]{{1,2}})(?:\+[0-6])?[- ]?(?:weeks?|wks?)[- ]?(?:\+[0-6] )?(?:pregnant|gestation|gravid|ga\b|of gestation|of pregnancy)"
+    rf"(?:宫内)?(?:孕|妊娠|怀孕|gestation(?:al age)?(?: of)?|"
+    rf"孕周)[:\s]?(?P<w>{NUMBER})\s?(?:\+\s?(?P<d>[0-6]))?\s?周(?:\+?(?P<d2>[0-6])天?)?"
+    rf"|怀孕(?P<m>{NUMBER})个?多?月|\b(?P<ew>[0-9]{{1,2}})(?:\+[0-6])?[- ]?(?:weeks?|"
+    rf"wks?)[- ]?(?:\+[0-6] )?(?:pregnant|gestation|gravid|ga\b|of gestation|of pregnancy)"
     r"|孕妇|怀孕|妊娠(?:状态|期|中)?|孕(?:早|中|晚)期|\b(?:pregnant|gravid)\b|\bin pregnancy\b"
 )
 _NOT_PREGNANT = re.compile(
-    r"(?:未|没有?|非|不是|否认|排除|无|并未|不在|没)(?:宫内)?(?:怀孕|妊娠|孕)|(?:怀孕|妊娠)(?:试验)?(?:\(-\)|阴性)|\b(?:not|non-?|isn't|denies (?:being )?|denies)\s?pregnan|\bpregnancy test (?:was |is )?negative|\bnegative pregnancy test"
+    r"(?:未|没有?|非|不是|否认|排除|无|并未|不在|没)(?:宫内)?(?:怀孕|妊娠|孕)|(?:怀孕|"
+    r"妊娠)(?:试验)?(?:\(-\)|阴性)|\b(?:not|non-?|isn't|denies (?:being )?|denies)\s?pregnan|"
+    r"\bpregnancy test (?:was |is )?negative|\bnegative pregnancy test"
 )
 _NO_PREGNANCY_FACT = re.compile(
-    r"备孕|异位|宫外|妊娠史|孕产史|避孕|不孕|试验|待|是否|可能|如果|计划|想|纹|流产|引产|糖尿病史|高血压史|生育"
+    r"备孕|异位|宫外|妊娠史|孕产史|避孕|不孕|试验|待|是否|可能|如果|计划|想|纹|流产|引产|糖尿病史|"
+    r"高血压史|生育"
 )
 _BORN = re.compile(r"^[^。;]{0,8}(?:出生|分娩|娩出|生产|产|剖宫|早产|顺产|剖出)")
 _LACTATING = re.compile(
@@ -75,7 +91,9 @@ _LACTATING = re.compile(
 )
 _NOT_LACTATING = re.compile(r"(?:未|不|没有?|非|停止)哺乳|\bnot (?:breast-?feeding|lactating)\b")
 _NO_ALLERGY = re.compile(
-    r"(?:否认|无|没有|未发现|不详外无)[^,。;]{0,12}过敏史?|过敏史?[:\s]*(?:无|否认|未发现|没有)|\bnkd?a\b|\bno (?:known )?(?:drug |food |medication )*allerg|\bdenies (?:any )?(?:drug |known )*allerg|\ballergies:? (?:none|nil|nkda)"
+    r"(?:否认|无|没有|未发现|不详外无)[^,。;]{0,12}过敏史?|过敏史?[:\s]*(?:无|否认|未发现|没有)|\bnkd?a\b|"
+    r"\bno (?:known )?(?:drug |food |medication )*allerg|\bdenies (?:any )?(?:drug |known )*allerg|"
+    r"\ballergies:? (?:none|nil|nkda)"
 )
 _ALLERGIC = re.compile(
     r"对(?P<a>[^,。;、:\s]{1,12}?(?:[、和及][^,。;、:\s]{1,10}?)*)(?:等)?(?:药物|类药物)?(?:有|会|严重)?过敏"
@@ -83,13 +101,17 @@ _ALLERGIC = re.compile(
 )
 _ALLERGY_AFTER = re.compile(r"\s?(?:类|药物|类药物|皮试)?(?:有|会|严重)?(?:过敏(?!性)|皮试阳性|allerg)")
 _TAKES = re.compile(
-    r"服用|口服|在用|在吃|吃着|正在使用|正在用|使用|应用|用药|服药|服|吃|注射|吸入|长期|规律|目前用|用|\b(?:takes?|taking|on|uses?|using|prescribed|medications?|meds|started on)\b"
+    r"服用|口服|在用|在吃|吃着|正在使用|正在用|使用|应用|用药|服药|服|吃|注射|吸入|长期|规律|目前用|用|"
+    r"\b(?:takes?|taking|on|uses?|using|prescribed|medications?|meds|started on)\b"
 )
 _TAKES_NOT = re.compile(
-    r"未|没|不|否认|无|停用|停服|已停|停|曾|过量|误服|自行停|建议|拟|予|给予|如|若|换|\b(?:not|no|denies|stopped|discontinued|never|off|overdose)\b"
+    r"未|没|不|否认|无|停用|停服|已停|停|曾|过量|误服|自行停|建议|拟|予|给予|如|若|换|\b(?:not|no|denies|"
+    r"stopped|discontinued|never|off|overdose)\b"
 )
 _NO_DRUGS = re.compile(
-    r"(?:未|没有?|否认|无)(?:长期|规律|特殊|其他|任何|口服|正在)*(?:服用|使用|吃|用|服)(?:任何|其他|特殊)?(?:药物?)(?:史)?(?!后)|(?:无|否认)(?:长期|特殊)?用药史|\b(?:no|takes no|not on any|denies taking) (?:regular |current |daily |any )*medications?\b"
+    r"(?:未|没有?|否认|无)(?:长期|规律|特殊|其他|任何|口服|正在)*(?:服用|使用|吃|用|服)(?:任何|其他|"
+    r"特殊)?(?:药物?)(?:史)?(?!后)|(?:无|否认)(?:长期|特殊)?用药史|\b(?:no|takes no|not on any|"
+    r"denies taking) (?:regular |current |daily |any )*medications?\b"
 )
 
 

@@ -1,6 +1,7 @@
 """Numbers with units in running text: vital signs and laboratory values.
 
-``BP 80/50mmHg``, ``体温39度5``, ``WBC 15.2×10^9/L↑ (3.5-9.5)``, ``肌钙蛋白 <0.01 ng/mL``. Values are converted to the
+``BP 80/50mmHg``, ``体温39度5``, ``WBC 15.2×10^9/L↑ (3.5-9.5)``, ``肌钙蛋白 <0.01 ng/mL``. Values are
+converted to the
 analyte's canonical unit; an implausible one is reported and not used. Without a stated unit the canonical
 one is taken, which is what Chinese notes omit; Fahrenheit alone is recognised by its size, and said so.
 """
@@ -40,19 +41,25 @@ class Quantity:
 
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+(?:\.[0-9]+)?)"
 _LEAD = re.compile(
-    r"(?:[\s:=\"]|为|是|约|左右|高达|达|最高|最低|升高至|升高到|升至|升到|升高|增高|降低至|下降至|降至|降到|降低|下降|波动在|波动于|控制在|在|至|到|测得|自测|测|复查|"
-    r"查|提示|示|检测|值|结果|浓度|水平|计数|定量|评分|偏高|偏低|[高低快慢]|[↑↓]|,(?=[\s]?[0-9])|\([a-z0-9+#%-]{1,12}\)|"
+    r"(?:[\s:=\"]|为|是|约|左右|高达|达|最高|最低|升高至|升高到|升至|升到|升高|增高|降低至|下降至|降至|"
+    r"降到|降低|下降|波动在|波动于|控制在|在|至|到|测得|自测|测|复查|"
+    r"查|提示|示|检测|值|结果|浓度|水平|计数|定量|评分|偏高|偏低|[高低快慢]|[↑↓]|,(?=[\s]?[0-9])|"
+    r"\([a-z0-9+#%-]{1,12}\)|"
     r"\b(?:was|is|of|at|to|level|count|reading|measured|around|about|up|down|elevated|low|high)\b)*"
 )
 _VALUE = re.compile(rf"\s*(?P<sign>[<>≤≥])?=?\s*(?P<a>{_NUMBER})(?:\s?[-~]\s?(?P<b>{_NUMBER}))?")
 _FLAG = re.compile(r"\s*(?:(?P<up>↑+|\(?\bh\b\)?|\(↑+\))|(?P<down>↓+|\(?\bl\b\)?|\(↓+\)))")
 _RANGE = re.compile(
-    rf"\s*,?\s*(?P<open>[(\[])?\s*(?P<word>参考(?:值|范围|区间)?|正常(?:参考)?(?:值|范围|区间)?|\bref(?:erence)?(?: range| interval)?|\bnormal(?: range)?)?[:\s]*"
-    rf"(?:(?P<lo>{_NUMBER})\s*(?:-{{1,3}}|~|至|to)\s*(?P<hi>{_NUMBER})|(?P<sign>[<>≤≥])=?\s*(?P<edge>{_NUMBER}))"
+    rf"\s*,?\s*(?P<open>[(\[])?\s*(?P<word>参考(?:值|范围|区间)?|正常(?:参考)?(?:值|范围|区间)?|"
+    rf"\bref(?:erence)?(?: range| interval)?|\bnormal(?: range)?)?[:\s]*"
+    rf"(?:(?P<lo>{_NUMBER})\s*(?:-{{1,3}}|~|至|to)\s*(?P<hi>{_NUMBER})|"
+    rf"(?P<sign>[<>≤≥])=?\s*(?P<edge>{_NUMBER}))"
     r"(?P<unit>\s*[a-zμ%^*×0-9/.]{0,14})?\s*(?P<close>[)\]])?"
 )
 _PRESSURE = re.compile(
-    r"(?:血压|(?<![a-z])bp(?![a-z])|\bblood pressure\b)(?P<lead>[^0-9。;\n]{0,12}?)(?P<s>[0-9]{2,3})(?P<rest>\s*/\s*(?P<d>[0-9]{2,3}))?(?![0-9.])"
+    r"(?:血压|(?<![a-z])bp(?![a-z])|"
+    r"\bblood "
+    r"pressure\b)(?P<lead>[^0-9。;\n]{0,12}?)(?P<s>[0-9]{2,3})(?P<rest>\s*/\s*(?P<d>[0-9]{2,3}))?(?![0-9.])"
     r"|(?<![0-9/])(?P<s2>[0-9]{2,3})\s*/\s*(?P<d2>[0-9]{2,3})(?=\s*(?:mmhg|毫米汞柱))"
 )
 _WARMTH = re.compile(
@@ -118,7 +125,8 @@ def implausible(quantity: Quantity) -> Problem | None:
     return Problem(
         "implausible_value",
         f"{analyte.name} {value:g} {analyte.unit} 超出合理范围 ({bounds}),未采用:请核对数值和单位",
-        f"{analyte.en} {value:g} {analyte.unit} lies outside the plausible range ({bounds}) and was not used: "
+        f"{analyte.en} {value:g} {analyte.unit} lies outside the plausible range ({bounds}) and was not "
+        f"used: "
         "check number and unit",
         quantity.span,
     )
@@ -163,7 +171,8 @@ def _named(text: str, name: Match[Analyte]) -> Quantity | Problem | None:
             return Problem(
                 "unknown_unit",
                 f"{analyte.name} 的单位 {strange} 不认识,未采用:可用单位如 {analyte.unit}",
-                f"the unit {strange} of {analyte.en} is not known, the value was not used: write e.g. {analyte.unit}",
+                f"the unit {strange} of {analyte.en} is not known, the value was not used: write e.g. "
+                f"{analyte.unit}",
                 (name.start, end),
             )
         if len(word) <= 2 and re.match(r"\s?[a-z]{2,}", text[match.end() : match.end() + 4]):
@@ -172,7 +181,8 @@ def _named(text: str, name: Match[Analyte]) -> Quantity | Problem | None:
             return None  # 维生素K1
     sign = match.group("sign")
     return _quantity(
-        analyte, value, unit, (name.start, end), "<" if sign in ("<", "≤") else ">" if sign else "", limits, flag,
+        analyte, value, unit, (name.start, end), "<" if sign in ("<", "≤") else ">" if sign else "",
+        limits, flag,
         timid=len(word) == 1 and unit is None,
     )  # fmt: skip
 
@@ -188,7 +198,8 @@ def _quantity(
     *,
     timid: bool = False,
 ) -> Quantity | None:
-    """A quantity in the canonical unit; ``None`` if ``timid`` (a one-letter name) and implausible or a p < 0.05."""
+    """A quantity in the canonical unit; ``None`` if ``timid`` (a one-letter name) and implausible or a p
+    < 0.05."""
 
     def canonical(number: float | None) -> float | None:
         return None if number is None else to_canonical(analyte, number, unit or analyte.unit)
@@ -237,7 +248,8 @@ def limits_of(match: re.Match[str]) -> tuple[float | None, float | None]:
 
 
 def parse_limits(cell: str) -> tuple[float | None, float | None]:
-    """Lower and upper limit of a table cell such as ``3.5-9.5``, ``<0.04``, ``0--10``; ``None`` where open."""
+    """Lower and upper limit of a table cell such as ``3.5-9.5``, ``<0.04``, ``0--10``; ``None`` where
+    open."""
     match = _RANGE.match(cell)
     return limits_of(match) if match else (None, None)
 

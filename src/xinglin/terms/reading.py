@@ -31,7 +31,9 @@ from xinglin.types import Finding, Patient, State
 MAX_CHARACTERS = 20_000
 """Longest text that is read; a discharge letter has about 3,000 characters."""
 _FINDINGS = frozenset(FINDING_KINDS)
-_UNITS = frozenset({"mg", "g", "ml", "cm", "mm", "pg", "ng", "kg", "ms", "l", "u", "iu", "fl", "pa", "min", "hr"})
+_UNITS = frozenset(
+    {"mg", "g", "ml", "cm", "mm", "pg", "ng", "kg", "ms", "l", "u", "iu", "fl", "pa", "min", "hr"}
+)
 _DIGIT = re.compile(r"[0-9]\s?$")
 _LOOSE_KINDS = _FINDINGS - {"medication"}
 """Kinds whose names people interrupt with small words; the name of an examination they do not."""
@@ -57,7 +59,8 @@ def read(text: str, vocabulary: Vocabulary | None = None, *, patient: Patient | 
         raise InvalidInputError(f"expected a text; got {type(text).__name__}: pass a str")
     if len(text) > MAX_CHARACTERS:
         raise InputTooLargeError(
-            f"expected at most {MAX_CHARACTERS} characters; got {len(text)}: 文本过长,请分段输入 (split the text)"
+            f"expected at most {MAX_CHARACTERS} characters; got {len(text)}: 文本过长,请分段输入 (split "
+            f"the text)"
         )
     if not text.strip() or not normalise(text).strip():
         raise InvalidInputError(
@@ -152,7 +155,10 @@ def _mentions(text: str, vocabulary: Vocabulary, table: LabTable) -> list[Mentio
 
 def _is_unit(text: str, match: Match[tuple[Term, ...]]) -> bool:
     """Whether an abbreviation is a unit here: 9.4 mg/dL names no myasthenia gravis."""
-    return text[match.start : match.end] in _UNITS and _DIGIT.search(text, max(0, match.start - 2), match.start) is not None
+    return (
+        text[match.start : match.end] in _UNITS
+        and _DIGIT.search(text, max(0, match.start - 2), match.start) is not None
+    )
 
 
 def _times(text: str, matches: Sequence[Match[tuple[Term, ...]]]) -> list[Duration | None]:

@@ -34,9 +34,11 @@ _SYNONYM = "900000000000013009"
 _FILE = re.compile(r"(?:^|/)x?sct2_(Concept|Description|Relationship)_[^/]*Snapshot[^/]*\.txt$")
 _COLUMNS = {
     "Concept": ("id", "effectiveTime", "active", "moduleId", "definitionStatusId"),
-    "Description": ("id", "effectiveTime", "active", "moduleId", "conceptId", "languageCode", "typeId", "term",
+    "Description": ("id", "effectiveTime", "active", "moduleId", "conceptId", "languageCode", "typeId",
+    "term",
                     "caseSignificanceId"),
-    "Relationship": ("id", "effectiveTime", "active", "moduleId", "sourceId", "destinationId", "relationshipGroup",
+    "Relationship": ("id", "effectiveTime", "active", "moduleId", "sourceId", "destinationId", "relationsh"
+    "ipGroup",
                      "typeId", "characteristicTypeId", "modifierId"),
 }  # fmt: skip
 _D = (
@@ -206,7 +208,8 @@ def load_snomed(path: Path, *, max_bytes: int = MAX_BYTES) -> Snomed:
             files = [opened for name, opened in members if (m := _FILE.search(name)) and m.group(1) == kind]
             if not files:
                 raise MissingDataError(
-                    f"expected a file sct2_{kind}_*Snapshot*.txt in {path}; there is none: use a release with its Snapshot"
+                    f"expected a file sct2_{kind}_*Snapshot*.txt in {path}; there is none: use a release "
+                    f"with its Snapshot"
                 )
             for opened in files:
                 for row in _rows(opened, kind):
@@ -273,7 +276,8 @@ def _check_sizes(path: Path, sizes: Iterable[tuple[int, int]], members: int, max
             )
     if total > max_bytes or members > MAX_MEMBERS:
         raise InputTooLargeError(
-            f"expected at most {max_bytes} bytes in at most {MAX_MEMBERS} files; {path} has {total} in {members}: "
+            f"expected at most {max_bytes} bytes in at most {MAX_MEMBERS} files; {path} has {total} in "
+            f"{members}: "
             "use the release's Snapshot only, or raise max_bytes"
         )
 
@@ -293,13 +297,15 @@ def _rows(opened: _Opened, kind: str) -> Iterator[list[str]]:
             if not header:
                 if tuple(cells) != columns:
                     raise InvalidInputError(
-                        f"{opened.name}:{number}: expected the RF2 columns {', '.join(columns)}; got {line[:80]!r}: "
+                        f"{opened.name}:{number}: expected the RF2 columns {', '.join(columns)}; got "
+                        f"{line[:80]!r}: "
                         "check that this is an RF2 snapshot file"
                     )
                 header = True
             elif len(cells) != len(columns) or not (cells[0].isdigit() and cells[4].isdigit()):
                 raise InvalidInputError(
-                    f"{opened.name}:{number}: expected {len(columns)} cells with numeric ids; got {len(cells)}: file damaged"
+                    f"{opened.name}:{number}: expected {len(columns)} cells with numeric ids; got "
+                    f"{len(cells)}: file damaged"
                 )
             elif cells[2] == "1":
                 yield cells

@@ -16,18 +16,21 @@ _SUPERSCRIPT = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
 _TOKEN = re.compile(
     r"\s*(?P<u>(?:[×x*]\s?)?10\s?[\^*e~]?\s?(?:1?[0-9]|[¹²³⁶⁹]+)\s*/\s*[a-zμ]+[0-9]?"
     r"|degrees? (?:celsius|fahrenheit|[cf]\b)|deg ?[cf]\b"
-    r"|次/分钟?|次/min|次每分钟?|次|下/分钟?|下每分|下|毫米汞柱|摄氏度|华氏度|度|分|秒|公斤|千克|斤|克/升|克|厘米|公分|毫升/天|米|万|比值|breaths/min|beats/min"
+    r"|次/分钟?|次/min|次每分钟?|次|下/分钟?|下每分|下|毫米汞柱|摄氏度|华氏度|度|分|秒|公斤|千克|斤|克/升|"
+    r"克|厘米|公分|毫升/天|米|万|比值|breaths/min|beats/min"
     r"|[a-zμ%℃℉°/㎡][a-zμ%℃℉°/^*0-9²³㎡·.]*(?:\((?:min)?[a-z·./0-9²㎡^]*\))?(?:\s?feu)?)"
 )
 _NOT_A_UNIT = re.compile(
     r"\s*-?\s*(?:岁|天|日|年|月|周|小时|分钟|个|片|粒|支|瓶|袋|次/日|次/天|"
-    r"(?:years?|yrs?|y/?o|days?|weeks?|months?|mos?|hours?|hrs?|times|tablets?|doses?|mg|g|ug|μg|mcg|ml|iu|u|cm|mm)(?![a-z/]))"
+    r"(?:years?|yrs?|y/?o|days?|weeks?|months?|mos?|hours?|hrs?|times|tablets?|doses?|mg|g|ug|μg|mcg|ml|"
+    r"iu|u|cm|mm)(?![a-z/]))"
     r"|[hd](?![a-z/])"
 )
 
 
 def normal_unit(unit: str) -> str:
-    """One spelling for one unit: ``×10⁹/L``, ``10*9/L``, ``10E9/l`` -> ``10^9/l``; ``µmol/L`` -> ``umol/l``."""
+    """One spelling for one unit: ``×10⁹/L``, ``10*9/L``, ``10E9/l`` -> ``10^9/l``; ``µmol/L`` ->
+    ``umol/l``."""
     text = normalise(unit).translate(_SUPERSCRIPT).replace(" ", "").replace("μ", "u").replace("㎡", "m2")
     text = text.replace("m^2", "m2").lstrip("×*")
     text = re.sub(r"^x(?=10)", "", text)

@@ -6,28 +6,46 @@ examinations belong to the graph room above; it hands them in as ``extra`` terms
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Literal, TypeVar, cast
+from typing import TypeVar, cast
 
 from xinglin.errors import UnknownNameError, VocabularyError
 from xinglin.terms.characters import normalise
 from xinglin.terms.codes import XINGLIN, XINGLIN_ANALYTE, XINGLIN_DRUG, slug
+from xinglin.terms.entries import (
+    CHRONIC_KINDS,
+    FINDING_KINDS,
+    OPERATORS,
+    Analyte,
+    Cutoff,
+    Drug,
+    Range,
+    Sex,
+    Term,
+    in_band,
+)
 from xinglin.terms.matcher import Matcher
 from xinglin.terms.tsv import Row, rows
 from xinglin.types import Code
 
-FINDING_KINDS = (
-    "symptom", "sign", "vital", "lab", "ecg", "imaging", "endoscopy", "pathology", "history", "risk", "medication",
-)  # fmt: skip
-CHRONIC_KINDS = frozenset({"history", "risk", "medication", "disease"})
-"""Kinds that a word such as *previously* does not unsay."""
-OPERATORS: dict[str, Callable[[float, float], bool]] = {
-    ">": operator.gt, ">=": operator.ge, "<": operator.lt, "<=": operator.le, "=": operator.eq,
-}  # fmt: skip
+__all__ = [
+    "CHRONIC_KINDS",
+    "FINDING_KINDS",
+    "OPERATORS",
+    "Analyte",
+    "Cutoff",
+    "Drug",
+    "Range",
+    "Term",
+    "Vocabulary",
+    "checked",
+    "in_band",
+    "load_vocabulary",
+    "starter_vocabulary",
+]
 _SOURCE = ("source", "verified", "reviewed_by")
 _FINDING = ("name", "en", "kind", "parents", "aliases", "aliases_en", *_SOURCE)
 _ANALYTE = ("name", "en", "kind", "unit", "units", "aliases", "aliases_en", "high", "low", "plausible_min",
@@ -35,84 +53,6 @@ _ANALYTE = ("name", "en", "kind", "unit", "units", "aliases", "aliases_en", "hig
 _RANGE = ("analyte", "sex", "age_min", "age_max", "low", "high", *_SOURCE)
 _CUTOFF = ("analyte", "sex", "age_min", "age_max", "op", "value", "finding", *_SOURCE)
 _DRUG = ("name", "en", "classes", "aliases", "aliases_en", *_SOURCE)
-
-Sex = Literal["male", "female"]
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """A name with its synonyms: a finding, or (from above) a disease or an examination."""
-
-    code: Code
-    name: str
-    en: str
-    kind: str
-    """A kind of ``FINDING_KINDS``; ``disease`` or ``exam`` for terms from above."""
-    aliases: tuple[str, ...] = ()
-    aliases_en: tuple[str, ...] = ()
-    parents: tuple[str, ...] = ()
-    """Names of findings that this one implies when present."""
-    source: str = ""
-    verified: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Analyte:
-    """A quantity that is measured."""
-
-    code: Code
-    name: str
-    en: str
-    kind: str
-    """``vital`` or ``lab``."""
-    unit: str
-    """Canonical unit."""
-    units: tuple[tuple[str, float], ...]
-    """Other units and the factor that turns a value in them into the canonical unit."""
-    aliases: tuple[str, ...] = ()
-    aliases_en: tuple[str, ...] = ()
-    high: str = ""
-    """Name of the finding *above the range*; empty if none."""
-    low: str = ""
-    plausible_min: float | None = None
-    plausible_max: float | None = None
-    loinc: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Range:
-    """A reference range in the analyte's canonical unit; ``None`` is an open end."""
-
-    sex: Sex | None
-    age_min: float | None
-    age_max: float | None
-    """Years; the band is half-open, see :func:`in_band`."""
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Cutoff:
-    """A graded finding: present when ``value op limit`` holds."""
-
-    sex: Sex | None
-    age_min: float | None
-    age_max: float | None
-    op: str
-    limit: float
-    finding: str
-
-
-@dataclass(frozen=True, slots=True)
-class Drug:
-    """A drug or an allergen that a patient states."""
-
-    code: Code
-    name: str
-    en: str
-    classes: tuple[str, ...]
-    aliases: tuple[str, ...] = ()
-    aliases_en: tuple[str, ...] = ()
 
 
 T = TypeVar("T", Analyte, Drug)
@@ -170,11 +110,6 @@ class Vocabulary:
         return self._descendants.get(name, ())
 
 
-def in_band(age: float, age_min: float | None, age_max: float | None) -> bool:
-    """Whether an age in years lies in the half-open band ``age_min <= age < age_max``."""
-    return (age_min is None or age >= age_min) and (age_max is None or age < age_max)
-
-
 def _sex(row: Row) -> Sex | None:
     cell = row["sex"]
     if cell in ("", "any"):
@@ -218,7 +153,8 @@ def _cutoff(row: Row) -> Cutoff:
     value = row.number("value")
     if value is None or row["op"] not in OPERATORS:
         raise row.error(
-            f"expected an operator of {' '.join(OPERATORS)} and a value; got {row['op']!r} {row['value']!r}: fill both in"
+            f"expected an operator of {' '.join(OPERATORS)} and a value; got {row['op']!r} "
+            f"{row['value']!r}: fill both in"
         )
     return Cutoff(
         _sex(row), row.number("age_min"), row.number("age_max"), row["op"], value, row.required("finding")
@@ -317,13 +253,13 @@ def _known(row: Row, analytes: dict[str, Analyte]) -> str:
 
 def _patterns(items: Sequence[T]) -> Iterable[tuple[str, T]]:
     """Names before aliases, so that a name always means its own row."""
-    spelled = [(item.name, item) for item in items] + [
+    spelled: list[tuple[str, T]] = [(item.name, item) for item in items] + [
         (alias, item) for item in items for alias in (item.en, *item.aliases, *item.aliases_en)
     ]
     if not spelled:
         return ()
     normal = normalise("\n".join(spelling for spelling, _ in spelled)).split("\n")
-    return zip(normal, (item for _, item in spelled), strict=True)
+    return zip(normal, (owner for _, owner in spelled), strict=True)
 
 
 def _term_matcher(

@@ -1,0 +1,242 @@
+"""The case page: what is typed on the left, the answer on the right."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import Request
+from nicegui import run, ui
+
+from xinglin.apps.diagnosis import remember
+from xinglin.errors import InvalidInputError
+from xinglin.serve.workbench import advice, candidates, verdict
+from xinglin.serve.workbench.asking import Asking
+from xinglin.serve.workbench.confirmation import Confirmation
+from xinglin.serve.workbench.consult import Consultation, consult
+from xinglin.serve.workbench.desk import Visitor, visit
+from xinglin.serve.workbench.draft import draft_of_case
+from xinglin.serve.workbench.entry import Entry
+from xinglin.serve.workbench.icons import blossom, icon
+from xinglin.serve.workbench.markup import Markup, tag
+from xinglin.serve.workbench.papers import Papers
+from xinglin.serve.workbench.report import report
+from xinglin.serve.workbench.samples import SAMPLES
+from xinglin.serve.workbench.shell import fragment, frame
+
+
+class CasePage:
+    """One open case page."""
+
+    def __init__(self, visitor: Visitor) -> None:
+        self.visitor = visitor
+        self.shown: Consultation | None = None
+        self.opened: set[str] = set()
+        """Candidates that the reader opened, kept over a new answer."""
+        self.asking = Asking(visitor, self.answered)
+        self.papers = Papers(visitor, self)
+        self.confirmation = Confirmation(visitor, self)
+        self.entry = Entry(
+            visitor,
+            visitor.draft(),
+            edited=self.edited,
+            analyse=self.analyse,
+            save=self.save_and_say,
+            show=self.show,
+        )
+
+    def build(self) -> None:
+        """Draw the page."""
+        with ui.element("div").classes("xl-left"):
+            self.entry.build()
+            self.asking.build()
+        self.right = ui.element("div").classes("xl-right")
+        self.right.props('role=region aria-live=polite data-key=answer')
+        self.right.props["aria-label"] = self.visitor.say("differential")
+
+    async def open(self, case: str | None) -> None:
+        """Show the draft of this tab, or a saved case."""
+        if case is not None:
+            stored = await run.io_bound(remember.read_case, self.visitor.desk.store, case, self.visitor.user)
+            draft = draft_of_case(stored)
+            draft.asked = draft.print_of_input()
+            self.entry.replace(draft)
+            self.entry.before = None
+            pack = self.visitor.desk.differential.pack
+            if stored["model"] != f"{pack.name} {pack.version}":
+                self.visitor.notify(self.visitor.say("older_model", model=stored["model"]), "warning")
+            ui.run_javascript("history.replaceState(null, '', '/')")
+        await self.show()
+
+    # acts
+
+    async def analyse(self) -> None:
+        """Answer what is typed, remember the prediction, show it."""
+        draft = self.entry.draft
+        result = consult(self.visitor.desk.differential, draft, self.visitor.lang)
+        draft.asked = draft.print_of_input()
+        await run.io_bound(
+            remember.remember_prediction,
+            self.visitor.desk.store,
+            result.text,
+            result.rendered,
+            actor=self.visitor.user,
+        )
+        self._show(result)
+
+    async def answered(self, finding: str, state: str | None) -> None:
+        """Take an answer to a question, or take it back, and answer the case again."""
+        if self.entry.draft.stale:
+            raise InvalidInputError(self.visitor.say("stale_refused"))
+        answers = self.entry.draft.answers
+        answers.pop(finding, None)
+        if state is not None:
+            answers[finding] = state
+        if self.entry.draft.empty:
+            await self.show()
+        else:
+            await self.analyse()
+
+    def current(self) -> Consultation:
+        """Return the shown answer.
+
+        Raises:
+            InvalidInputError: there is none, or it is out of date.
+        """
+        if self.shown is None:
+            raise InvalidInputError(self.visitor.say("save_first"))
+        if self.entry.draft.stale:
+            raise InvalidInputError(self.visitor.say("stale_refused"))
+        return self.shown
+
+    async def save(self) -> str:
+        """Keep the case with its answer and note; returns its id."""
+        result, draft = self.current(), self.entry.draft
+        case: str = await run.io_bound(
+            remember.save_case,
+            self.visitor.desk.store,
+            text=result.text,
+            answer=result.rendered | {"input": draft.input()},
+            note=draft.note,
+            lang=self.visitor.lang,
+            actor=self.visitor.user,
+            case=draft.case,
+        )
+        draft.case = case
+        self.visitor.keep(draft)
+        return case
+
+    async def save_and_say(self) -> None:
+        """Save, and say so."""
+        await self.save()
+        self.visitor.notify(self.visitor.say("saved"))
+
+    # display
+
+    def edited(self) -> None:
+        """Mark the shown answer out of date when what is typed has changed, and unmark it when it is back."""
+        draft = self.entry.draft
+        self.visitor.keep(draft)
+        if self.shown is not None:
+            self.right.classes(add="xl-stale") if draft.stale else self.right.classes(remove="xl-stale")
+            self.notice.set_visibility(draft.stale)
+            self.asking.allow(not draft.stale)
+
+    async def show(self) -> None:
+        """Show the answer of the draft if it had one, without remembering it again."""
+        draft = self.entry.draft
+        if draft.asked and not draft.empty and not draft.stale:
+            self._show(consult(self.visitor.desk.differential, draft, self.visitor.lang))
+            return
+        draft.asked = ""
+        self.shown = None
+        self.visitor.keep(draft)
+        self.asking.hide()
+        self.right.classes(remove="xl-stale")
+        self.right.clear()
+        with self.right:
+            self._waiting()
+
+    def _waiting(self) -> None:
+        say = self.visitor.say
+        with ui.element("div").classes("xl-empty"):
+            fragment(tag("div", blossom(72), tag("h2", say("empty_title")), tag("p", say("empty_body"))))
+            fragment(tag("small", say("empty_try")))
+            with ui.element("div").classes("xl-chips"):
+                for number, sample in enumerate(SAMPLES):
+                    words = sample.zh if self.visitor.lang == "zh" else sample.en
+                    act = self.visitor.guarded(self.entry._sampler(number))
+                    ui.button(words, on_click=act).props("outline no-caps dense")
+
+    def _show(self, result: Consultation) -> None:
+        self.shown, draft = result, self.entry.draft
+        self.visitor.keep(draft)
+        answer, lang = result.rendered, self.visitor.lang
+        names = {item["code"]["value"]: item["code"]["display"] for item in answer["findings"]}
+        self.asking.show(answer["question"], draft.answers, names)
+        self.right.classes(remove="xl-stale")
+        self.right.clear()
+        with self.right:
+            self.notice = fragment(
+                tag("div", icon("clock"), tag("b", self.visitor.say("stale"))), "xl-stale-notice"
+            ).props("role=alert")
+            self.notice.set_visibility(False)
+            self._fragments(
+                verdict.triage_banner(answer, lang),
+                verdict.red_flags(answer, lang),
+                verdict.reading(result.text, answer, lang),
+                verdict.problems(answer, lang),
+                verdict.abstention(answer, lang),
+            )
+            if answer["candidates"]:
+                self._differential(answer)
+            self._fragments(
+                advice.cannot_exclude(answer, lang),
+                advice.examinations(answer, lang),
+                advice.danger_signs(answer, lang),
+            )
+            with ui.element("section").classes("xl-card xl-papers"):
+                fragment(tag("h2", icon("page"), self.visitor.say("papers")))
+                with ui.element("div").classes("xl-papers-row"):
+                    self.papers.build()
+                    self.confirmation.build()
+            fragment(report(result, draft.answers, lang), "xl-report")
+
+    def _fragments(self, *parts: Markup | None) -> None:
+        for part in parts:
+            if part is not None:
+                fragment(part)
+
+    def _differential(self, answer: dict[str, Any]) -> None:
+        lang = self.visitor.lang
+        widest = max(item["score"] for item in answer["candidates"])
+        with ui.element("section").classes("xl-card xl-differential"):
+            fragment(tag("h2", icon("branch"), self.visitor.say("differential")))
+            fragment(candidates.percent_note(answer, lang))
+            for rank, item in enumerate(answer["candidates"], 1):
+                key = item["code"]["id"]
+                row = ui.element("details").classes("xl-cand").props(f"data-disease={key}")
+                if key in self.opened:
+                    row.props("open")
+                row.on("toggle", self._toggled(key), js_handler="(event) => emit(event.target.open)")
+                with row:
+                    fragment(candidates.summary(rank, item, widest, lang), element="summary")
+                    fragment(candidates.details(item, lang))
+
+    def _toggled(self, key: str) -> Any:
+        def change(event: Any) -> None:
+            self.opened.add(key) if event.args else self.opened.discard(key)
+
+        return change
+
+
+def register() -> None:
+    """Register the page."""
+
+    @ui.page("/")
+    async def case_page(request: Request, case: str | None = None) -> None:
+        visitor = visit(request)
+        with frame(visitor, "case"):
+            await ui.context.client.connected()
+            page = CasePage(visitor)
+            page.build()
+        await visitor.guarded(page.open)(case)
