@@ -91,8 +91,7 @@ ANALYTES = """\
 呼吸频率|respiratory rate|vital|次/分|次/分=1|R,RR,呼吸|rr,respirations|||2|150|9279-1
 血氧饱和度|oxygen saturation|vital|%|%=1|SpO2,血氧|o2 sat,sats||低氧血症|20|100|59408-5
 GCS评分|glasgow coma scale|vital|分|分=1|GCS|gcs|||3|15|9269-2
-白细胞计数|white blood cell count|lab|10^9/L|10^9/L=1,×10^9/L=1,10^3/uL=1,/uL=0.001|WBC,白细胞|white cell
-count|白细胞升高|白细胞减少|0.05|600|
+白细胞计数|white cells|lab|10^9/L|10^9/L=1,×10^9/L=1,/uL=0.001|WBC,白细胞||白细胞升高|白细胞减少|0.05|600|
 血红蛋白|hemoglobin|lab|g/L|g/L=1,g/dL=10|Hb,HGB|hb||血红蛋白降低|10|280|
 血小板计数|platelet count|lab|10^9/L|10^9/L=1,×10^9/L=1|PLT,血小板|platelets|||0.5|4000|
 C反应蛋白浓度|c-reactive protein|lab|mg/L|mg/L=1,mg/dL=10|CRP,C反应蛋白|crp|C反应蛋白升高||0|800|
@@ -100,8 +99,7 @@ C反应蛋白浓度|c-reactive protein|lab|mg/L|mg/L=1,mg/dL=10|CRP,C反应蛋�
 血钾|serum potassium|lab|mmol/L|mmol/L=1,mEq/L=1|K,K+|potassium|血钾升高|血钾降低|1|15|
 血糖值|blood glucose|lab|mmol/L|mmol/L=1,mg/dL=0.0555|血糖,GLU|glucose|血糖升高|血糖降低|0.1|100|
 血肌酐|serum creatinine|lab|μmol/L|μmol/L=1,mg/dL=88.4|肌酐,Cr|creatinine|||5|4000|
-估算肾小球滤过率|estimated
-gfr|lab|mL/min/1.73m2|mL/min/1.73m2=1,ml/min=1|eGFR|egfr||肾小球滤过率降低|0|250|33914-3
+估算肾小球滤过率|estimated gfr|lab|mL/min/1.73m2|ml/min=1|eGFR|||肾小球滤过率降低|0|250|33914-3
 """
 
 RANGES = """\
@@ -175,7 +173,7 @@ EXTRA = (
         "disease",
         ("心梗", "心肌梗死"),
         ("mi", "myocardial infarction", "heart attack"),
-    ),  # fmt: skip
+    ),
     Term(
         Code("xinglin-disease", "pulmonary-embolism", "肺栓塞"),
         "肺栓塞",

@@ -182,6 +182,14 @@ CHINESE = [
     ("发了三天烧", "发热+"),
     ("拉了两天肚子", "腹泻+"),
     ("发热(-),咳嗽(+)", "发热- 咳嗽+"),
+    ("没有慢性病,比如高血压、糖尿病", "高血压史- 糖尿病史-"),
+    ("没有头痛,但有点咳嗽。主要是发烧", "头痛- 咳嗽+ 发热+"),
+    ("腹痛没有固定的位置", "腹痛+"),
+    ("墨菲征双侧阴性", "墨菲征阳性-"),
+    ("墨菲征:阴性", "墨菲征阳性-"),
+    ("发热:无,咳嗽:有", "发热- 咳嗽+"),
+    ("头痛病史5年", "头痛+"),
+    ("腹 痛", "腹痛+"),
 ]
 
 ENGLISH = [
@@ -251,6 +259,11 @@ ENGLISH = [
     ("There is no rash or edema", "皮疹- 水肿-"),
     ("neither fever nor cough", "发热- 咳嗽-"),
     ("without chest pain, but with palpitations", "胸痛- 心悸+"),
+    ("Non-smoker and drinks alcohol", "吸烟- 饮酒+"),
+    ("Denies headache, weakness in one arm, fever, or cough", "头痛- 发热- 咳嗽-"),
+    ("a 1-month history of fatigue and cough", "乏力+ 咳嗽+"),
+    ("His mother reports that he has fever", "发热+"),
+    ("no rash, jaundice, or appreciable edema", "皮疹- 黄疸- 水肿-"),
 ]
 _WORDS = {"+": "present", "-": "absent", "?": "unknown", "0": None}
 

@@ -57,7 +57,7 @@ def test_broken_files(tmp_path: Path) -> None:
         load_crosswalk(tmp_path / "no.jsonl")
     bad = tmp_path / "bad.jsonl"
     bad.write_text('{"id": "DOID:1", "label": "x"}\n[1]\n')
-    with pytest.raises(InvalidInputError, match="bad.jsonl:2"):
+    with pytest.raises(InvalidInputError, match=r"bad\.jsonl:2"):
         load_crosswalk(bad)
     (tmp_path / "bad.jsonl.gz").write_text("plain")
     with pytest.raises(InvalidInputError, match="gzip"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import string
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +45,7 @@ def test_all_matches_are_those_of_brute_force(text: str, words: list[str]) -> No
 def test_longest_do_not_overlap_and_nothing_longer_was_free(text: str, words: list[str]) -> None:
     matcher = Matcher((word, word) for word in words)
     kept = matcher.longest(text)
-    for left, right in zip(kept, kept[1:], strict=False):
+    for left, right in pairwise(kept):
         assert left.end <= right.start
     taken = {(m.start, m.end) for m in kept}
     for start, end, word in brute_force(text, words):

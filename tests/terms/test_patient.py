@@ -79,6 +79,9 @@ SAID: list[tuple[str, dict[str, Any]]] = [
     ("30岁时患肝炎", {}),
     ("My son is 5 years old with fever", {"age": 5, "sex": "male"}),
     ("母亲青霉素过敏", {}),
+    ("Female newborn delivered to a 23-year-old mother", {"sex": "female"}),
+    ("没有其他不适", {}),
+    ("产后3天,孕39周顺产", {"sex": "female"}),
 ]
 
 

@@ -41,12 +41,14 @@ def diagnose(
     language_ = language(lang)
     differential = load_differential(model, profile)
     patient_record = read_record(record) if record else None
-    case = gather(differential, read_text(text), patient_record)
-    result = answer(differential, case, top)
+    words = read_text(text)
     if ask:
         from xinglin.cli.dialogue import hold
 
-        case, result = hold(differential, case, result, top, language_)
+        case, result = hold(differential, words, patient_record, top, language_)
+    else:
+        case = gather(differential, words, patient_record, lang=language_)
+        result = answer(differential, case, top)
     rendered = render(differential, result, language_)
     if ledger:
         from xinglin.apps.diagnosis.remember import remember_prediction

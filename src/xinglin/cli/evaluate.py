@@ -1,2 +1,55 @@
-"""placeholder"""
-def evaluate() -> None: ...
+"""``xinglin evaluate``: benchmarks with intervals."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def evaluate(
+    name: Annotated[str, typer.Argument(help="dxy | mz4 | mz10 | ai-hospital | dxbench | xywy-exams")],
+    data: Annotated[Path, typer.Option(help="评测文件 File to score (JSONL or JSONL.gz).")],
+    train: Annotated[Path | None, typer.Option(help="训练文件 File to fit on.")] = None,
+    graph: Annotated[list[str] | None, typer.Option(help="NAME=FILE 导入的图谱 An imported graph.")] = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="逐例输出 Write each case's ranked labels.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="随机种子 Seed.")] = 0,
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
+) -> None:
+    """在数据集上评测,附 n 和 95% 区间。Score a data set; every figure with n and a 95 % interval."""
+    from xinglin.apps.diagnosis.evaluate import evaluate as run
+    from xinglin.apps.diagnosis.evaluate.door import Request
+    from xinglin.errors import InvalidInputError
+
+    graphs = {}
+    for item in graph or []:
+        key, equals, path = item.partition("=")
+        if not equals:
+            raise InvalidInputError(f"--graph: expected NAME=FILE, got {item!r}")
+        graphs[key] = Path(path)
+    result = run(Request(name, data, train, graphs or None, seed))
+    if predictions is not None:
+        lines = (json.dumps(case.as_json(), ensure_ascii=False) for case in result.cases)
+        predictions.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    if as_json:
+        typer.echo(json.dumps([row.as_json() for row in result.rows], ensure_ascii=False, indent=2))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("mode", "arm", "n", "figure", "value", "95 %", box=None, pad_edge=False)
+    for row in result.rows:
+        for place, (figure, value) in enumerate(row.metrics.items()):
+            head = (row.mode, row.arm, str(row.n)) if place == 0 else ("", "", "")
+            table.add_row(*head, figure, f"{value.value:.3f}", f"[{value.low:.3f}, {value.high:.3f}]")
+        if row.note:
+            table.add_row("", "", "", f"[dim]{row.note}[/]", "", "")
+    console = Console()
+    console.print(f"[bold]{name}[/]  {data.name}")
+    console.print(table)
+    for remark in result.remarks:
+        console.print(f"· {remark}")

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from xinglin import __version__
-from xinglin.cli import calibrate, diagnose, evaluate, graph, ledger, model, serve, terms
+from xinglin.cli import calibrate, diagnose, evaluate, graph, ledger, serve, terms
 from xinglin.errors import XinglinError
 
 app = typer.Typer(
@@ -25,7 +25,6 @@ app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)
 app.command("serve")(serve.serve)
 app.add_typer(graph.app, name="graph")
-app.add_typer(model.app, name="model")
 app.add_typer(ledger.app, name="audit")
 
 

@@ -10,7 +10,7 @@ from typing import Any, cast
 from xinglin.graph import knowledge as k
 from xinglin.terms.codes import icd10, slug
 from xinglin.terms.tsv import Row, rows
-from xinglin.terms.vocabulary import starter_vocabulary
+from xinglin.terms.vocabulary import read_findings
 from xinglin.types import Code
 
 STARTER = Path(__file__).parent / "starter"
@@ -33,7 +33,7 @@ COLUMNS: dict[str, tuple[str, ...]] = {
 @cache
 def starter() -> k.Knowledge:
     """Return the starter graph that comes with the package, over the package's own vocabulary."""
-    return load(STARTER, {name: term.code for name, term in starter_vocabulary().findings.items()})
+    return load(STARTER, {name: term.code for name, term in read_findings().items()})
 
 
 def load(folder: Path, findings: dict[str, Code]) -> k.Knowledge:

@@ -65,11 +65,9 @@ def _respond(differential: Differential, body: DiagnoseBody) -> tuple[str, dict[
     case = gather(differential, body.text, record, patient, body.answers)
     result = answer(differential, case, body.top)
     rendered = as_json(differential, result, body.lang)
-    unknown = {key for key, state in body.answers.items() if state == "unknown"}
+    unknown = frozenset(key for key, state in body.answers.items() if state == "unknown")
     if unknown:
-        index = differential.engine.finding_index
-        skip = frozenset(index[key] for key in unknown if key in index)
-        rendered["question"] = question(differential, result, body.lang, skip)
+        rendered["question"] = question(differential, result, body.lang, unknown)
     return case.text, rendered
 
 

@@ -101,7 +101,13 @@ def _record(prefetch: dict[str, Any]) -> Record:
 def _card(summary: str, indicator: str, detail: str, **more: Any) -> dict[str, Any]:
     short = summary if len(summary) <= 140 else summary[:139] + "…"
     identity = hashlib.sha256(f"{summary}\n{detail}".encode()).hexdigest()[:32]
-    card: dict[str, Any] = {"uuid": identity, "summary": short, "indicator": indicator, "detail": detail, "source": SOURCE}
+    card: dict[str, Any] = {
+        "uuid": identity,
+        "summary": short,
+        "indicator": indicator,
+        "detail": detail,
+        "source": SOURCE,
+    }
     card["overrideReasons"] = [
         {"code": "not-applicable", "display": "不适用于该患者 Not applicable to this patient"},
         {"code": "already-done", "display": "已处理 Already done"},

@@ -161,8 +161,6 @@ def assert_targets(text: str, targets: Sequence[Target]) -> list[Assertion]:
             _backward(text, end, targets, range(first, last), inside, judged)
         first, first_cue = last, last_cue
     for i, target in enumerate(targets):
-        if text[target.end - 1 : target.end + 1] == "征:":
-            judged[i] = replace(judged[i], state="unknown")  # a heading: 脑膜刺激征: 克氏征阴性
         if target.negated:
             judged[i] = replace(judged[i], state="present" if judged[i].state == "absent" else "absent")
     return judged
@@ -197,6 +195,8 @@ def _forward(
             _cross(sentence, position, left, gap, scope)
         if kinds is None:
             judged[index] = _judge(scope, gap)
+            if text[right - 1 : right + 1] == "征:":  # a heading: 脑膜刺激征: 克氏征阴性
+                judged[index] = replace(judged[index], state="unknown")
             if targets[index].negated:
                 scope.negation = Cue.NEGATE
         else:

@@ -293,9 +293,7 @@ def _drugs(text: str, subject: Subject, vocabulary: Vocabulary) -> tuple[str, ..
         left = max(text.rfind(mark, 0, drug.start) for mark in "。;!?\n") + 1
         left = max(left, drug.start - 30)
         lead = text[left : drug.start]
-        verb = None
-        for verb in _TAKES.finditer(lead):
-            pass
+        verb = max(_TAKES.finditer(lead), key=lambda m: m.start(), default=None)
         if verb is None or _ALLERGY_AFTER.match(text, drug.end) or subject.is_other(drug.start):
             continue
         negated = _TAKES_NOT.search(lead, max(0, verb.start() - 6)) or re.match(

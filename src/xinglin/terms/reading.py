@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.terms.assertion import Target, assert_targets
@@ -172,7 +173,7 @@ def _times(text: str, matches: Sequence[Match[tuple[Term, ...]]]) -> list[Durati
         duration_of(text, m.start, m.end, durations, starts, end)
         for m, end in zip(matches, ends, strict=True)
     ]
-    linked = [joined(text[a.end : b.start]) for a, b in zip(matches, matches[1:], strict=False)]
+    linked = [joined(text[a.end : b.start]) for a, b in pairwise(matches)]
     for i in range(len(matches) - 2, -1, -1):
         if linked[i] and times[i] is None:
             times[i] = times[i + 1]

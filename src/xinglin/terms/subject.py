@@ -10,10 +10,14 @@ import re
 from bisect import bisect_left, bisect_right
 from typing import Literal
 
-_ELDER_MALE = "爸爸|老爸|爸|父亲|爷爷|外公|姥爷|祖父|外祖父|公公|岳父|哥哥|弟弟|叔叔|舅舅|伯父|老公|丈夫|"
-"儿子|孙子|侄子|外甥|男朋友"
-_ELDER_FEMALE = "妈妈|老妈|妈|母亲|奶奶|外婆|姥姥|祖母|外祖母|婆婆|岳母|姐姐|妹妹|姑姑|姨妈|姨|老婆|妻子|"
-"媳妇|女儿|闺女|孙女|侄女|女朋友"
+_ELDER_MALE = (
+    "爸爸|老爸|爸|父亲|爷爷|外公|姥爷|祖父|外祖父|公公|岳父|哥哥|弟弟|叔叔|舅舅|伯父|老公|丈夫|"
+    "儿子|孙子|侄子|外甥|男朋友"
+)
+_ELDER_FEMALE = (
+    "妈妈|老妈|妈|母亲|奶奶|外婆|姥姥|祖母|外祖母|婆婆|岳母|姐姐|妹妹|姑姑|姨妈|姨|老婆|妻子|"
+    "媳妇|女儿|闺女|孙女|侄女|女朋友"
+)
 _NEUTRAL = "孩子|小孩|宝宝|宝贝|娃娃|娃|婴儿|小朋友"
 _EN_MALE = "father|dad|brother|grandfather|grandpa|husband|son|uncle|grandson|boyfriend"
 _EN_FEMALE = "mother|mom|mum|sister|grandmother|grandma|wife|daughter|aunt|granddaughter|girlfriend"
@@ -35,7 +39,7 @@ _AS_PATIENT = re.compile(
 )
 _SELF_LATER = re.compile(
     rf"(?:我|本人|自己|患者)(?!家|们|的?(?:{_ELDER_MALE}|{_ELDER_FEMALE}|{_NEUTRAL})|国|想|该|应|需|要|"
-    rf"不知|问|担心|怕|看|带|给|觉得|发现|摸)"
+    rf"不知|问|担心|怕|看|带|给|觉得|发现|摸|[^,。]{{0,5}}(?:给|陪|带|帮|替)[他她它])"
     r"|\b(?:i (?:have|had|feel|am|get|got|noticed|developed|started|woke)|i've|i'm|the patient|"
     r"my (?!father|mother|son|daughter|dad|mom|wife|husband|child|baby|brother|sister))"
 )

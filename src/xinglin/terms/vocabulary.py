@@ -55,7 +55,7 @@ _CUTOFF = ("analyte", "sex", "age_min", "age_max", "op", "value", "finding", *_S
 _DRUG = ("name", "en", "classes", "aliases", "aliases_en", *_SOURCE)
 
 
-T = TypeVar("T", Analyte, Drug)
+T = TypeVar("T", bound=Analyte | Drug)
 
 
 @dataclass(frozen=True)
@@ -161,6 +161,32 @@ def _cutoff(row: Row) -> Cutoff:
     )
 
 
+def read_findings(folder: Path | None = None, conflicts: list[str] | None = None) -> dict[str, Term]:
+    """Read the findings of a vocabulary folder, by Chinese name, without building matchers.
+
+    Args:
+        folder: default: the folder of this package.
+        conflicts: takes a line for every finding that is defined twice.
+
+    Raises:
+        VocabularyError: a file breaks its schema.
+        MissingDataError: no finding file at all.
+    """
+    folder = folder or Path(__file__).parent / "vocabulary"
+    findings: dict[str, Term] = {}
+    for path in sorted(folder.glob("findings-*.tsv")) or [folder / "findings-core.tsv"]:
+        for row in rows(path, _FINDING):
+            term = _finding(row)
+            if term.name in findings:
+                if conflicts is not None:
+                    conflicts.append(
+                        str(row.error(f"the finding {term.name} is defined twice: drop one row"))
+                    )
+                continue
+            findings[term.name] = term
+    return findings
+
+
 def load_vocabulary(folder: Path | None = None, extra: Iterable[Term] = ()) -> Vocabulary:
     """Read a vocabulary folder.
 
@@ -175,15 +201,7 @@ def load_vocabulary(folder: Path | None = None, extra: Iterable[Term] = ()) -> V
     """
     folder = folder or Path(__file__).parent / "vocabulary"
     conflicts: list[str] = []
-    findings: dict[str, Term] = {}
-    paths = sorted(folder.glob("findings-*.tsv")) or [folder / "findings-core.tsv"]
-    for path in paths:
-        for row in rows(path, _FINDING):
-            term = _finding(row)
-            if term.name in findings:
-                conflicts.append(str(row.error(f"the finding {term.name} is defined twice: drop one row")))
-                continue
-            findings[term.name] = term
+    findings = read_findings(folder, conflicts)
     analytes = {row["name"]: _analyte(row) for row in _optional(folder / "analytes.tsv", _ANALYTE)}
     ranges: dict[str, list[Range]] = {}
     for row in _optional(folder / "ranges.tsv", _RANGE):
@@ -253,9 +271,9 @@ def _known(row: Row, analytes: dict[str, Analyte]) -> str:
 
 def _patterns(items: Sequence[T]) -> Iterable[tuple[str, T]]:
     """Names before aliases, so that a name always means its own row."""
-    spelled: list[tuple[str, T]] = [(item.name, item) for item in items] + [
-        (alias, item) for item in items for alias in (item.en, *item.aliases, *item.aliases_en)
-    ]
+    spelled = [(item.name, item) for item in items]
+    for item in items:
+        spelled += [(alias, item) for alias in (item.en, *item.aliases, *item.aliases_en)]
     if not spelled:
         return ()
     normal = normalise("\n".join(spelling for spelling, _ in spelled)).split("\n")

@@ -40,8 +40,10 @@ class ExamAdvice:
 
     exam: int
     gain: float
-    roles: tuple[tuple[int, str], ...]
-    """(disease index, role) among the considered candidates, most probable first."""
+    roles: tuple[tuple[int, str, str], ...]
+    """(disease index, role, note) among the considered candidates, most probable first."""
+    later: bool
+    """Only once the patient is stable and the earlier examinations stay negative."""
 
 
 def _considered(posterior: Array) -> NDArray[np.int64]:
@@ -130,21 +132,22 @@ def advise_exams(
     """
     candidates = _considered(posterior)
     lead = float(posterior[candidates[0]])
-    roles: dict[int, list[tuple[int, str]]] = {}
+    roles: dict[int, list[tuple[int, str, str]]] = {}
     for disease in candidates.tolist():
         if posterior[disease] > 0.02 * lead:
-            for exam, role in engine.disease_exams[disease]:
-                roles.setdefault(exam, []).append((disease, role))
+            for exam, role, note in engine.disease_exams[disease]:
+                roles.setdefault(exam, []).append((disease, role, note))
     advice = []
     for index, wanted in roles.items():
         exam = engine.pack.exams[index]
         shown = sorted((gains[f] for f in exam.reveals if f not in states), reverse=True)
         value = shown[0] + 0.25 * sum(shown[1:4]) if shown else 0.0
-        for disease, role in wanted:
+        for disease, role, _ in wanted:
             value += posterior[disease] * engine.weight[disease] * ROLE_VALUE[role]
         value -= BURDEN[exam.burden]
-        later = all(role == "after_negative" for _, role in wanted)
+        waits = [role == "after_negative" for _, role, _ in wanted]
+        later = all(waits) or (urgent and any(waits))
         if value > 0:
-            advice.append((urgent and later, ExamAdvice(index, round(float(value), 6), tuple(wanted[:4]))))
-    advice.sort(key=lambda item: (item[0], -item[1].gain, item[1].exam))
-    return [item for _, item in advice[:top]]
+            advice.append(ExamAdvice(index, round(float(value), 6), tuple(wanted[:4]), later))
+    advice.sort(key=lambda item: (urgent and item.later, -item.gain, item.exam))
+    return advice[:top]

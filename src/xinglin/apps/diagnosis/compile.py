@@ -144,10 +144,10 @@ def _risk_edge(disease: int, strength: str, leak: float) -> Edge:
 
 
 def _exams(knowledge: Knowledge, index: dict[str, int], position: dict[str, int]) -> tuple[PackExam, ...]:
-    roles: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    roles: dict[str, list[tuple[int, str, str]]] = defaultdict(list)
     for row in knowledge.relations:
         if row.relation == "exam":
-            roles[row.target].append((index[row.disease], row.qualifier or "first"))
+            roles[row.target].append((index[row.disease], row.qualifier or "first", row.note))
     return tuple(
         PackExam(
             key=exam.key.value,

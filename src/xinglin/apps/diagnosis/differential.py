@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -49,6 +50,15 @@ class Differential:
     def by_finding_name(self) -> dict[str, int]:
         """Chinese name -> pack index."""
         return {finding.name: i for i, finding in enumerate(self.pack.findings)}
+
+    @cached_property
+    def deadly(self) -> frozenset[str]:
+        """Ids of diseases that kill within days if missed: a text that names one is an emergency."""
+        return frozenset(
+            disease.key.value
+            for disease in self.knowledge.diseases.values()
+            if disease.severity == "lethal" and disease.course == "acute"
+        )
 
     @cached_property
     def exam_by_key(self) -> dict[str, str]:
@@ -126,6 +136,16 @@ def load_differential(model: Path | None = None, profile: Path | None = None) ->
         MissingDataError: the folder has no pack.
         InvalidInputError: the pack is damaged.
     """
+    # What is loaded lives as long as the process: collecting while it grows only costs time.
+    gc.disable()
+    try:
+        return _load(model, profile)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _load(model: Path | None, profile: Path | None) -> Differential:
     knowledge = starter()
     vocabulary = starter_terms()
     if model is None:

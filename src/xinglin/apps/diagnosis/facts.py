@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,10 @@ from xinglin.apps.diagnosis.expression import Facts
 from xinglin.apps.diagnosis.structured import read_events
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.errors import InvalidInputError
+from xinglin.terms.characters import normalise
 from xinglin.terms.codes import XINGLIN
+from xinglin.terms.mention import Mention
+from xinglin.terms.patient import speaks_of_child
 from xinglin.terms.reading import read
 from xinglin.types import Code, Finding, Patient, Record, State
 
@@ -19,6 +23,25 @@ if TYPE_CHECKING:
 
 NEONATE, INFANT, CHILD, ELDERLY = 28 / 365.25, 1.0, 14.0, 65.0
 """Age limits in years of the header facts 新生儿, 婴儿, 儿童 and 老年."""
+NAMED_DANGER = "文中点名急危病"
+AGE_UNSTATED = "年龄未述"
+_NEWBORN = re.compile(
+    r"新生儿|早产儿|刚出生|刚生下来|生下来[0-9一二两三四五六七八九十]+天|生后[0-9一二两三四五六七八九十]+(?:天|小时)|"
+    r"(?:昨天|今天|昨晚|昨夜|今早|今晨|前天|夜里|凌晨|上午|下午)[^,。;]{0,4}(?:出生|生下|生的)|"
+    r"\b(?:newborn|neonate|new-born|born (?:yesterday|today|last night|this morning|[0-9]+ (?:hours?|days?) ago)|"
+    r"[0-9]+[- ](?:day|hour)s?[- ]old)\b"
+)
+_INFANT = re.compile(r"婴儿|婴幼儿|未满月|没满月|不满月|月子里的|个月大|不到[一俩两三四五六]个?月|[俩两三]月不到|"
+                     r"\b(?:infant|newborn|neonate)s?\b")
+_NOT_NOW = re.compile(
+    r"(?:陈旧性?|腔隙性?|腔梗|既往|以前|老|曾|担心|怕|害怕|恐|预防|吓|看到说|听说|会不会|是不是|防|筛查|接种|打了?|"
+    r"\b(?:worried|scared|afraid|anxious|could it be|is it|googled|prevent|against|risk of|old|previous|"
+    r"for|post|after)\b)[^,。;.]{0,12}$"
+)
+_NOT_ILL = re.compile(
+    r"\s?-?(?:疫苗|针|抗毒素|筛查|预防|风险|后遗|恢复期|术后|史|病史|后|出院|多年|[0-9]+年|"
+    r"(?:vaccin|shot|jab|booster|screening|prevention|risk|survivor|history|years ago|in (?:19|20)[0-9]{2}))"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +95,7 @@ def gather(
     values: dict[str, float] = {}
     diseases: dict[str, State] = {}
     examined = set()
+    inferred: set[str] = set()
     if record and record.events:
         told = read_events(record.events, header, differential.vocabulary)
         findings.update((item.code, _without_span(item)) for item in told.findings)
@@ -84,11 +108,12 @@ def gather(
         findings.update((item.code, item) for item in reading.findings)
         values.update((item.analyte.name, item.value) for item in reading.quantities)
         problems += [problem.zh if lang == "zh" else problem.en for problem in reading.problems]
+        inferred |= _inferred(differential, normalise(full), header, reading.mentions)
         for mention in reading.mentions:
-            if mention.who != "patient" or mention.hypothetical:
+            if mention.who != "patient" or (mention.hypothetical and not _suspected(full, mention.span[0])):
                 continue
             if mention.term.kind == "disease" and mention.when == "now":
-                diseases[mention.term.code.value] = mention.state
+                diseases[mention.term.code.value] = "unknown" if mention.hypothetical else mention.state
             elif mention.term.kind == "exam" and mention.state == "present":
                 examined.add(mention.term.name)
     for key, state in (answers or {}).items():
@@ -120,9 +145,16 @@ def gather(
         named_states=named,
         spans=spans,
         suspected=suspected,
-        facts=_facts(named, values, header),
+        facts=_facts(named, values, header, inferred),
         examined=frozenset(examined),
         problems=tuple(dict.fromkeys(problems)),
+    )
+
+
+def _suspected(text: str, start: int) -> bool:
+    """Whether a conditional names a disease as the clinician's own question (若怀疑冠心病)."""
+    return any(
+        word in text[max(0, start - 12) : start].lower() for word in ("怀疑", "疑似", "考虑", "suspect")
     )
 
 
@@ -138,8 +170,46 @@ def _merged(below: Patient, above: Patient) -> Patient:
     return replace(below, **stated)
 
 
-def _facts(named: Mapping[str, State], values: Mapping[str, float], patient: Patient) -> Facts:
-    holds = {name for name, state in named.items() if state == "present"}
+def _inferred(
+    differential: Differential, text: str, patient: Patient, mentions: Sequence[Mention]
+) -> set[str]:
+    """What the rules may take from the wording alone; it can only raise a level.
+
+    An unstated age: a newborn, an infant or a child if the text speaks of one, else taken for an adult by
+    the rules that say so. A disease that kills within days, named by the text as present or suspected (CT:
+    蛛网膜下腔出血; 考虑主动脉夹层) and not as past, feared, vaccinated against or a relative's.
+    """
+    facts: set[str] = set()
+    if patient.age is None:
+        if _NEWBORN.search(text):
+            facts |= {"新生儿", "婴儿", "儿童"}
+        elif _INFANT.search(text):
+            facts |= {"婴儿", "儿童"}
+        elif speaks_of_child(text):
+            facts.add("儿童")
+        else:
+            facts.add(AGE_UNSTATED)
+    told = {mention.span for mention in mentions if mention.term.kind not in ("disease", "exam")}
+    for mention in mentions:
+        start, end = mention.span
+        if (
+            mention.term.code.value in differential.deadly
+            and mention.span not in told
+            and mention.state != "absent"
+            and mention.who == "patient"
+            and mention.when == "now"
+            and not mention.hypothetical
+            and not _NOT_NOW.search(text, max(0, start - 20), start)
+            and not _NOT_ILL.match(text, end)
+        ):
+            facts.add(NAMED_DANGER)
+    return facts
+
+
+def _facts(
+    named: Mapping[str, State], values: Mapping[str, float], patient: Patient, inferred: set[str]
+) -> Facts:
+    holds = {name for name, state in named.items() if state == "present"} | inferred
     known = dict(values)
     if patient.sex is not None:
         holds.add("男" if patient.sex == "male" else "女")

@@ -89,7 +89,7 @@ def imported_differential(name: str, triples: Iterable[Triple], base: Differenti
                     setting="county",
                     burden="low",
                     reveals=(),
-                    roles=tuple((index[head], "first") for head in heads),
+                    roles=tuple((index[head], "first", "") for head in heads),
                 )
                 for exam, heads in exams.items()
             ),

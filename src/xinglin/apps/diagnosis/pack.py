@@ -20,7 +20,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +100,8 @@ class PackExam:
     setting: str
     burden: str
     reveals: tuple[int, ...]
-    roles: tuple[tuple[int, str], ...]
-    """(disease index, role)."""
+    roles: tuple[tuple[int, str, str], ...]
+    """(disease index, role, note)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,19 +125,37 @@ class Pack:
 
 def seal(pack: Pack) -> Pack:
     """Return the pack with its version set from its content."""
-    return replace(pack, version=hashlib.sha256(_canonical(pack)).hexdigest()[:16])
+    content = json.dumps(_plain(pack), separators=(",", ":"), ensure_ascii=False)
+    return replace(pack, version=hashlib.sha256(content.encode()).hexdigest()[:16])
 
 
-def _canonical(pack: Pack) -> bytes:
-    body = asdict(pack) | {"format": FORMAT}
-    del body["version"]
-    return json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+def _plain(pack: Pack) -> dict[str, Any]:
+    """The content as JSON values, in field order, without the version; an edge is a list of four."""
+    return {
+        "format": FORMAT,
+        "name": pack.name,
+        "findings": [
+            _fields(finding, skip="edges")
+            | {"edges": [[e.disease, e.present, e.absent, e.probability] for e in finding.edges]}
+            for finding in pack.findings
+        ],
+        "diseases": [_fields(disease) for disease in pack.diseases],
+        "exams": [_fields(exam) for exam in pack.exams],
+        "exclude_before": pack.exclude_before,
+        "temperature": pack.temperature,
+        "calibrated_on": pack.calibrated_on,
+        "quantile": pack.quantile,
+    }
+
+
+def _fields(item: PackFinding | PackDisease | PackExam, skip: str = "") -> dict[str, Any]:
+    return {name: getattr(item, name) for name in item.__slots__ if name != skip}
 
 
 def write_pack(pack: Pack, path: Path) -> None:
     """Write a pack as JSON, whole or not at all."""
-    body = asdict(pack) | {"format": FORMAT}
     partial = path.with_suffix(".partial")
+    body = _plain(pack) | {"version": pack.version}
     partial.write_text(json.dumps(body, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
     partial.replace(path)
 
@@ -167,7 +185,7 @@ def read_pack(path: Path) -> Pack:
 
 
 def _finding(item: dict[str, Any]) -> PackFinding:
-    edges = tuple(Edge(**edge) for edge in item.pop("edges"))
+    edges = tuple(Edge(int(disease), *weights) for disease, *weights in item.pop("edges"))
     return PackFinding(edges=edges, parents=tuple(item.pop("parents")), **item)
 
 
@@ -177,7 +195,7 @@ def _disease(item: dict[str, Any]) -> PackDisease:
 
 
 def _exam(item: dict[str, Any]) -> PackExam:
-    roles = tuple((int(disease), str(role)) for disease, role in item.pop("roles"))
+    roles = tuple((int(disease), str(role), str(note)) for disease, role, note in item.pop("roles"))
     return PackExam(reveals=tuple(item.pop("reveals")), roles=roles, **item)
 
 

@@ -18,7 +18,9 @@ ASKED_KINDS = frozenset({"symptom", "sign", "history", "risk"})
 SEX_MISMATCH = -9.0
 AGE_OUTSIDE = -6.0
 AGE_PEAK = 0.6
-NAMED = {"present": 4.5, "unknown": 2.0, "absent": -2.0}
+NAMED = {"present": 4.5, "unknown": 2.5, "absent": -2.0}
+NAMED_ALONE = 8.0
+"""More for a named disease when the text holds no finding to weigh it against."""
 """Log prior added to a disease that the text itself names as found, suspected or excluded."""
 EXPECTED = 0.3
 """A symptom at least this frequent in a disease is expected to be told."""
@@ -57,8 +59,8 @@ class Engine:
     disease_findings: tuple[Ids, ...]
     """Findings with an edge to each disease."""
     disease_probabilities: tuple[Array, ...]
-    disease_exams: tuple[tuple[tuple[int, str], ...], ...]
-    """(examination, role) of each disease."""
+    disease_exams: tuple[tuple[tuple[int, str, str], ...], ...]
+    """(examination, role, note) of each disease."""
     askable: NDArray[np.bool_]
     """Findings that a patient or an examiner can be asked for."""
     expected: tuple[Ids, ...]
@@ -91,10 +93,10 @@ class Engine:
         for index, finding in enumerate(pack.findings):
             for edge in finding.edges:
                 by_disease[edge.disease].append((index, edge.probability))
-        exams: list[list[tuple[int, str]]] = [[] for _ in pack.diseases]
+        exams: list[list[tuple[int, str, str]]] = [[] for _ in pack.diseases]
         for index, exam in enumerate(pack.exams):
-            for disease, role in exam.roles:
-                exams[disease].append((index, role))
+            for disease, role, note in exam.roles:
+                exams[disease].append((index, role, note))
         peaks = [disease.age_peak or (0.0, 0.0) for disease in pack.diseases]
         return Engine(
             pack=pack,
@@ -188,11 +190,14 @@ def scores(
             total[engine.edge_disease[finding][expected]] -= (
                 UNMENTIONED * engine.edge_absent[finding][expected]
             )
-    for finding, state in informative(engine, states).items():
+    known = informative(engine, states)
+    for finding, state in known.items():
         weights = engine.edge_present[finding] if state == "present" else engine.edge_absent[finding]
         total[engine.edge_disease[finding]] += weights
     for disease, state in (suspected or {}).items():
         total[disease] += NAMED[state]
+        if state != "absent" and "present" not in known.values():
+            total[disease] += NAMED_ALONE
     return total
 
 

@@ -63,7 +63,7 @@ def as_json(differential: Differential, result: Answer, lang: w.Lang = "zh") -> 
 
 
 def question(
-    differential: Differential, result: Answer, lang: w.Lang = "zh", skip: frozenset[int] = frozenset()
+    differential: Differential, result: Answer, lang: w.Lang = "zh", skip: frozenset[str] = frozenset()
 ) -> dict[str, Any] | None:
     """Return the next question: danger signs not yet excluded first, then the highest gain.
 
@@ -71,18 +71,19 @@ def question(
         differential: the loaded model.
         result: the answer so far.
         lang: language of the question.
-        skip: pack indices of findings answered with *I don't know*.
+        skip: ids of findings answered with *I don't know*.
     """
     engine = differential.engine
     for sign in result.open_danger:
-        index = differential.by_finding_name.get(sign.danger)
-        if index is None or index not in skip:
+        key = differential.knowledge.finding_codes[sign.danger].value
+        if key not in skip:
             text = sign.question if lang == "zh" else sign.question_en
-            key = differential.knowledge.finding_codes[sign.danger].value
             return {"finding": key, "text": text, "why": sign.condition, "gain": None, "danger": True}
     if not result.diseases:
         return None
-    found = next_question(engine, result.gains, result.case.states, skip)
+    index = engine.finding_index
+    skipped = frozenset(index[key] for key in skip if key in index)
+    found = next_question(engine, result.gains, result.case.states, skipped)
     if found is None:
         return None
     finding = engine.pack.findings[found.finding]
@@ -171,11 +172,16 @@ def _option(checked: CheckedOption, lang: w.Lang) -> dict[str, Any]:
 def _exam(differential: Differential, result: Answer, advice: ExamAdvice, lang: w.Lang) -> dict[str, Any]:
     exam = differential.pack.exams[advice.exam]
     by_role: dict[str, list[str]] = {}
-    for disease, role in advice.roles:
+    for disease, role, _ in advice.roles:
         by_role.setdefault(role, []).append(_disease(differential, disease, lang)["display"])
-    reason = (";" if lang == "zh" else "; ").join(
-        f"{w.say(w.ROLE[role], lang)} {w.joined(names, lang)}" for role, names in by_role.items()
-    )
+    if advice.later:
+        names = list(dict.fromkeys(name for listed in by_role.values() for name in listed))
+        parts = [f"{w.say(w.ROLE['after_negative'], lang)} {w.joined(names, lang)}"]
+    else:
+        parts = [f"{w.say(w.ROLE[role], lang)} {w.joined(names, lang)}" for role, names in by_role.items()]
+    if lang == "zh":
+        parts += dict.fromkeys(note for _, _, note in advice.roles if note)
+    reason = (";" if lang == "zh" else "; ").join(parts)
     done = exam.name in result.case.examined or any(f in result.case.states for f in exam.reveals)
     if done and "first" in by_role:
         reason += w.say(w.REPEAT, lang)
@@ -187,11 +193,11 @@ def _exam(differential: Differential, result: Answer, advice: ExamAdvice, lang: 
             "display": exam.name if lang == "zh" else exam.en,
         },
         "display": exam.name if lang == "zh" else exam.en,
-        "for": [_disease(differential, disease, lang)["display"] for disease, _ in advice.roles],
+        "for": [_disease(differential, disease, lang)["display"] for disease, _, _ in advice.roles],
         "gain": advice.gain,
         "reason": reason,
         "repeat": done,
-        "stage": "after_negative" if set(by_role) == {"after_negative"} else "now",
+        "stage": "after_negative" if advice.later else "now",
         "available": available,
         "available_display": w.say(w.AVAILABLE[available], lang),
     }

@@ -14,7 +14,6 @@ from xinglin.terms.vocabulary import Analyte, Vocabulary
 from xinglin.types import Code, Event, Finding, Patient, State
 
 
-
 @dataclass(frozen=True, slots=True)
 class Structured:
     """What the entries of a record say."""

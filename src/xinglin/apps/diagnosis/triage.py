@@ -22,7 +22,8 @@ LEVEL_NAMES = {
     "outpatient": ("门诊", "outpatient visit"),
     "home": ("居家观察", "watch at home"),
 }
-HEADER_FACTS = ("男", "女", "妊娠", "哺乳", "产后", "新生儿", "婴儿", "儿童", "老年")
+HEADER_FACTS = ("男", "女", "妊娠", "哺乳", "产后", "新生儿", "婴儿", "儿童", "老年", "年龄未述",
+                "文中点名急危病")  # fmt: skip
 HEADER_VALUES = ("年龄", "孕周")
 
 

@@ -101,7 +101,10 @@ def about(differential: Differential, lang: Lang) -> list[Markup]:
         ("calibration", pack.calibrated_on or _word("not_calibrated", lang)),
         ("clinic", f"{differential.profile.name} · {differential.profile.level}"),
     )
-    table = tag("table", [tag("tr", tag("th", _word(key, lang), scope="row"), tag("td", value)) for key, value in facts])
+    table = tag(
+        "table",
+        [tag("tr", tag("th", _word(key, lang), scope="row"), tag("td", value)) for key, value in facts],
+    )
     limits = WORDS["limit_list"][0 if lang == "zh" else 1]
     return [
         tag("div", blossom(44), tag("h1", _word("head", lang)), tag("p", _word("story", lang)), cls="xl-story"),
@@ -124,7 +127,10 @@ def _review(parts: dict[str, list[Provenance]], lang: Lang) -> Markup:
         reviewed = sum(item.reviewed_by is not None for item in items)
         cells = [tag("td", f"{number:,}", cls="xl-number") for number in (len(items), verified, reviewed)]
         rows.append(tag("tr", tag("th", _word(name, lang), scope="row"), cells))
-    heads = [tag("th", _word(name, lang), scope="col", cls="xl-number") for name in ("rows", "verified", "reviewed")]
+    heads = [
+        tag("th", _word(name, lang), scope="col", cls="xl-number")
+        for name in ("rows", "verified", "reviewed")
+    ]
     head = tag("thead", tag("tr", tag("th", ""), heads))
     return tag("table", head, tag("tbody", rows), cls="xl-table")
 

@@ -21,7 +21,9 @@ def cannot_exclude(answer: dict[str, Any], lang: Lang) -> Markup | None:
         tag("a", item["display"], tag("code", item["value"]), href=f"/graph?node={item['id']}", cls="xl-chip")
         for item in answer["prediction_set"]
     ]
-    heading = tag("h2", icon("shield"), say("cannot_exclude", lang), tag("span", str(len(chips)), cls="xl-count"))
+    heading = tag(
+        "h2", icon("shield"), say("cannot_exclude", lang), tag("span", str(len(chips)), cls="xl-count")
+    )
     return tag("section", heading, tag("div", chips, cls="xl-chips"), cls="xl-card")
 
 

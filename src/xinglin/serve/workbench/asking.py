@@ -95,7 +95,9 @@ class Asking:
         if question is None:
             return tag("p", say("ask_done"), cls="xl-muted")
         if question["danger"]:
-            why = tag("small", icon("flag", 14), say("ask_danger", why=question["why"]), cls="xl-why xl-why-danger")
+            why = tag(
+                "small", icon("flag", 14), say("ask_danger", why=question["why"]), cls="xl-why xl-why-danger"
+            )
         else:
             why = tag("small", say("ask_gain"), cls="xl-why")
         return tag("div", tag("p", question["text"]), why)

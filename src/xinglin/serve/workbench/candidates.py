@@ -45,12 +45,19 @@ def summary(rank: int, item: dict[str, Any], widest: float, lang: Lang) -> Marku
                 "div",
                 tag("b", item["code"]["display"]),
                 tag("code", item["code"]["value"], title=item["code"]["system"]),
-                tag("span", say(f"severity_{severity}", lang), cls=f"xl-pill xl-{severity}") if grave else None,
+                tag("span", say(f"severity_{severity}", lang), cls=f"xl-pill xl-{severity}")
+                if grave
+                else None,
                 cls="xl-cand-name",
             ),
             tag("small", ("、" if lang == "zh" else ", ").join(reasons), cls="xl-cand-why"),
         ),
-        tag("div", tag("i", style=f"width:{width:.1f}%"), cls=f"xl-bar xl-bar-{item['level']}", aria_hidden="true"),
+        tag(
+            "div",
+            tag("i", style=f"width:{width:.1f}%"),
+            cls=f"xl-bar xl-bar-{item['level']}",
+            aria_hidden="true",
+        ),
         tag("span", level, cls=f"xl-level-word xl-word-{item['level']}"),
         tag("span", "", cls="xl-chevron", aria_hidden="true"),
         cls="xl-cand-line",
@@ -92,7 +99,9 @@ def _evidence(item: dict[str, Any], side: int, lang: Lang) -> Markup:
     heading = say("evidence_for" if side > 0 else "evidence_against", lang)
     content = tag("table", tag("tbody", rows)) if rows else tag("p", say("no_evidence", lang), cls="xl-muted")
     kind = "for" if side > 0 else "against"
-    return tag("div", tag("h3", icon("plus" if side > 0 else "minus", 15), heading), content, cls=f"xl-{kind}")
+    return tag(
+        "div", tag("h3", icon("plus" if side > 0 else "minus", 15), heading), content, cls=f"xl-{kind}"
+    )
 
 
 def _exclusions(item: dict[str, Any], lang: Lang) -> Markup | None:
@@ -102,14 +111,18 @@ def _exclusions(item: dict[str, Any], lang: Lang) -> Markup | None:
         tag("span", other["display"], tag("code", other["value"]), cls="xl-chip xl-chip-exclude")
         for other in item["exclude_before"]
     ]
-    return tag("div", tag("h3", icon("shield", 15), say("exclude_first", lang)), tag("div", chips, cls="xl-chips"))
+    return tag(
+        "div", tag("h3", icon("shield", 15), say("exclude_first", lang)), tag("div", chips, cls="xl-chips")
+    )
 
 
 def _options(item: dict[str, Any], lang: Lang) -> Markup:
     heading = tag("h3", icon("list", 15), say("options", lang))
     if not item["options"]:
         return tag("div", heading, tag("p", say("no_options", lang), cls="xl-muted"))
-    return tag("div", heading, tag("ul", [_option(option, lang) for option in item["options"]], cls="xl-options"))
+    return tag(
+        "div", heading, tag("ul", [_option(option, lang) for option in item["options"]], cls="xl-options")
+    )
 
 
 def _option(option: dict[str, Any], lang: Lang) -> Markup:

@@ -31,7 +31,9 @@ def diseases_like(knowledge: Knowledge, words: str, limit: int = SHOWN) -> list[
     found: list[tuple[int, int, str, Disease]] = []
     for disease in knowledge.diseases.values():
         code = disease.icd10.lower()
-        spellings = [name.lower() for name in (disease.name, disease.en, *disease.aliases, *disease.aliases_en)]
+        spellings = [
+            name.lower() for name in (disease.name, disease.en, *disease.aliases, *disease.aliases_en)
+        ]
         if code.startswith(wanted):
             found.append((0, len(code), disease.name, disease))
         elif holding := [name for name in spellings if wanted in name]:

@@ -44,6 +44,8 @@ class Draft:
     answers: dict[str, str] = field(default_factory=dict)
     """Answers to questions: state by finding key."""
     note: str = ""
+    note_of: str = ""
+    """Print of the input and answers that the note was written on."""
     case: str | None = None
     """Id in the store once saved."""
     asked: str = ""
@@ -60,6 +62,10 @@ class Draft:
         del typed["answers"]
         return hashlib.sha256(json.dumps(typed, sort_keys=True).encode()).hexdigest()
 
+    def print_of_case(self) -> str:
+        """Return a digest of everything typed and answered: what a note is written on."""
+        return hashlib.sha256(json.dumps(self.input(), sort_keys=True).encode()).hexdigest()
+
     @property
     def stale(self) -> bool:
         """Whether the shown answer no longer belongs to what is typed."""
@@ -67,7 +73,7 @@ class Draft:
 
     def input(self) -> dict[str, Any]:
         """Return what was typed, as JSON; kept beside a saved answer to reopen the case."""
-        hidden = ("note", "case", "asked")
+        hidden = ("note", "note_of", "case", "asked")
         return {key: value for key, value in asdict(self).items() if key not in hidden}
 
     def states(self) -> dict[str, State]:
@@ -146,6 +152,7 @@ def draft_of_case(case: dict[str, Any]) -> Draft:
             egfr=header["egfr"],
         )
     draft.case, draft.note = case["id"], case["note"]
+    draft.note_of = draft.print_of_case() if draft.note else ""
     return draft
 
 

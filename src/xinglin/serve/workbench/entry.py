@@ -26,7 +26,14 @@ class Entry:
     """The form over one draft; it tells the page when something was typed."""
 
     def __init__(
-        self, visitor: Visitor, draft: Draft, *, edited: Callable[[], None], analyse: Act, save: Act, show: Act
+        self,
+        visitor: Visitor,
+        draft: Draft,
+        *,
+        edited: Callable[[], None],
+        analyse: Act,
+        save: Act,
+        show: Act,
     ) -> None:
         self.visitor, self.draft = visitor, draft
         self.edited, self.analyse, self.save, self.show = edited, analyse, save, show
@@ -113,7 +120,14 @@ class Entry:
 
     def _complaint(self) -> None:
         say, guarded = self.visitor.say, self.visitor.guarded
-        fragment(tag("h2", icon("page"), tag("span", say("complaint"))), "xl-heading")
+        with ui.element("div").classes("xl-text-head"):
+            fragment(tag("h2", icon("page"), tag("span", say("complaint"))))
+            with ui.element("div"):
+                ui.button(say("clear"), on_click=guarded(self._clear)).props("flat no-caps dense data-key=clear")
+                ui.button(say("save"), on_click=guarded(self.save)).props("flat no-caps dense data-key=save")
+                ui.button(say("print")).props("flat no-caps dense data-key=print").on(
+                    "click", js_handler="() => window.print()"
+                )
         # One character more than allowed: a longer paste is refused in words, never cut in silence.
         self.text = ui.textarea(value=self.draft.text, on_change=self._setter("text"))
         self.text.props(f"outlined data-key=text maxlength={MAX_TEXT + 1} spellcheck=false")
@@ -123,7 +137,9 @@ class Entry:
         if self.draft.record is not None:
             with ui.element("div").classes("xl-record"):
                 fragment(tag("span", icon("page", 15), say("record_loaded", name=self.draft.record_name)))
-                ui.button(say("record_remove"), on_click=guarded(self._remove_record)).props("flat no-caps dense")
+                ui.button(say("record_remove"), on_click=guarded(self._remove_record)).props(
+                    "flat no-caps dense"
+                )
         if self.before is not None:
             with ui.element("div").classes("xl-record xl-restore"):
                 fragment(tag("span", say("restore_hint")))
@@ -139,20 +155,17 @@ class Entry:
                     shown = sample.zh if self.visitor.lang == "zh" else sample.en
                     item = ui.menu_item(shown, on_click=guarded(self._sampler(number)))
                     item.props(f"data-key=sample-{number}")
-            upload = ui.upload(on_upload=guarded(self._read_upload), auto_upload=True, max_file_size=MAX_UPLOAD)
+            upload = ui.upload(
+                on_upload=guarded(self._read_upload), auto_upload=True, max_file_size=MAX_UPLOAD
+            )
             upload.on("rejected", guarded(self._refused), args=[])
             upload.props('accept=".json,application/json,application/fhir+json"').classes("xl-hidden")
             pick = ui.button(say("upload")).props("outline no-caps data-key=upload")
             pick.on("click", js_handler=f"() => getElement({upload.id}).pickFiles()")
-            ui.button(say("clear"), on_click=guarded(self._clear)).props("outline no-caps data-key=clear")
-            ui.button(say("save"), on_click=guarded(self.save)).props("outline no-caps data-key=save")
-            ui.button(say("print")).props("outline no-caps data-key=print").on(
-                "click", js_handler="() => window.print()"
-            )
 
     def _sampler(self, number: int) -> Act:
         async def load() -> None:
-            self.replace(Draft(text=SAMPLES[number].text))
+            self.replace(Draft(text=SAMPLES[number].words))
             await self.analyse()
 
         return load

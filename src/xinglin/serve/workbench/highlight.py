@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from xinglin.apps.diagnosis.wording import Lang
-from xinglin.serve.workbench.markup import Markup, escaped, tag
+from xinglin.serve.workbench.markup import Markup, tag, verbatim
 from xinglin.serve.workbench.phrases import say
 
 SIGN = {"present": "+", "absent": "−", "unknown": "?"}
@@ -20,11 +20,11 @@ def highlighted(text: str, findings: Sequence[dict[str, Any]], lang: Lang) -> Ma
     at = 0
     for start, end, shared in clusters(findings, len(text)):
         state = shown_state(shared)
-        parts.append(escaped(text[at:start]))
+        parts.append(verbatim(text[at:start]))
         parts.append(
             tag(
                 "mark",
-                text[start:end],
+                verbatim(text[start:end]),
                 tag("sup", SIGN[state], aria_hidden="true"),
                 tag("span", f" ({say(f'state_{state}', lang)})", cls="xl-only-read"),
                 cls=f"xl-mark xl-mark-{state}",
@@ -32,17 +32,13 @@ def highlighted(text: str, findings: Sequence[dict[str, Any]], lang: Lang) -> Ma
             )
         )
         at = end
-    parts.append(escaped(text[at:]))
+    parts.append(verbatim(text[at:]))
     return tag("div", parts, cls="xl-text")
 
 
-def clusters(
-    findings: Sequence[dict[str, Any]], length: int
-) -> list[tuple[int, int, list[dict[str, Any]]]]:
+def clusters(findings: Sequence[dict[str, Any]], length: int) -> list[tuple[int, int, list[dict[str, Any]]]]:
     """Return (start, end, findings) of each stretch of overlapping spans, in text order."""
-    spanned = [
-        item for item in findings if item["span"] and 0 <= item["span"][0] < item["span"][1] <= length
-    ]
+    spanned = [item for item in findings if item["span"] and 0 <= item["span"][0] < item["span"][1] <= length]
     grouped: list[tuple[int, int, list[dict[str, Any]]]] = []
     for item in sorted(spanned, key=lambda one: (one["span"][0], -one["span"][1])):
         start, end = item["span"]

@@ -14,10 +14,14 @@ from xinglin.serve.workbench.icons import icon
 from xinglin.serve.workbench.markup import tag
 from xinglin.serve.workbench.shell import fragment, frame
 
-COLUMNS = (("time", "time"), ("case_title", "title"), ("triage", "triage"), ("top", "top"), ("confirm", "confirmed"))
-TRIAGE_CELL = (
-    '<q-td :props="props"><span :class="`xl-pill xl-level-${props.row.level}`">{{ props.value }}</span></q-td>'
+COLUMNS = (
+    ("time", "time"),
+    ("case_title", "title"),
+    ("triage", "triage"),
+    ("top", "top"),
+    ("confirm", "confirmed"),
 )
+TRIAGE_CELL = '<q-td :props="props"><span :class="`xl-pill xl-level-${props.row.level}`">{{ props.value }}</span></q-td>'
 ACTION_CELL = """<q-td :props="props" class="xl-row-actions">
 <q-btn flat dense no-caps :label="props.row.open" @click="$parent.$emit('open', props.row.id)" />
 <q-btn flat dense no-caps class="xl-delete" :label="props.row.delete" @click="$parent.$emit('erase', props.row)" />

@@ -26,7 +26,9 @@ def register() -> None:
             return await http_exception_handler(request, error)
         zh, en = PHRASES["not_found"]
         body = tag("div", tag("h1", zh), tag("p", en), tag("p", tag("a", "杏林 Xinglin", href="/")))
-        document = f"<!doctype html><html lang=zh-CN><meta charset=utf-8><title>404</title><style>{STYLE}</style>"
+        document = (
+            f"<!doctype html><html lang=zh-CN><meta charset=utf-8><title>404</title><style>{STYLE}</style>"
+        )
         return HTMLResponse(document + body, 404)
 
     pages.add_exception_handler(404, missing)

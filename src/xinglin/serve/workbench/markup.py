@@ -8,6 +8,8 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
+from xinglin.serve.workbench.typography import full_width
+
 EMPTY = frozenset({"br", "hr", "img"})
 
 
@@ -21,14 +23,19 @@ Child = str | Markup | Iterable["Child"] | None
 
 
 def escaped(child: Child) -> Markup:
-    """Return a child as safe HTML; a plain string is escaped, ``None`` is nothing."""
+    """Return a child as safe HTML; a plain string is typeset and escaped, ``None`` is nothing."""
     if child is None:
         return Markup("")
     if isinstance(child, Markup):
         return child
     if isinstance(child, str):
-        return Markup(html.escape(child))
+        return verbatim(full_width(child))
     return Markup("".join(escaped(item) for item in child))
+
+
+def verbatim(text: str) -> Markup:
+    """Return text escaped and otherwise exactly as it is: what a clinician typed."""
+    return Markup(html.escape(text))
 
 
 def tag(name: str, *children: Child, **attributes: str | int | float | bool | None) -> Markup:

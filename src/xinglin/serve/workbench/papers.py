@@ -36,8 +36,9 @@ class Papers:
         async def show() -> None:
             self.page.current()
             self.kind = kind
-            kept = self.page.entry.draft.note if kind == "note" else ""
-            self._open(kept or self._drafted())
+            draft = self.page.entry.draft
+            kept = draft.note if kind == "note" else ""
+            self._open(kept or self._drafted(), bool(kept) and draft.note_of != draft.print_of_case())
 
         return show
 
@@ -45,15 +46,17 @@ class Papers:
         result = self.page.current()
         write = referral_letter if self.kind == "referral" else outpatient_note
         clinic = self.visitor.desk.differential.profile.name
-        return write(result.text, result.rendered, self.visitor.lang, clinic="" if clinic == "clinic" else clinic)
+        return write(
+            result.text, result.rendered, self.visitor.lang, clinic="" if clinic == "clinic" else clinic
+        )
 
-    def _open(self, content: str) -> None:
+    def _open(self, content: str, old: bool) -> None:
         say, guarded = self.visitor.say, self.visitor.guarded
         if self.dialog is not None:
             self.dialog.delete()
         with ui.dialog() as self.dialog, ui.card().classes("xl-dialog xl-dialog-wide"):
             fragment(tag("h2", say(self.kind)))
-            fragment(tag("p", say("note_hint"), cls="xl-muted"))
+            fragment(tag("p", say("note_old" if old else "note_hint"), cls="xl-old" if old else "xl-muted"))
             self.area = ui.textarea(value=content).props(f"outlined data-key=paper maxlength={MAX_NOTE}")
             self.area.props["aria-label"] = say(self.kind)
             self.area.classes("xl-paper")
@@ -81,7 +84,8 @@ class Papers:
         ui.download.content(data, f"xinglin-{self.kind}-{date.today().isoformat()}.txt")
 
     async def _keep(self) -> None:
-        self.page.entry.draft.note = self.area.value or ""
+        draft = self.page.entry.draft
+        draft.note, draft.note_of = self.area.value or "", draft.print_of_case()
         await self.page.save()
         self.visitor.notify(self.visitor.say("note_saved"))
 

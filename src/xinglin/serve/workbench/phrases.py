@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xinglin.apps.diagnosis.wording import Lang
+from xinglin.serve.workbench.typography import full_width
 
 PHRASES: dict[str, tuple[str, str]] = {
     # frame
@@ -195,6 +196,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "download": ("下载 .txt", "Download .txt"),
     "keep_note": ("随病例保存", "Save with the case"),
     "note_saved": ("病历已随病例保存", "The note is saved with the case"),
+    "note_old": (
+        "这份病历写于内容修改之前,请核对或重新生成。",
+        "This note was written before the content changed: check it or draft again.",
+    ),
     "redraft": ("重新生成", "Draft again"),
     "confirm": ("确诊", "Confirmed diagnosis"),
     "confirm_hint": ("按病名或 ICD-10 搜索", "Search by name or ICD-10"),
@@ -254,5 +259,5 @@ PHRASES: dict[str, tuple[str, str]] = {
 def say(key: str, lang: Lang, **values: object) -> str:
     """Return a sentence in a language, with its values filled in."""
     pair = PHRASES[key]
-    sentence = pair[0] if lang == "zh" else pair[1]
+    sentence = full_width(pair[0]) if lang == "zh" else pair[1]
     return sentence.format(**values) if values else sentence

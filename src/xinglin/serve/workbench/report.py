@@ -35,12 +35,18 @@ def report(result: Consultation, answers: dict[str, str], lang: Lang) -> Markup:
         _part(say("abstained", lang), tag("p", answer["reason"])) if answer["abstained"] else None,
         _differential(answer, lang),
         _exams(answer, lang),
-        _part(say("open_danger", lang), tag("p", _joined([s["display"] for s in answer["not_excluded"]], lang)))
+        _part(
+            say("open_danger", lang), tag("p", _joined([s["display"] for s in answer["not_excluded"]], lang))
+        )
         if answer["not_excluded"]
         else None,
         _answers(answer, answers, lang),
         tag("p", f"{signature}: ____________________", cls="xl-r-sign"),
-        tag("p", f"[{answer['model']['id']} {answer['model']['version']}] {answer['disclaimer']}", cls="xl-r-foot"),
+        tag(
+            "p",
+            f"[{answer['model']['id']} {answer['model']['version']}] {answer['disclaimer']}",
+            cls="xl-r-foot",
+        ),
         aria_hidden="true",
     )
 
@@ -75,7 +81,9 @@ def _differential(answer: dict[str, Any], lang: Lang) -> Markup | None:
         cells = (str(rank), item["code"]["display"], item["code"]["value"], shown, _joined(why, lang))
         rows.append(tag("tr", [tag("td", cell) for cell in cells]))
     members = [f"{item['display']} [{item['value']}]" for item in answer["prediction_set"]]
-    listed = tag("p", tag("b", f"{answer['prediction_set_title']}: "), _joined(members, lang)) if members else None
+    listed = (
+        tag("p", tag("b", f"{answer['prediction_set_title']}: "), _joined(members, lang)) if members else None
+    )
     return _part(say("differential", lang), tag("table", tag("tbody", rows)), listed)
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from xinglin.serve.workbench.typography import full_width
+
 
 @dataclass(frozen=True, slots=True)
 class Sample:
@@ -13,9 +15,16 @@ class Sample:
     en: str
     text: str
 
+    @property
+    def words(self) -> str:
+        """The text with Chinese punctuation, as a clinician types it."""
+        return full_width(self.text)
+
 
 SAMPLES = (
-    Sample("胸痛与心电图改变", "Chest pain, ECG change (Chinese)", "患者男性,58岁,胸痛3天,心电图显示ST段压低"),
+    Sample(
+        "胸痛与心电图改变", "Chest pain, ECG change (Chinese)", "患者男性,58岁,胸痛3天,心电图显示ST段压低"
+    ),
     Sample(
         "婴儿腹泻脱水",
         "Infant with diarrhoea (Chinese)",

@@ -142,7 +142,9 @@ def _preferences(visitor: Visitor) -> None:
     show.props["aria-label"] = show.props["title"] = visitor.say("shortcuts")
     if visitor.token is not None:
         leave = tag("button", visitor.say("log_out"), type="submit")
-        fragment(tag("form", tag("span", visitor.user), leave, method="post", action="/logout", cls="xl-user"))
+        fragment(
+            tag("form", tag("span", visitor.user), leave, method="post", action="/logout", cls="xl-user")
+        )
 
 
 def _shortcuts(visitor: Visitor) -> ui.dialog:

@@ -33,13 +33,17 @@ def triage_banner(answer: dict[str, Any], lang: Lang) -> Markup:
         cls="xl-triage-words",
     )
     meter = tag("div", scale, tag("small", say("triage_step", lang, step=step)), cls="xl-triage-meter")
-    return tag("div", icon(TRIAGE_ICON[level], 34), words, meter, cls=f"xl-triage xl-level-{level}", role="status")
+    return tag(
+        "div", icon(TRIAGE_ICON[level], 34), words, meter, cls=f"xl-triage xl-level-{level}", role="status"
+    )
 
 
 def source_badge(source: str, lang: Lang, reviewed_by: str | None = None) -> Markup:
     """Return where a row comes from, and that nobody has reviewed it if so."""
     if reviewed_by:
-        return tag("span", say("reviewed_by", lang, name=reviewed_by), cls="xl-badge xl-badge-good", title=source)
+        return tag(
+            "span", say("reviewed_by", lang, name=reviewed_by), cls="xl-badge xl-badge-good", title=source
+        )
     if source == UNREVIEWED:
         return tag("span", say("unreviewed", lang), cls="xl-badge", title=source)
     return tag("span", f"{say('source', lang)}: {source}", cls="xl-badge")
@@ -116,8 +120,15 @@ def aged(age: float, lang: Lang) -> str:
 
 def reading(text: str, answer: dict[str, Any], lang: Lang) -> Markup:
     """Return the marked text, its legend, the header as read and the table of all findings."""
-    facts = [tag("span", tag("small", name), " ", value, cls="xl-fact") for name, value in patient_line(answer["patient"], lang)]
-    header = tag("div", tag("span", say("read_as", lang), cls="xl-label"), facts, cls="xl-facts") if facts else None
+    facts = [
+        tag("span", tag("small", name), " ", value, cls="xl-fact")
+        for name, value in patient_line(answer["patient"], lang)
+    ]
+    header = (
+        tag("div", tag("span", say("read_as", lang), cls="xl-label"), facts, cls="xl-facts")
+        if facts
+        else None
+    )
     return tag(
         "section",
         tag("div", tag("h2", icon("list"), say("text_read", lang)), legend(lang), cls="xl-row"),
