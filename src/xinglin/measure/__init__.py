@@ -13,6 +13,7 @@ _DOORS = {
     "debiased_ece": "xinglin.measure.calibration",
     "fit_temperature": "xinglin.measure.calibration",
     "hit_at": "xinglin.measure.ranking",
+    "mass_set": "xinglin.measure.conformal",
     "nll": "xinglin.measure.calibration",
     "paired_accuracy": "xinglin.measure.paired",
     "precision_at": "xinglin.measure.ranking",

@@ -1,8 +1,9 @@
 """Adaptive prediction sets: split conformal with a coverage guarantee under exchangeability.
 
-APS of Romano, Sesia and Candes (2020), without randomisation: the set is the shortest list of classes by
-descending probability whose mass reaches the quantile. Leaving out the randomisation makes the sets a
-little larger and the answer reproducible.
+APS of Romano, Sesia and Candes (2020), without randomisation: a class is in the set if the mass of the
+classes at or above it is within the quantile of the calibration scores. We differ in keeping at least the
+most probable class, so that a set is never empty; leaving out the randomisation makes the answer
+reproducible.
 """
 
 from __future__ import annotations
@@ -29,8 +30,14 @@ def aps_quantile(scores: Array, coverage: float) -> float:
 
 
 def aps_set(probability: Array, quantile: float) -> list[int]:
-    """Return the class indices of one case's prediction set, most probable first; never empty."""
+    """Return the classes whose score is within the quantile, most probable first; never empty."""
     order = np.argsort(-probability, kind="stable")
-    mass = np.cumsum(probability[order])
-    size = int(np.searchsorted(mass, quantile - 1e-12)) + 1
-    return [int(index) for index in order[: min(size, len(order))]]
+    inside = int((np.cumsum(probability[order]) <= quantile + 1e-12).sum())
+    return [int(index) for index in order[: max(1, inside)]]
+
+
+def mass_set(probability: Array, mass: float) -> list[int]:
+    """Return the shortest list of classes, most probable first, that holds this much probability."""
+    order = np.argsort(-probability, kind="stable")
+    size = int((np.cumsum(probability[order]) < mass - 1e-12).sum()) + 1
+    return [int(index) for index in order[:size]]

@@ -32,7 +32,7 @@ _WEAK = (
 )
 _NUMB = "麻木|发麻|麻麻|麻(?!烦|将|醉|疹|辣)|没(?:有|了)?知觉|没(?:有|了)?感觉|失去知觉"
 _BREATHLESS = (
-    "喘(?!息灵)|上不来气|气上不来|透不过气|气短|气促|气不够|上气不接下气|憋气|憋得慌|憋闷|"
+    "喘不[过上]来?气|喘得|喘息|喘(?!息灵)|上不来气|气上不来|透不过气|气短|气促|气不够|上气不接下气|憋气|憋得慌|憋闷|"
     "呼吸(?:都|会|很|也|就|有点|特别|非常)*(?:困难|费力|不畅|不过来)"
 )
 _LUMP = "肿块|包块|硬块|肿物|疙瘩|鼓包|大包|小包|硬结|瘤子|长了?个包|有个包"
@@ -264,7 +264,6 @@ _ROWS: tuple[tuple[str, dict[str, str]], ...] = (
     ("胫骨 腓骨 股骨 肱骨 尺骨 桡骨 尺桡骨 髌骨 跟骨 跖骨 锁骨 掌骨 趾骨 指骨 肩胛骨 骨盆 踝 胫腓骨 粗隆 近节 远端 近端 指 骨", {
         "骨折(?!史|过|愈合|术后|病史)": "骨折线",
     }),
-    ("st段", {"抬高|上抬": "ST段抬高", "压低|下移": "ST段压低"}),
 )  # fmt: skip
 
 _CLAUSE_END = r",。;!?:、\s()\"\[\]"
@@ -278,6 +277,8 @@ _NEG = (
 _LINK = re.compile(r"[^,。;!?:\s]{0,4}?(?:,?(?:还|也|又|而且|并且|有时候?|偶尔|且|和|、|伴)){1,3}")
 """What leads to a second complaint of the same subject: 胸口闷得慌,还疼."""
 _REACH = 10
+_STRADDLES = frozenset("早上 晚上 身上 床上 马上 天前 日前 周前 月前 年前 时前 期前 钟前 以前 之前 目前 一下 之下 当下".split())
+"""Words whose last character is no first character of a subject: 晚上腹痛 is no 上腹, 3天前胸痛 no 前胸."""
 _SUDDEN = re.compile("突然|突发|忽然|猛地|一下子")
 
 
@@ -289,7 +290,11 @@ def _subjects(row: str) -> Iterator[str]:
     if row.startswith("@"):
         row = row[1:]
         corner = row[:2]
-        yield from (f"{a}{corner}{b}" for a in ("肚子", "肚子的", "腹部", "肚子在") for b in ("", "方", "边", "面", "角"))
+        yield from (
+            f"{a}{corner}{b}"
+            for a in ("肚子", "肚子的", "腹部", "肚子在")
+            for b in ("", "方", "边", "面", "角")
+        )
         yield from (f"{corner}{a}肚子" for a in ("", "方", "方的", "边", "边的", "面的"))
         yield from (f"{corner[0]}{a}肚子{corner[1]}{b}" for a in ("", "边", "侧") for b in ("面", "方", "边"))
     yield from (subject.replace("的?", "") for subject in row.split(" "))
@@ -315,16 +320,15 @@ def _tail(index: int) -> tuple[re.Pattern[str], tuple[str, ...]]:
     return re.compile(f"{_GAP}{{0,{_REACH}}}?{_NEG}?(?:{groups})"), tuple(said.values())
 
 
-_CORNER = "(?P<at>(?:{})(?:方|边|侧|面|角|腹部?|肚子|的|那块|那里)*"
 _LEAD = "(?:主要是|主要在|主要|尤其是|尤其|特别是|集中在|位置在|以)"
 _WORST = "(?:最|更|特别|比较|尤其|那里)*(?:明显|厉害|重|严重|为主|为著|突出)"
 
 
 def _follow_up(corner: str) -> str:
     """肚子疼,右下腹最明显: a pain of the belly whose place comes later."""
-    at = _CORNER.format(corner)
     pain = "(?:肚|腹)[^。;!?不没无]{0,10}?[疼痛][^。;!?不没无]{0,14}?"
-    return f"{pain}(?:{_LEAD}{at})|{pain}{at.replace('?P<at>', '?P<at2>')}){_WORST}"
+    place = f"{corner}(?:方|边|侧|面|角|腹部?|肚子|的|那块|那里)*"
+    return f"{pain}(?:{_LEAD}(?P<at>{place})|(?P<at2>{place}){_WORST})"
 
 
 # (a text without any of these characters cannot match, pattern, finding); group ``at`` is the mention.
@@ -372,6 +376,7 @@ _CLAUSES: tuple[tuple[str, str, str], ...] = (
     ("-", r"ti-?rads[\s:分级类]*(?:4|5|6|iv|v(?!i)|ⅳ|ⅴ)[\sabc]{0,2}类?", "甲状腺TI-RADS高类别"),
     ("-", r"bi-?rads[\s:分级类]*(?:4|5|6|iv|v(?!i)|ⅳ|ⅴ)[\sabc]{0,2}类?", "乳腺BI-RADS高类别"),
     ("-", r"ti-?rads[\s:分级类]*(?:[123]|i{1,3}(?!v)|ⅰ|ⅱ|ⅲ)[\sab]?类?", "甲状腺结节影"),
+    ("抬", "st段?[^,。;\n无未]{0,8}?(?:抬高|上抬)", "ST段抬高"),
     ("p", r"hpv[^,。;\n]{0,12}?(?<!无)(?<!抗体)阳性", "人乳头瘤病毒阳性"),
     ("回", "肝(?:脏|区|内)?(?:实质)?[^,。;\n]{0,6}?(?:回声|光点)(?:增粗|粗糙|增密)", "肝实质回声增粗"),
     ("肌", "肌[层壁][^。;\n]{0,24}?低回声(?:结节|团)", "子宫肌瘤影"),
@@ -390,8 +395,9 @@ def matches_of_phrases(text: str, matcher: Matcher[P]) -> list[Match[P]]:
     ``size`` counts the subject and what is said of it, not what stands between.
     """
     found: list[Match[P]] = []
-    done: set[tuple[int, int]] = set()
     for anchor in _anchors().all_matches(text):
+        if anchor.start and text[anchor.start - 1 : anchor.start + 1] in _STRADDLES:
+            continue
         for index in anchor.payload:
             pattern, findings = _tail(index)
             start, at, size = anchor.start, anchor.end, anchor.size
@@ -399,7 +405,7 @@ def matches_of_phrases(text: str, matcher: Matcher[P]) -> list[Match[P]]:
                 name = findings[int((said.lastgroup or "f0")[1:])]
                 complaint = said.start(said.lastgroup or 0)
                 finding = matcher.get(_name(name, text, start, said.end()))
-                if finding is not None and (complaint, said.end(), *finding) not in done:
+                if finding is not None:
                     found.append(
                         Match(start, said.end(), finding, size + said.end() - complaint, bool(said["neg"]))
                     )

@@ -25,6 +25,7 @@ from xinglin.terms.laterality import laterality_of
 from xinglin.terms.matcher import Match, resolve
 from xinglin.terms.mention import Mention, Problem, Reading
 from xinglin.terms.patient import merge_patient, read_patient, speaks_of_child
+from xinglin.terms.phrases import matches_of_phrases
 from xinglin.terms.quantity import Quantity, read_quantities
 from xinglin.terms.vocabulary import CHRONIC_KINDS, FINDING_KINDS, Term, Vocabulary, starter_vocabulary
 from xinglin.types import Finding, Patient, State
@@ -116,6 +117,7 @@ def _quantities(text: str, vocabulary: Vocabulary, table: LabTable) -> tuple[lis
 def _mentions(text: str, vocabulary: Vocabulary, table: LabTable) -> list[Mention]:
     """Every mention with what the text asserts of it."""
     loose = [m for m in matches_across_fillers(text, vocabulary.terms) if m.payload[0].kind in _LOOSE_KINDS]
+    loose += matches_of_phrases(text, vocabulary.terms)
     matches = [m for m in resolve(vocabulary.terms.all_matches(text) + loose, text) if not _is_unit(text, m)]
     if table.results:
         rows = {i for result in table.results for i in range(*result.span)}

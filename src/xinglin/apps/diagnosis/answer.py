@@ -14,7 +14,7 @@ from xinglin.apps.diagnosis.pack import PackDisease
 from xinglin.apps.diagnosis.posterior import contributions, informative, scores, softmax
 from xinglin.apps.diagnosis.triage import RaisedFlag, highest, not_excluded, raised
 from xinglin.graph.knowledge import DangerSign
-from xinglin.measure.conformal import aps_set
+from xinglin.measure.conformal import aps_set, mass_set
 from xinglin.types import Candidate, Code, Evidence, Prediction
 
 MAX_SET = 12
@@ -64,7 +64,7 @@ def answer(differential: Differential, case: Case, top: int = 5) -> Answer:
     if pack.quantile is not None:
         members = aps_set(posterior, pack.quantile)
     else:
-        members = aps_set(posterior, MASS)
+        members = mass_set(posterior, MASS)
     reason, count = None, len(members)
     if not touched and not any(s != "absent" for s in case.suspected.values()):
         reason = "only_denied" if known else ("out_of_scope" if case.states else "nothing_matched")

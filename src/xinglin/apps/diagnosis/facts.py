@@ -31,8 +31,10 @@ _NEWBORN = re.compile(
     r"\b(?:newborn|neonate|new-born|born (?:yesterday|today|last night|this morning|[0-9]+ (?:hours?|days?) ago)|"
     r"[0-9]+[- ](?:day|hour)s?[- ]old)\b"
 )
-_INFANT = re.compile(r"婴儿|婴幼儿|未满月|没满月|不满月|月子里的|个月大|不到[一俩两三四五六]个?月|[俩两三]月不到|"
-                     r"\b(?:infant|newborn|neonate)s?\b")
+_INFANT = re.compile(
+    r"婴儿|婴幼儿|未满月|没满月|不满月|月子里的|个月大|不到[一俩两三四五六]个?月|[俩两三]月不到|"
+    r"\b(?:infant|newborn|neonate)s?\b"
+)
 _NOT_NOW = re.compile(
     r"(?:陈旧性?|腔隙性?|腔梗|既往|以前|老|曾|担心|怕|害怕|恐|预防|吓|看到说|听说|会不会|是不是|防|筛查|接种|打了?|"
     r"\b(?:worried|scared|afraid|anxious|could it be|is it|googled|prevent|against|risk of|old|previous|"

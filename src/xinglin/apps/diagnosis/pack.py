@@ -125,11 +125,11 @@ class Pack:
 
 def seal(pack: Pack) -> Pack:
     """Return the pack with its version set from its content."""
-    content = json.dumps(_plain(pack), separators=(",", ":"), ensure_ascii=False)
+    content = json.dumps(plain(pack), separators=(",", ":"), ensure_ascii=False)
     return replace(pack, version=hashlib.sha256(content.encode()).hexdigest()[:16])
 
 
-def _plain(pack: Pack) -> dict[str, Any]:
+def plain(pack: Pack) -> dict[str, Any]:
     """The content as JSON values, in field order, without the version; an edge is a list of four."""
     return {
         "format": FORMAT,
@@ -155,7 +155,7 @@ def _fields(item: PackFinding | PackDisease | PackExam, skip: str = "") -> dict[
 def write_pack(pack: Pack, path: Path) -> None:
     """Write a pack as JSON, whole or not at all."""
     partial = path.with_suffix(".partial")
-    body = _plain(pack) | {"version": pack.version}
+    body = plain(pack) | {"version": pack.version}
     partial.write_text(json.dumps(body, ensure_ascii=False, separators=(",", ":")), encoding="utf-8")
     partial.replace(path)
 
@@ -168,20 +168,27 @@ def read_pack(path: Path) -> Pack:
     """
     try:
         body = json.loads(path.read_text(encoding="utf-8"))
-        if body.pop("format") != FORMAT:
+        if body["format"] != FORMAT:
             raise InvalidInputError(f"{path.name}: this pack has another format; compile it again")
-        pack = Pack(
-            findings=tuple(_finding(item) for item in body.pop("findings")),
-            diseases=tuple(_disease(item) for item in body.pop("diseases")),
-            exams=tuple(_exam(item) for item in body.pop("exams")),
-            exclude_before=tuple((int(a), int(b)) for a, b in body.pop("exclude_before")),
-            **body,
-        )
+        pack = pack_from_json(body)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidInputError(f"{path.name} is not a data pack: {error}") from error
     if seal(pack).version != pack.version:
         raise InvalidInputError(f"{path.name}: content does not match version {pack.version}; it was changed")
     return pack
+
+
+def pack_from_json(body: dict[str, Any]) -> Pack:
+    """Build a pack from the JSON values that ``plain`` gives."""
+    body = {"version": "", **body}
+    del body["format"]
+    return Pack(
+        findings=tuple(_finding(item) for item in body.pop("findings")),
+        diseases=tuple(_disease(item) for item in body.pop("diseases")),
+        exams=tuple(_exam(item) for item in body.pop("exams")),
+        exclude_before=tuple((int(a), int(b)) for a, b in body.pop("exclude_before")),
+        **body,
+    )
 
 
 def _finding(item: dict[str, Any]) -> PackFinding:

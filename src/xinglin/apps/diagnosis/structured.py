@@ -14,6 +14,17 @@ from xinglin.terms.vocabulary import Analyte, Vocabulary
 from xinglin.types import Code, Event, Finding, Patient, State
 
 
+UCUM = {
+    "mm[Hg]": "mmHg",
+    "Cel": "℃",
+    "[degF]": "℉",
+    "/min": "次/分",
+    "{beats}/min": "次/分",
+    "{breaths}/min": "次/分",
+}
+"""UCUM codes that a written unit spells otherwise."""
+
+
 @dataclass(frozen=True, slots=True)
 class Structured:
     """What the entries of a record say."""
@@ -72,7 +83,7 @@ def _quantity(
         analyte = vocabulary.analyte_names.get(normalise(event.code.display))
     if analyte is None:
         return None, None
-    unit = event.unit or analyte.unit
+    unit = UCUM.get(event.unit or "", event.unit) or analyte.unit
     value = to_canonical(analyte, float(event.value), unit) if event.value is not None else None
     if value is None:
         return None, f"{analyte.name}: 未知单位 unknown unit {unit!r}; 可用 expected {analyte.unit}"

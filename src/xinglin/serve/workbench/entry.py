@@ -68,7 +68,7 @@ class Entry:
     def _header(self) -> None:
         say, draft = self.visitor.say, self.draft
         with self._field("age", "xl-age"):
-            self._number("age", draft.age, 0, 130)
+            self._number("age", draft.age)
             self._choice("age_unit", {unit: say(unit) for unit in ("years", "months", "days")}, "xl-unit")
         with self._field("sex", "xl-sex"):
             options = {"": say("unknown"), "male": say("male"), "female": say("female")}
@@ -78,11 +78,11 @@ class Entry:
         with self._field("motherhood", "xl-mother"):
             options = {key or "": say(key or "unknown") for key in ("", "none", "pregnant", "lactating")}
             self._choice("motherhood", options, "xl-grow")
-            self._number("weeks", draft.weeks, 0, 45).bind_visibility_from(
+            self._number("weeks", draft.weeks).bind_visibility_from(
                 self.draft, "motherhood", lambda value: value == "pregnant"
             )
         with self._field("egfr", "xl-egfr"):
-            self._number("egfr", draft.egfr, 0, 250)
+            self._number("egfr", draft.egfr)
         for name in ("allergies", "drugs"):
             with self._field(name, f"xl-{name}"):
                 field = ui.input(value=getattr(draft, name), on_change=self._setter(name))
@@ -96,8 +96,9 @@ class Entry:
             fragment(tag("span", self.visitor.say(name), cls="xl-label", aria_hidden="true"))
             return ui.element("div").classes("xl-controls")
 
-    def _number(self, name: str, value: float | None, low: float, high: float) -> Any:
-        field = ui.number(value=value, min=low, max=high, on_change=self._setter(name))
+    def _number(self, name: str, value: float | None) -> Any:
+        # Without limits here: a number out of range is refused in words, never moved to the limit in silence.
+        field = ui.number(value=value, on_change=self._setter(name))
         field.props(f"outlined dense hide-bottom-space data-key={name} inputmode=decimal")
         field.props["placeholder"] = self.visitor.say("weeks" if name == "weeks" else "unknown")
         field.props["aria-label"] = self.visitor.say(name)
@@ -123,7 +124,9 @@ class Entry:
         with ui.element("div").classes("xl-text-head"):
             fragment(tag("h2", icon("page"), tag("span", say("complaint"))))
             with ui.element("div"):
-                ui.button(say("clear"), on_click=guarded(self._clear)).props("flat no-caps dense data-key=clear")
+                ui.button(say("clear"), on_click=guarded(self._clear)).props(
+                    "flat no-caps dense data-key=clear"
+                )
                 ui.button(say("save"), on_click=guarded(self.save)).props("flat no-caps dense data-key=save")
                 ui.button(say("print")).props("flat no-caps dense data-key=print").on(
                     "click", js_handler="() => window.print()"
