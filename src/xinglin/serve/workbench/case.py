@@ -50,7 +50,7 @@ class CasePage:
             self.entry.build()
             self.asking.build()
         self.right = ui.element("div").classes("xl-right")
-        self.right.props("role=region aria-live=polite data-key=answer")
+        self.right.props("role=region data-key=answer")
         self.right.props["aria-label"] = self.visitor.say("differential")
 
     async def open(self, case: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from xinglin.serve.workbench.draft import MAX_TEXT, Draft
 from xinglin.serve.workbench.phrases import say
 
 TOP = 8
+_OR = re.compile(r"[\u6216\u548c\u53ca\u3001]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,4 +53,37 @@ def consult(differential: Differential, draft: Draft, lang: Lang) -> Consultatio
     skip = frozenset(index[key] for key, state in states.items() if state == "unknown" and key in index)
     if skip:
         rendered["question"] = question(differential, result, lang, skip)
+    if lang == "en":
+        _name_in_english(differential, rendered)
     return Consultation(case.text, rendered)
+
+
+def _name_in_english(differential: Differential, rendered: dict[str, Any]) -> None:
+    """Give the names that the graph holds in Chinese only a second chance: as its own concepts."""
+    for flag in rendered["red_flags"]:
+        flag["facts"] = [_english(differential, name) for name in flag["facts"]]
+    for sign in rendered["not_excluded"]:
+        sign["condition"] = _english(differential, sign["condition"])
+    asked = rendered["question"]
+    if asked and asked["why"]:
+        asked["why"] = _english(differential, asked["why"])
+    drugs = differential.vocabulary.drugs
+    for name in ("allergies", "drugs"):
+        stated = rendered["patient"][name]
+        if stated:
+            rendered["patient"][name] = [drugs[item].en if item in drugs else item for item in stated]
+
+
+def _english(differential: Differential, name: str) -> str:
+    """Return the English of a name or of an enumeration of names; what the graph does not know stays."""
+    header = {"\u5e74\u9f84": "age", "\u7537": "male", "\u5973": "female"}
+    parts = []
+    for part in _OR.split(name):
+        disease = differential.knowledge.diseases.get(part)
+        analyte = differential.vocabulary.analytes.get(part)
+        english = disease.en if disease else analyte.en if analyte else header.get(part)
+        english = english or differential.finding_name(part, "en")
+        if english == part:
+            return name
+        parts.append(english)
+    return " or ".join(parts)

@@ -67,32 +67,32 @@ class Entry:
 
     def _header(self) -> None:
         say, draft = self.visitor.say, self.draft
-        with self._field("age", "xl-age"):
+        with self._field("age"):
             self._number("age", draft.age)
             self._choice("age_unit", {unit: say(unit) for unit in ("years", "months", "days")}, "xl-unit")
-        with self._field("sex", "xl-sex"):
+        with self._field("sex"):
             options = {"": say("unknown"), "male": say("male"), "female": say("female")}
             sex = ui.toggle(options, value=draft.sex, on_change=self._setter("sex"))
             sex.props('unelevated no-caps dense data-key=sex role="group"')
             sex.props["aria-label"] = say("sex")
-        with self._field("motherhood", "xl-mother"):
+        with self._field("motherhood"):
             options = {key or "": say(key or "unknown") for key in ("", "none", "pregnant", "lactating")}
-            self._choice("motherhood", options, "xl-grow")
-            self._number("weeks", draft.weeks).bind_visibility_from(
-                self.draft, "motherhood", lambda value: value == "pregnant"
-            )
-        with self._field("egfr", "xl-egfr"):
-            self._number("egfr", draft.egfr)
+            self._choice("motherhood", options)
         for name in ("allergies", "drugs"):
-            with self._field(name, f"xl-{name}"):
+            with self._field(name):
                 field = ui.input(value=getattr(draft, name), on_change=self._setter(name))
                 field.props(f"outlined dense maxlength=500 autocomplete=off data-key={name}")
                 field.props["placeholder"] = say("list_hint")
                 field.props["aria-label"] = say(name)
+        with self._field("egfr"):
+            self._number("egfr", draft.egfr)
+        with ui.element("div").classes("xl-field xl-weeks") as weeks:
+            fragment(tag("span", say("weeks"), cls="xl-label", aria_hidden="true"))
+            self._number("weeks", draft.weeks)
+        weeks.bind_visibility_from(draft, "motherhood", lambda value: value == "pregnant")
 
-    def _field(self, name: str, classes: str) -> Any:
-        outer = ui.element("div").classes(f"xl-field {classes}")
-        with outer:
+    def _field(self, name: str) -> Any:
+        with ui.element("div").classes(f"xl-field xl-{name}"):
             fragment(tag("span", self.visitor.say(name), cls="xl-label", aria_hidden="true"))
             return ui.element("div").classes("xl-controls")
 
@@ -100,11 +100,11 @@ class Entry:
         # Without limits here: a number out of range is refused in words, never moved to the limit in silence.
         field = ui.number(value=value, on_change=self._setter(name))
         field.props(f"outlined dense hide-bottom-space data-key={name} inputmode=decimal")
-        field.props["placeholder"] = self.visitor.say("weeks" if name == "weeks" else "unknown")
+        field.props["placeholder"] = "—"
         field.props["aria-label"] = self.visitor.say(name)
         return field.classes(f"xl-number-{name}")
 
-    def _choice(self, name: str, options: dict[str, str], classes: str) -> None:
+    def _choice(self, name: str, options: dict[str, str], classes: str = "") -> None:
         chosen = ui.select(options, value=getattr(self.draft, name), on_change=self._setter(name))
         chosen.props(f"outlined dense options-dense data-key={name}").classes(classes)
         chosen.props["aria-label"] = self.visitor.say(name)

@@ -16,6 +16,7 @@ from xinglin.serve.workbench.markup import tag
 from xinglin.serve.workbench.neighbourhood import Neighbourhood, find, neighbourhood, suggestions
 from xinglin.serve.workbench.radial import chosen, legend, radial
 from xinglin.serve.workbench.shell import fragment, frame
+from xinglin.serve.workbench.verdict import UNREVIEWED
 
 EXAMPLES = ("急性心肌梗死", "脑梗死", "社区获得性肺炎", "发热", "心电图")
 COLUMNS = (
@@ -118,7 +119,7 @@ class GraphPage:
                 "kind": say(f"kind_{edge.kind}"),
                 "link": f"/graph?node={quote(edge.name)}",
                 "qualifier": edge.qualifier,
-                "source": edge.source,
+                "source": say("authored") if edge.source == UNREVIEWED else edge.source,
                 "review": say("reviewed_by", name=edge.reviewed_by)
                 if edge.reviewed_by
                 else say("verified" if edge.verified else "unreviewed"),

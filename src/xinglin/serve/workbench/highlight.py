@@ -9,7 +9,7 @@ from xinglin.apps.diagnosis.wording import Lang
 from xinglin.serve.workbench.markup import Markup, tag, verbatim
 from xinglin.serve.workbench.phrases import say
 
-SIGN = {"present": "+", "absent": "−", "unknown": "?"}
+SIGN = {"present": "+", "absent": "−", "unknown": "?", "normal": "○"}
 ORDER = ("present", "unknown", "absent")
 UNITS = {"Y": ("年", "y"), "M": ("个月", "mo"), "W": ("周", "w"), "D": ("天", "d"), "H": ("小时", "h")}
 
@@ -51,9 +51,14 @@ def clusters(findings: Sequence[dict[str, Any]], length: int) -> list[tuple[int,
 
 
 def shown_state(shared: Sequence[dict[str, Any]]) -> str:
-    """Return the state of a mark: of what was read itself, derived findings only if there is nothing else."""
+    """Return the state of a mark: of what was read itself, derived findings only if there is nothing else.
+
+    A measured value of which no abnormality holds is ``normal``: the value is there, the finding is not.
+    """
     read = [item for item in shared if item["origin"] != "derived"] or list(shared)
     states = {item["state"] for item in read}
+    if states == {"absent"} and any(item["value"] is not None for item in read):
+        return "normal"
     return next(state for state in ORDER if state in states)
 
 
@@ -93,7 +98,7 @@ def lasting(time: str | None, lang: Lang) -> str:
 
 
 def legend(lang: Lang) -> Markup:
-    """Return what the three kinds of mark mean."""
+    """Return what the kinds of mark mean."""
     marks = [
         tag(
             "span",

@@ -11,11 +11,14 @@ from xinglin.apps.diagnosis.note import outpatient_note, referral_letter
 from xinglin.serve.workbench.desk import Visitor
 from xinglin.serve.workbench.markup import tag
 from xinglin.serve.workbench.shell import fragment
+from xinglin.serve.workbench.typography import full_width
 
 if TYPE_CHECKING:
     from xinglin.serve.workbench.case import CasePage
 
 MAX_NOTE = 50_000
+PLACE = "\ue000"
+"""Stands for the patient's words while a draft is typeset; a private character of Unicode."""
 
 
 class Papers:
@@ -46,9 +49,10 @@ class Papers:
         result = self.page.current()
         write = referral_letter if self.kind == "referral" else outpatient_note
         clinic = self.visitor.desk.differential.profile.name
-        return write(
-            result.text, result.rendered, self.visitor.lang, clinic="" if clinic == "clinic" else clinic
-        )
+        named = "" if clinic == "clinic" else clinic
+        # Our own sentences are typeset for Chinese; the patient's words stay exactly as typed.
+        draft = full_width(write(PLACE, result.rendered, self.visitor.lang, clinic=named))
+        return draft.replace(PLACE, result.text.strip())
 
     def _open(self, content: str, old: bool) -> None:
         say, guarded = self.visitor.say, self.visitor.guarded

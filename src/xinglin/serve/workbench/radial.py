@@ -10,11 +10,11 @@ from urllib.parse import quote
 from xinglin.serve.workbench.markup import Markup, tag
 from xinglin.serve.workbench.neighbourhood import Edge, Neighbourhood
 
-WIDTH, HEIGHT = 920, 640
+WIDTH, HEIGHT = 920, 730
 INNER, OUTER = 62.0, 196.0
 MAX_SPOKES = 64
 LONGEST = {"zh": 11, "en": 24}
-COLOURS = 8
+COLOURS = 12
 """Number of group colours in the style sheet."""
 
 
