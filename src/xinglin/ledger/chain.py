@@ -14,13 +14,21 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from xinglin.errors import ChainBrokenError
 from xinglin.store.tables import ledger, ledger_head
 from xinglin.types import Entry
 
 GENESIS = "0" * 64
+# Built once: building and hashing a statement costs more than running it.
+_HEAD = select(ledger_head.c.seq, ledger_head.c.hash).where(ledger_head.c.id == 1).with_for_update()
+_INSERT = insert(ledger)
+_MOVE = (
+    update(ledger_head)
+    .where(ledger_head.c.id == 1)
+    .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"))
+)
 
 
 def entry_hash(
@@ -60,26 +68,23 @@ def append(
     Returns:
         The entry as stored.
     """
-    head = connection.execute(
-        select(ledger_head.c.seq, ledger_head.c.hash).where(ledger_head.c.id == 1).with_for_update()
-    ).one()
+    head = connection.execute(_HEAD).one()
     seq, previous = head.seq + 1, head.hash
     time = datetime.now(UTC).isoformat(timespec="microseconds")
     content = dict(detail or {})
     digest = entry_hash(seq, previous, time, actor, action, list(subjects), content)
-    connection.execute(
-        insert(ledger).values(
-            seq=seq,
-            previous=previous,
-            time=time,
-            actor=actor,
-            action=action,
-            subjects=list(subjects),
-            detail=content,
-            hash=digest,
-        )
-    )
-    connection.execute(update(ledger_head).where(ledger_head.c.id == 1).values(seq=seq, hash=digest))
+    row = {
+        "seq": seq,
+        "previous": previous,
+        "time": time,
+        "actor": actor,
+        "action": action,
+        "subjects": list(subjects),
+        "detail": content,
+        "hash": digest,
+    }
+    connection.execute(_INSERT, row)
+    connection.execute(_MOVE, {"new_seq": seq, "new_hash": digest})
     return Entry(seq, previous, time, actor, action, tuple(subjects), content, digest)
 
 

@@ -60,5 +60,6 @@ def bootstrap(
     """
     generator = np.random.default_rng(seed)
     values = [statistic(generator.integers(0, n, n)) for _ in range(repetitions)]
-    low, high = np.percentile(np.asarray(values), [2.5, 97.5])
+    # A resample may have no figure (all cases agree); the interval is over those that have one.
+    low, high = np.nanpercentile(np.asarray(values), [2.5, 97.5])
     return Figure(statistic(np.arange(n)), float(low), float(high), n)

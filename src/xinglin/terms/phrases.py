@@ -184,7 +184,7 @@ _ROWS: tuple[tuple[str, dict[str, str]], ...] = (
     ("牙 牙齿", {_PAIN: "牙痛", "松动|活动了|晃": "牙齿松动"}),
     ("牙龈 牙床", {_SWOLLEN + "|" + _PAIN: "牙龈肿痛", _BLOOD: "牙龈出血"}),
     ("脖子 颈部 脖子上 颈 脖子前面 脖子后面 颈椎 左侧颈部 右侧颈部 左颈部 右颈部", {
-        _LUMP: "颈部肿块", "粗了|变粗|肿大|" + _SWOLLEN: "颈部肿块", _PAIN: "颈痛", "僵|硬": "颈项强直",
+        "淋巴结[^,。;]{0,4}?(?:肿大|肿|大)": "颈部淋巴结肿大", _LUMP: "颈部肿块", "粗了|变粗|肿大|" + _SWOLLEN: "颈部肿块", _PAIN: "颈痛", "僵|(?:发|变|很)硬(?!硬)": "颈项强直",
     }),
     ("后背 背部 背 脊背 背上", {_PAIN: "背痛"}),
     ("肋骨 肋下 两肋 胁肋", {_PAIN: "肋部疼痛"}),
@@ -205,7 +205,7 @@ _ROWS: tuple[tuple[str, dict[str, str]], ...] = (
     }),
     ("脚 脚上 脚背 双脚 脚趾 脚底", {_PAIN: "足痛", _SWOLLEN: "下肢水肿", _NUMB: "下肢麻木"}),
     ("&左|右|一@边|侧|条||只@大腿|小腿|腿|脚|下肢", {
-        _SWOLLEN: "单侧下肢肿胀", _WEAK + "|拖着": "肌无力|突发单肢无力", _PAIN: "下肢痛", _NUMB: "下肢麻木",
+        "(?<![跟踝趾])" + _SWOLLEN: "单侧下肢肿胀", _WEAK + "|拖着": "肌无力|突发单肢无力", _PAIN: "下肢痛", _NUMB: "下肢麻木",
     }),
     ("胳膊 手臂 上肢 前臂 上臂", {_PAIN: "上肢痛", _SWOLLEN: "上肢水肿", _NUMB: "肢体麻木", _WEAK: "肌无力|突发单肢无力"}),
     ("&左|右|一@边|侧|只||边的@手|胳膊|手臂|上肢", {
@@ -269,7 +269,9 @@ _ROWS: tuple[tuple[str, dict[str, str]], ...] = (
 _CLAUSE_END = r",。;!?:、\s()\"\[\]"
 _PARTS = "头颈脖胸腹腰背臀腿脚手肩膝眼耳鼻嘴唇舌牙胃肚肛尿痰乳阴"
 _HARMLESS = "时不时|不时|不断|不停|不由自主|不知不觉|不知道?(?:为什么|怎么)?|不明原因|无缘无故|没事就|没多久|不小心|未消化|不到|手术"
-_GAP = f"(?:{_HARMLESS}|[^{_CLAUSE_END}{_PARTS}不没无未别非])"
+_OTHER = "伤恶吐咳呕淋"
+"""Characters of other complaints: 拇指摔伤后疼 must leave 摔伤 to be found."""
+_GAP = f"(?:{_HARMLESS}|[^{_CLAUSE_END}{_PARTS}{_OTHER}不没无未别非])"
 _NEG = (
     "(?P<neg>(?:并?没有?|并?不|均?无|未见|未|不是|不怎么|不太)"
     "(?:明显|觉得|感到|感觉|再|变得?|发|是|那么|出现|什么|很|怎么|太|异常|见|的){0,3})"
@@ -362,7 +364,7 @@ _CLAUSES: tuple[tuple[str, str, str], ...] = (
     ("经", "(?P<at>(?:一个多?|两个多?|三个|[0-9一二两三四五六七八九十]+(?:多)?(?:天|周|个?月)多?)(?:都|已经|就)?没有?来(?:过)?(?:月经|例假|大姨妈))", "停经"),
     ("血", "(?<!咳)(?<!痰)吐(?:了|出了?)?(?:一|好|几|两|大|很多|不少)*(?:口|摊|滩)?(?:的)?(?:鲜|黑)?血", "呕血"),
     ("油", "对?油腻(?:的)?(?:食物|东西|食品)?[^。;,]{0,4}?(?:提不起兴趣|没兴趣|反感|就?(?:觉得|感到)?(?:恶心|想吐)|不想吃|吃不下|讨厌)", "厌油腻"),
-    ("油", "吃(?:了)?油腻(?:的)?(?:食物|东西)?(?:后|之后)?(?:就)?(?:觉得|感到)(?:恶心|想吐)", "厌油腻"),
+    ("油", "(?P<at>(?:吃|闻|见|看)[到了]?油腻(?:的)?(?:食物|东西)?)(?:后|之后)?就?(?:觉得|感到|感觉)?(?:恶心|想吐)", "厌油腻"),
     ("稳", "(?:走路|走起路来|走路时|站着|站立)[^。;,不没]{0,8}?不(?:太|怎么|是很)?稳", "共济失调"),
     ("棉", "踩(?:在|着)?(?:了)?棉花", "手套袜套样麻木"),
     ("烧热", "发?(?:高?烧|高?热)(?:时|的时候|后|得)(?:就|会|突然|出现|有|了){0,3}(?:抽搐|抽风|惊厥|抽筋)", "热性抽搐"),
@@ -401,8 +403,11 @@ def matches_of_phrases(text: str, matcher: Matcher[P]) -> list[Match[P]]:
         for index in anchor.payload:
             pattern, findings = _tail(index)
             start, at, size = anchor.start, anchor.end, anchor.size
+            before = ""
             while said := pattern.match(text, at):
                 name = findings[int((said.lastgroup or "f0")[1:])]
+                if name == before:
+                    break
                 complaint = said.start(said.lastgroup or 0)
                 finding = matcher.get(_name(name, text, start, said.end()))
                 if finding is not None:
@@ -413,7 +418,7 @@ def matches_of_phrases(text: str, matcher: Matcher[P]) -> list[Match[P]]:
                 if link is None or start != anchor.start:
                     break
                 start = at = link.end()
-                size = 0
+                size, before = 0, name
     letters = set(text)
     for gate, pattern, name in _clauses():
         if gate.isdisjoint(letters) or (finding := matcher.get(name.lower())) is None:

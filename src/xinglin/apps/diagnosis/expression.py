@@ -168,7 +168,13 @@ def matched(expression: Expression, facts: Facts) -> tuple[str, ...] | None:
         if value is None or not _OPERATORS[expression.sign](value, expression.number):
             return None
         return (expression.name,)
-    hits = [hit for part in expression.parts if (hit := matched(part, facts)) is not None]
-    if len(hits) < expression.count:
-        return None
+    hits, spare = [], len(expression.parts) - expression.count
+    for part in expression.parts:
+        hit = matched(part, facts)
+        if hit is not None:
+            hits.append(hit)
+        elif spare == 0:
+            return None
+        else:
+            spare -= 1
     return tuple(dict.fromkeys(name for hit in hits for name in hit))

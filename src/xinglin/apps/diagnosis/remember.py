@@ -17,6 +17,8 @@ from xinglin.store.keys import digest, keyed_digest, new_salt
 from xinglin.store.tables import cases, feedback, salts
 from xinglin.types import Code
 
+_KEEP_SALT = insert(salts)
+
 
 def now() -> str:
     """Return the time, UTC, ISO 8601 to the second."""
@@ -41,7 +43,7 @@ def remember_prediction(store: Store, text: str, answer: Mapping[str, Any], *, a
 def _remember(connection: Connection, action: str, text: str, answer: Mapping[str, Any], actor: str) -> str:
     salt = new_salt()
     subject = keyed_digest(salt, text.encode())
-    connection.execute(insert(salts).values(subject=subject, salt=salt))
+    connection.execute(_KEEP_SALT, {"subject": subject, "salt": salt})
     detail = {
         "model": answer["model"],
         "triage": answer["triage_level"],

@@ -13,7 +13,6 @@ from xinglin.terms.units import to_canonical
 from xinglin.terms.vocabulary import Analyte, Vocabulary
 from xinglin.types import Code, Event, Finding, Patient, State
 
-
 UCUM = {
     "mm[Hg]": "mmHg",
     "Cel": "℃",

@@ -61,6 +61,15 @@ class TriageRules:
         return TriageRules(tuple(parsed), knowledge.danger_signs)
 
     @cached_property
+    def by_name(self) -> dict[str, list[int]]:
+        """Places in ``flags`` of the rules that refer to each fact or quantity."""
+        grouped: dict[str, list[int]] = {}
+        for place, (_, expression) in enumerate(self.flags):
+            for name in set().union(*names(expression)):
+                grouped.setdefault(name, []).append(place)
+        return grouped
+
+    @cached_property
     def by_complaint(self) -> dict[str, list[DangerSign]]:
         """Danger signs of each complaint."""
         grouped: dict[str, list[DangerSign]] = {}
@@ -70,10 +79,14 @@ class TriageRules:
 
 
 def raised(rules: TriageRules, facts: Facts) -> tuple[RaisedFlag, ...]:
-    """Return every rule that holds, highest level first, file order within a level."""
+    """Return every rule that holds, highest level first, file order within a level.
+
+    A rule has no negation, so one that refers to nothing known cannot hold and is not looked at.
+    """
+    touched = {place for name in (*facts.holds, *facts.values) for place in rules.by_name.get(name, ())}
     hits = [
         RaisedFlag(flag, hit)
-        for flag, expression in rules.flags
+        for flag, expression in (rules.flags[place] for place in sorted(touched))
         if (hit := matched(expression, facts)) is not None
     ]
     return tuple(sorted(hits, key=lambda hit: -TRIAGE.index(hit.flag.level)))

@@ -48,8 +48,8 @@ WORDS = {
     "reviewed": ("经临床医师审阅", "reviewed by a clinician"),
     "review_note": (
         "未审阅的条目由模型辅助编写,可能有错。每条结果旁标有来源;发现错误请在知识图谱页报告。",
-        "Unreviewed rows were written with the help of a model and may be wrong. Each result shows its source; "
-        "please report errors on the graph page.",
+        "Unreviewed rows were written with the help of a model and may be wrong. Each result shows its "
+        "source; please report errors on the graph page.",
     ),
     "limits": ("声明", "Disclaimer"),
     "limit_list": (
@@ -62,7 +62,7 @@ WORDS = {
         (
             "It makes no diagnosis and no prescription and holds no doses; a licensed clinician decides.",
             "A disease that is not listed is not excluded; a fact that is not mentioned is unknown.",
-            "A prediction leaves a salted digest in the ledger, not the text; only saving a case keeps its text.",
+            "A prediction leaves a salted digest in the ledger; only saving a case keeps its text.",
             "The page makes no request to the internet: all assets come with the package.",
         ),
     ),
@@ -105,15 +105,18 @@ def about(differential: Differential, lang: Lang) -> list[Markup]:
         "table",
         [tag("tr", tag("th", _word(key, lang), scope="row"), tag("td", value)) for key, value in facts],
     )
+    strong = tag("p", DISCLAIMER[lang], cls="xl-strong")
     limits = WORDS["limit_list"][0 if lang == "zh" else 1]
     return [
-        tag("div", blossom(44), tag("h1", _word("head", lang)), tag("p", _word("story", lang)), cls="xl-story"),
-        _card("limits", "shield", tag("p", DISCLAIMER[lang], cls="xl-strong"), tag("ul", [tag("li", row) for row in limits]), lang=lang),
+        tag(
+            "div", blossom(44), tag("h1", _word("head", lang)), tag("p", _word("story", lang)), cls="xl-story"
+        ),
+        _card("limits", "shield", strong, tag("ul", [tag("li", row) for row in limits]), lang=lang),
         _card("graph", "branch", tag("div", numbers, cls="xl-numbers"), lang=lang),
         _card("review", "book", _review(parts, lang), tag("p", _word("review_note", lang)), lang=lang),
         _card("model", "page", table, lang=lang),
         _card("licence", "page", tag("p", _word("licence_body", lang)), lang=lang),
-    ]  # fmt: skip
+    ]
 
 
 def _card(title: str, symbol: str, *content: Markup, lang: Lang) -> Markup:

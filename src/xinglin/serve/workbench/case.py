@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 from fastapi import Request
-from nicegui import run, ui
+from nicegui import ui
 
 from xinglin.apps.diagnosis import remember
 from xinglin.errors import InvalidInputError
@@ -56,7 +57,9 @@ class CasePage:
     async def open(self, case: str | None) -> None:
         """Show the draft of this tab, or a saved case."""
         if case is not None:
-            stored = await run.io_bound(remember.read_case, self.visitor.desk.store, case, self.visitor.user)
+            stored = await asyncio.to_thread(
+                remember.read_case, self.visitor.desk.store, case, self.visitor.user
+            )
             draft = draft_of_case(stored)
             draft.asked = draft.print_of_input()
             self.entry.replace(draft)
@@ -74,7 +77,7 @@ class CasePage:
         draft = self.entry.draft
         result = consult(self.visitor.desk.differential, draft, self.visitor.lang)
         draft.asked = draft.print_of_input()
-        await run.io_bound(
+        await asyncio.to_thread(
             remember.remember_prediction,
             self.visitor.desk.store,
             result.text,
@@ -111,7 +114,7 @@ class CasePage:
     async def save(self) -> str:
         """Keep the case with its answer and note; returns its id."""
         result, draft = self.current(), self.entry.draft
-        case: str = await run.io_bound(
+        case = await asyncio.to_thread(
             remember.save_case,
             self.visitor.desk.store,
             text=result.text,
@@ -163,9 +166,8 @@ class CasePage:
             fragment(tag("small", say("empty_try")))
             with ui.element("div").classes("xl-chips"):
                 for number, sample in enumerate(SAMPLES):
-                    words = sample.zh if self.visitor.lang == "zh" else sample.en
-                    act = self.visitor.guarded(self.entry._sampler(number))
-                    ui.button(words, on_click=act).props("outline no-caps dense")
+                    act = self.visitor.guarded(self.entry.sampler(number))
+                    ui.button(sample.name(self.visitor.lang), on_click=act).props("outline no-caps dense")
 
     def _show(self, result: Consultation) -> None:
         self.shown, draft = result, self.entry.draft

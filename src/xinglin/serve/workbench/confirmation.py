@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import TYPE_CHECKING, Any
 
-from nicegui import events, run, ui
+from nicegui import events, ui
 
 from xinglin.apps.diagnosis import remember
 from xinglin.errors import InvalidInputError
@@ -55,10 +56,10 @@ class Confirmation:
         self.chosen = None
         with ui.element("div").classes("xl-confirm"):
             self.field = ui.input(on_change=self._searched).props(
-                "outlined dense autocomplete=off maxlength=100 debounce=120 data-key=confirm-search role=combobox"
+                "outlined dense autocomplete=off maxlength=100 debounce=120 data-key=confirm-search"
             )
-            self.field.props["placeholder"] = f"{say('confirm')}: {say('confirm_hint')}"
-            self.field.props["aria-label"] = f"{say('confirm')}: {say('confirm_hint')}"
+            self.field.props["placeholder"] = say("confirm_hint")
+            self.field.props["aria-label"] = say("confirm_hint")
             self.field.on("keydown.enter", self.visitor.guarded(self._first), args=[])
             button = ui.button(say("confirm_do"), on_click=self.visitor.guarded(self._record))
             button.props("unelevated no-caps data-key=confirm")
@@ -114,5 +115,5 @@ class Confirmation:
             raise InvalidInputError(self.visitor.say("confirm_choose"))
         case = await self.page.save()
         store, user = self.visitor.desk.store, self.visitor.user
-        await run.io_bound(remember.confirm_case, store, case, self.chosen, actor=user)
+        await asyncio.to_thread(remember.confirm_case, store, case, self.chosen, actor=user)
         self.visitor.notify(self.visitor.say("confirmed", name=self._label(self.chosen)))

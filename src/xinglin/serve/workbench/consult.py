@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from xinglin.apps.diagnosis.answer import answer
@@ -13,7 +13,7 @@ from xinglin.apps.diagnosis.render import as_json, question
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.records.intake import record_from_json
-from xinglin.serve.workbench.draft import MAX_TEXT, Draft
+from xinglin.serve.workbench.draft import MAX_TEXT, Draft, by_vocabulary
 from xinglin.serve.workbench.phrases import say
 
 TOP = 8
@@ -42,15 +42,18 @@ def consult(differential: Differential, draft: Draft, lang: Lang) -> Consultatio
     if len(draft.text) > MAX_TEXT:
         raise InputTooLargeError(say("too_long", lang, limit=MAX_TEXT))
     patient, unread = draft.patient(differential.vocabulary, lang)
-    record = record_from_json(draft.record) if draft.record is not None else None
+    record = None
+    if draft.record is not None:
+        record = record_from_json(draft.record)
+        named, unread_record = by_vocabulary(record.patient, differential.vocabulary)
+        record, unread = replace(record, patient=named), (*unread, *unread_record)
     states = draft.states()
     case = gather(differential, draft.text, record, patient, states, lang)
     result = answer(differential, case, TOP)
     rendered = as_json(differential, result, lang)
     if unread:
         rendered["problems"] += [say("unread_medicine", lang, names="、".join(unread))]
-    index = differential.engine.finding_index
-    skip = frozenset(index[key] for key, state in states.items() if state == "unknown" and key in index)
+    skip = frozenset(key for key, state in states.items() if state == "unknown")
     if skip:
         rendered["question"] = question(differential, result, lang, skip)
     if lang == "en":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -117,6 +118,26 @@ def listed(text: str, vocabulary: Vocabulary) -> tuple[list[str] | None, tuple[s
         return None, ()
     if all(part.lower() in NONE_STATED for part in parts):
         return [], ()
+    return _named(parts, vocabulary)
+
+
+def by_vocabulary(patient: Patient, vocabulary: Vocabulary) -> tuple[Patient, tuple[str, ...]]:
+    """Return a header with its medicines and allergens by their vocabulary names, and the names not known.
+
+    The checks of the options compare these names: one in another spelling would pass unnoticed.
+    """
+    unread: list[str] = []
+    changed: dict[str, tuple[str, ...]] = {}
+    for field_name in ("allergies", "drugs"):
+        stated = getattr(patient, field_name)
+        if stated is not None:
+            names, missed = _named(stated, vocabulary)
+            changed[field_name] = tuple(names)
+            unread += missed
+    return replace(patient, **changed), tuple(unread)
+
+
+def _named(parts: Iterable[str], vocabulary: Vocabulary) -> tuple[list[str], tuple[str, ...]]:
     names, unread = [], []
     for part in parts:
         found = [match.payload.name for match in vocabulary.drug_names.longest(normalise(part))]

@@ -155,18 +155,20 @@ class Entry:
                 fragment(tag("span", say("analyse"), tag("kbd", "Ctrl+Enter")))
             with ui.button(say("samples")).props("outline no-caps data-key=samples"), ui.menu():
                 for number, sample in enumerate(SAMPLES):
-                    shown = sample.zh if self.visitor.lang == "zh" else sample.en
-                    item = ui.menu_item(shown, on_click=guarded(self._sampler(number)))
+                    shown = sample.name(self.visitor.lang)
+                    item = ui.menu_item(shown, on_click=guarded(self.sampler(number)))
                     item.props(f"data-key=sample-{number}")
-            upload = ui.upload(
+            self.upload = ui.upload(
                 on_upload=guarded(self._read_upload), auto_upload=True, max_file_size=MAX_UPLOAD
             )
-            upload.on("rejected", guarded(self._refused), args=[])
-            upload.props('accept=".json,application/json,application/fhir+json"').classes("xl-hidden")
+            self.upload.on("rejected", guarded(self._refused), args=[])
+            self.upload.props('accept=".json,application/json,application/fhir+json"').classes("xl-hidden")
             pick = ui.button(say("upload")).props("outline no-caps data-key=upload")
-            pick.on("click", js_handler=f"() => getElement({upload.id}).pickFiles()")
+            pick.on("click", js_handler=f"() => getElement({self.upload.id}).pickFiles()")
 
-    def _sampler(self, number: int) -> Act:
+    def sampler(self, number: int) -> Act:
+        """Return the act that loads an example and analyses it."""
+
         async def load() -> None:
             self.replace(Draft(text=SAMPLES[number].words))
             await self.analyse()
@@ -193,7 +195,7 @@ class Entry:
 
     async def _read_upload(self, event: events.UploadEventArguments) -> None:
         name, data = event.file.name[:80], await event.file.read()
-        event.sender.reset()
+        self.upload.reset()
         try:
             decoded = json.loads(data.decode("utf-8-sig"))
         except UnicodeDecodeError:

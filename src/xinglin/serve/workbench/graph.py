@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request
-from nicegui import events, run, ui
+from nicegui import events, ui
 
 from xinglin.errors import InvalidInputError
 from xinglin.graph.database import report_error
@@ -26,8 +27,10 @@ COLUMNS = (
     ("source", "source"),
     ("review", "review"),
 )
-TO_CELL = '<q-td :props="props"><a :href="props.row.link">{{ props.value }}</a> <small>{{ props.row.kind }}</small></q-td>'
-REVIEW_CELL = '<q-td :props="props"><span :class="props.row.good ? `xl-badge xl-badge-good` : `xl-badge`">{{ props.value }}</span></q-td>'
+TO_CELL = """<q-td :props="props">
+<a :href="props.row.link">{{ props.value }}</a> <small>{{ props.row.kind }}</small></q-td>"""
+REVIEW_CELL = """<q-td :props="props">
+<span class="xl-badge" :class="{'xl-badge-good': props.row.good}">{{ props.value }}</span></q-td>"""
 REPORT_CELL = """<q-td :props="props" class="xl-row-actions">
 <q-btn flat dense no-caps :label="props.row.report" @click="$parent.$emit('report', props.row)" /></q-td>"""
 
@@ -145,7 +148,7 @@ class GraphPage:
             if not (message.value or "").strip():
                 raise InvalidInputError(say("report_empty"))
             store, user = self.visitor.desk.store, self.visitor.user
-            await run.io_bound(report_error, store, subject=row, message=message.value, actor=user)
+            await asyncio.to_thread(report_error, store, subject=row, message=message.value, actor=user)
             dialog.close()
             self.visitor.notify(say("report_done"))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime
 from typing import Any
 
 from fastapi import Request
-from nicegui import events, run, ui
+from nicegui import events, ui
 
 from xinglin.apps.diagnosis import remember
 from xinglin.serve.workbench.desk import Visitor, visit
@@ -21,10 +22,12 @@ COLUMNS = (
     ("top", "top"),
     ("confirm", "confirmed"),
 )
-TRIAGE_CELL = '<q-td :props="props"><span :class="`xl-pill xl-level-${props.row.level}`">{{ props.value }}</span></q-td>'
+TRIAGE_CELL = """<q-td :props="props">
+<span class="xl-pill" :class="'xl-level-' + props.row.level">{{ props.value }}</span></q-td>"""
 ACTION_CELL = """<q-td :props="props" class="xl-row-actions">
 <q-btn flat dense no-caps :label="props.row.open" @click="$parent.$emit('open', props.row.id)" />
-<q-btn flat dense no-caps class="xl-delete" :label="props.row.delete" @click="$parent.$emit('erase', props.row)" />
+<q-btn flat dense no-caps class="xl-delete" :label="props.row.delete"
+ @click="$parent.$emit('erase', props.row)" />
 </q-td>"""
 
 
@@ -60,7 +63,7 @@ class HistoryPage:
     async def fill(self) -> None:
         """Read the cases."""
         say = self.visitor.say
-        rows = await run.io_bound(remember.list_cases, self.visitor.desk.store, self.visitor.user)
+        rows = await asyncio.to_thread(remember.list_cases, self.visitor.desk.store, self.visitor.user)
         self.table.rows = [
             {
                 "id": row["id"],
@@ -85,7 +88,7 @@ class HistoryPage:
         async def erase() -> None:
             dialog.close()
             store, user = self.visitor.desk.store, self.visitor.user
-            await run.io_bound(remember.erase_case, store, row["id"], actor=user)
+            await asyncio.to_thread(remember.erase_case, store, row["id"], actor=user)
             draft = self.visitor.draft()
             if draft.case == row["id"]:
                 draft.case = None

@@ -210,4 +210,5 @@ def _facts(differential: Differential, name: str, lang: Lang) -> tuple[str, ...]
     if name in knowledge.exams:
         exam = knowledge.exams[name]
         return (exam.en if zh else exam.name,)
-    return (differential.finding_name(name, "en") if zh else name, knowledge.finding_codes[name].value)
+    other = differential.finding_name(name, "en") if zh else name
+    return tuple(dict.fromkeys((other, knowledge.finding_codes[name].value)))

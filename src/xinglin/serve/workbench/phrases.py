@@ -35,7 +35,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "key_esc": ("关闭对话框", "Close a dialog"),
     # entry
     "header": ("患者信息", "Patient"),
-    "header_hint": ("均可不填;不填即未知,可由文字识别", "All optional; blank is unknown, or read from the text"),
+    "header_hint": (
+        "均可不填;不填即未知,可由文字识别",
+        "All optional; blank is unknown, or read from the text",
+    ),
     "age": ("年龄", "Age"),
     "age_unit": ("年龄单位", "Unit of age"),
     "years": ("岁", "years"),
@@ -53,7 +56,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "egfr": ("eGFR", "eGFR"),
     "allergies": ("过敏", "Allergies"),
     "drugs": ("目前用药", "Current medicines"),
-    "list_hint": ("未知留空;没有写“无”", "blank: unknown; or “none”"),
+    "list_hint": ("未知留空;没有写“无”", "unknown, or “none”"),
     "field_age": ("年龄", "age"),
     "field_egfr": ("eGFR", "eGFR"),
     "field_gestation_weeks": ("孕周", "weeks of pregnancy"),
@@ -76,7 +79,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "restore_hint": ("已替换原有内容。", "The earlier content was replaced."),
     "record_loaded": ("已载入记录:{name}", "Record loaded: {name}"),
     "record_remove": ("移除记录", "Remove the record"),
-    "upload_large": ("文件超过 3 MB,请只导出该患者的记录。", "The file exceeds 3 MB: export this patient only."),
+    "upload_large": (
+        "文件超过 3 MB,请只导出该患者的记录。",
+        "The file exceeds 3 MB: export this patient only.",
+    ),
     "upload_utf8": (
         "{name}:不是 UTF-8 编码的 JSON 文件。",
         "{name}: expected a JSON file in UTF-8.",
@@ -96,12 +102,14 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "saved": ("病例已保存", "The case is saved"),
     "save_first": ("请先分析,再保存。", "Analyse first, then save."),
-    "stale": ("内容已修改,结果已过期,请重新分析", "The content has changed: this answer is out of date. Analyse again"),
-    "stale_short": ("结果已过期", "Out of date"),
+    "stale": (
+        "内容已修改,结果已过期,请重新分析",
+        "The content has changed: this answer is out of date. Analyse again",
+    ),
     "stale_refused": ("内容已修改,请先重新分析。", "The content has changed: analyse again first."),
     "empty_title": ("等待病情", "Waiting for a case"),
     "empty_body": (
-        "在左侧粘贴或输入病情,按 Ctrl+Enter 分析。先看危险信号,再看鉴别诊断与检查建议。",
+        "粘贴或输入病情,按 Ctrl+Enter 分析。先看危险信号,再看鉴别诊断与检查建议。",
         "Paste or type a case and press Ctrl+Enter. Red flags come first, then the differential "
         "and the examinations.",
     ),
@@ -203,7 +211,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "redraft": ("重新生成", "Draft again"),
     "confirm": ("确诊", "Confirmed diagnosis"),
-    "confirm_hint": ("按病名或 ICD-10 搜索", "Search by name or ICD-10"),
+    "confirm_hint": ("确诊:按病名或 ICD-10 搜索", "Confirmed diagnosis: search by name or ICD-10"),
     "confirm_do": ("记录确诊", "Record"),
     "confirm_none": ("没有匹配的疾病。", "No disease matches."),
     "confirm_code": ("使用编码 {code}", "Use code {code}"),
@@ -253,7 +261,10 @@ PHRASES: dict[str, tuple[str, str]] = {
     "report_send": ("提交", "Send"),
     "report_done": ("已记录,谢谢。", "Recorded, thank you."),
     "report_empty": ("请写明哪里不对。", "Say what is wrong first."),
-    "drawn_of": ("图中画出 {drawn} 条,共 {count} 条;全部见下表。", "{drawn} of {count} drawn; all are in the table."),
+    "drawn_of": (
+        "图中画出 {drawn} 条,共 {count} 条;全部见下表。",
+        "{drawn} of {count} drawn; all are in the table.",
+    ),
     "filter_table": ("筛选表格", "Filter the table"),
 }  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from xinglin.apps.diagnosis.wording import Lang
+from xinglin.apps.diagnosis.wording import Lang, joined
 from xinglin.serve.workbench.consult import Consultation
 from xinglin.serve.workbench.highlight import highlighted
 from xinglin.serve.workbench.markup import Child, Markup, tag
@@ -36,7 +36,7 @@ def report(result: Consultation, answers: dict[str, str], lang: Lang) -> Markup:
         _differential(answer, lang),
         _exams(answer, lang),
         _part(
-            say("open_danger", lang), tag("p", _joined([s["display"] for s in answer["not_excluded"]], lang))
+            say("open_danger", lang), tag("p", joined([s["display"] for s in answer["not_excluded"]], lang))
         )
         if answer["not_excluded"]
         else None,
@@ -49,10 +49,6 @@ def report(result: Consultation, answers: dict[str, str], lang: Lang) -> Markup:
         ),
         aria_hidden="true",
     )
-
-
-def _joined(items: list[str], lang: Lang) -> str:
-    return ("、" if lang == "zh" else ", ").join(items)
 
 
 def _part(title: str, *content: Child) -> Markup:
@@ -78,11 +74,11 @@ def _differential(answer: dict[str, Any], lang: Lang) -> Markup | None:
     for rank, item in enumerate(answer["candidates"], 1):
         shown = f"{item['probability']:.0%}" if item["calibrated"] else item["level_display"]
         why = [_evidence(entry, lang) for entry in item["evidence"][:5]]
-        cells = (str(rank), item["code"]["display"], item["code"]["value"], shown, _joined(why, lang))
+        cells = (str(rank), item["code"]["display"], item["code"]["value"], shown, joined(why, lang))
         rows.append(tag("tr", [tag("td", cell) for cell in cells]))
     members = [f"{item['display']} [{item['value']}]" for item in answer["prediction_set"]]
     listed = (
-        tag("p", tag("b", f"{answer['prediction_set_title']}: "), _joined(members, lang)) if members else None
+        tag("p", tag("b", f"{answer['prediction_set_title']}: "), joined(members, lang)) if members else None
     )
     return _part(say("differential", lang), tag("table", tag("tbody", rows)), listed)
 
@@ -103,4 +99,4 @@ def _exams(answer: dict[str, Any], lang: Lang) -> Markup | None:
 def _answers(answer: dict[str, Any], answers: dict[str, str], lang: Lang) -> Markup | None:
     names = {item["code"]["value"]: item["code"]["display"] for item in answer["findings"]}
     rows = [f"{names.get(key, key)}: {say('state_' + state, lang)}" for key, state in answers.items()]
-    return _part(f"{say('ask', lang)}", tag("p", _joined(rows, lang))) if rows else None
+    return _part(f"{say('ask', lang)}", tag("p", joined(rows, lang))) if rows else None

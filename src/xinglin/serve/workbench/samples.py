@@ -15,6 +15,10 @@ class Sample:
     en: str
     text: str
 
+    def name(self, lang: str) -> str:
+        """Return what the menu shows."""
+        return full_width(self.zh) if lang == "zh" else self.en
+
     @property
     def words(self) -> str:
         """The text with Chinese punctuation, as a clinician types it."""

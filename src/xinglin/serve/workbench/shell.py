@@ -49,18 +49,27 @@ window.xinglin = {
     if (!area) return;
     try { await navigator.clipboard.writeText(area.value); }
     catch { area.focus(); area.select(); document.execCommand('copy'); }
-    Quasar.Notify.create({message: done, position: 'top', color: '', classes: 'xl-note xl-note-positive', timeout: 2000});
+    const look = {position: 'top', color: '', classes: 'xl-note xl-note-positive', timeout: 2000};
+    Quasar.Notify.create({message: done, ...look});
   },
 };
 document.addEventListener('keydown', event => {
   const control = event.ctrlKey || event.metaKey, dialog = document.querySelector('.q-dialog');
-  if (control && event.key === 'Enter') { if (!dialog && xinglin.press('analyse')) event.preventDefault(); return; }
-  if (control && event.key.toLowerCase() === 's') { event.preventDefault(); if (!dialog) xinglin.press('save'); return; }
+  if (control && event.key === 'Enter') {
+    if (!dialog && xinglin.press('analyse')) event.preventDefault();
+    return;
+  }
+  if (control && event.key.toLowerCase() === 's') {
+    event.preventDefault();
+    if (!dialog) xinglin.press('save');
+    return;
+  }
   if (control || event.altKey || dialog || event.isComposing) return;
   if (event.target.closest('input, textarea, select, [contenteditable=true]')) return;
-  if ('123'.includes(event.key)) { if (xinglin.press('answer-' + event.key)) event.preventDefault(); }
-  else if (event.key === '/') { const area = document.querySelector('[data-key=text], [data-key=search]'); if (area) { area.focus(); event.preventDefault(); } }
-  else if (event.key === '?') { if (xinglin.press('help')) event.preventDefault(); }
+  const area = document.querySelector('[data-key=text], [data-key=search]');
+  if ('123'.includes(event.key) && xinglin.press('answer-' + event.key)) event.preventDefault();
+  else if (event.key === '/' && area) { area.focus(); event.preventDefault(); }
+  else if (event.key === '?' && xinglin.press('help')) event.preventDefault();
 });
 """
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xinglin.apps.diagnosis.wording import Lang
+from xinglin.apps.diagnosis.wording import Lang, joined
 from xinglin.graph.knowledge import TRIAGE
 from xinglin.serve.workbench.highlight import findings_table, highlighted, legend
 from xinglin.serve.workbench.icons import icon
@@ -67,7 +67,7 @@ def red_flags(answer: dict[str, Any], lang: Lang) -> Markup | None:
             tag("p", flag["action"]),
             tag(
                 "small",
-                f"{say('facts', lang)}: {'、'.join(flag['facts']) if lang == 'zh' else ', '.join(flag['facts'])}",
+                f"{say('facts', lang)}: {joined(flag['facts'], lang)}",
                 source_badge(flag["source"], lang),
             ),
             cls=f"xl-flag xl-edge-{flag['level']}",
