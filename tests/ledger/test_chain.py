@@ -39,9 +39,13 @@ def test_entries_chain_and_verify(store: Store) -> None:
 
 
 def test_an_act_that_fails_leaves_no_entry(store: Store) -> None:
-    with pytest.raises(RuntimeError), store.write() as connection:
-        append(connection, "test", actor="a")
-        raise RuntimeError
+    def act_and_fail() -> None:
+        with store.write() as connection:
+            append(connection, "test", actor="a")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        act_and_fail()
     with store.read() as connection:
         assert verify(connection) == 0
 

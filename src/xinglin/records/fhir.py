@@ -7,6 +7,7 @@ checked for its type; a wrong one is an error that names its path. No reference 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from datetime import date
 from typing import Any, Literal
@@ -24,6 +25,11 @@ SYSTEMS = {
 }
 INACTIVE = {"inactive", "remission", "resolved"}
 REFUTED = {"refuted", "entered-in-error"}
+NO_ALLERGY = {
+    Code("snomedct", value) for value in ("716186003", "409137002", "429625007", "428607008", "428197003")
+}
+"""No known allergy; no known drug, food, environmental or insect allergy."""
+NO_DRUG_ALLERGY = {Code("snomedct", "716186003"), Code("snomedct", "409137002")}
 
 
 def record_from_bundle(bundle: Any, *, today: date | None = None) -> Record:
@@ -74,9 +80,11 @@ def record_from_bundle(bundle: Any, *, today: date | None = None) -> Record:
             age = (reference - born).days / 365.25
             if not 0 <= age <= 130:
                 raise InvalidInputError(f"{at}.birthDate: age {age:.1f} at {reference} is not possible")
-    allergies = tuple(event.code.display for event in events if event.kind == "allergy")
+    stated = [event.code for event in events if event.kind == "allergy"]
+    allergies = tuple(code.display for code in stated if code not in NO_ALLERGY)
+    none_known = not allergies and any(code in NO_DRUG_ALLERGY for code in stated)
     drugs = tuple(event.code.display for event in events if event.kind == "medication")
-    patient = Patient(age=age, sex=sex, allergies=allergies or None, drugs=drugs or None)
+    patient = Patient(age=age, sex=sex, allergies=allergies or (() if none_known else None), drugs=drugs or None)
     return Record(id=str(root.get("id") or subject or "bundle"), subject=subject, text=text, patient=patient,
                   events=tuple(events))  # fmt: skip
 
@@ -209,4 +217,10 @@ def _string(value: Any, at: str) -> str:
 def _number(value: Any, at: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidInputError(f"{at}: expected a number, got {type(value).__name__}")
-    return float(value)
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise InvalidInputError(f"{at}: expected a finite number")
+    return number

@@ -40,6 +40,8 @@ _ENGLISH = (
     r"turning|become|becoming|became|feels?|feeling|felt|looks?|looking|looked|seems?|keeps?|kept|started|"
     r"starts|begun|began|own) +"
 )
+ENGLISH_FILLER = re.compile(_ENGLISH)
+"""English words inside a mention that carry no meaning of their own."""
 _FILLER = re.compile(f"(?:{_DEGREE}|{_DURATION}|{_KIN}|{_SPACE}|(?:{_ENGLISH})+)+")
 # 不 negates inside a mention only before a sensation or a size (头不疼, 肝不大), never in 咳不出痰.
 _NEGATOR = (

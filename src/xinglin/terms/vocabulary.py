@@ -28,6 +28,7 @@ from xinglin.terms.entries import (
     in_band,
 )
 from xinglin.terms.matcher import Matcher
+from xinglin.terms.families import expanded
 from xinglin.terms.tsv import Row, rows
 from xinglin.types import Code
 
@@ -48,6 +49,7 @@ __all__ = [
 ]
 _SOURCE = ("source", "verified", "reviewed_by")
 _FINDING = ("name", "en", "kind", "parents", "aliases", "aliases_en", *_SOURCE)
+_PHRASES = ("finding", "phrases", "phrases_en", *_SOURCE)
 _ANALYTE = ("name", "en", "kind", "unit", "units", "aliases", "aliases_en", "high", "low", "plausible_min",
             "plausible_max", "loinc", *_SOURCE)  # fmt: skip
 _RANGE = ("analyte", "sex", "age_min", "age_max", "low", "high", *_SOURCE)
@@ -191,7 +193,7 @@ def load_vocabulary(folder: Path | None = None, extra: Iterable[Term] = ()) -> V
     """Read a vocabulary folder.
 
     Args:
-        folder: holds ``findings-*.tsv`` and, if known, ``analytes.tsv``, ``ranges.tsv``, ``cutoffs.tsv``,
+        folder: holds ``findings-*.tsv`` and, if known, ``families.tsv``, ``analytes.tsv``, ``ranges.tsv``, ``cutoffs.tsv``,
             ``drugs.tsv``; default: the folder of this package.
         extra: terms from above (diseases, examinations).
 
@@ -220,6 +222,13 @@ def load_vocabulary(folder: Path | None = None, extra: Iterable[Term] = ()) -> V
         )
         for row in _optional(folder / "drugs.tsv", _DRUG)
     }  # fmt: skip
+    phrases: list[tuple[str, Term]] = []
+    for row in _optional(folder / "families.tsv", _PHRASES):
+        owner = findings.get(row["finding"])
+        if owner is None:
+            conflicts.append(str(row.error(f"{row['finding']} is no finding: add it or correct the name")))
+            continue
+        phrases += [(text, owner) for text in (*row.many("phrases"), *row.many("phrases_en"))]
     extra = tuple(extra)
     ancestors, descendants = _closure(findings, conflicts)
     _check_names(findings, analytes, cutoffs, conflicts)
@@ -230,7 +239,7 @@ def load_vocabulary(folder: Path | None = None, extra: Iterable[Term] = ()) -> V
         ranges={name: tuple(items) for name, items in ranges.items()},
         cutoffs={name: tuple(items) for name, items in cutoffs.items()},
         drugs=drugs,
-        terms=_term_matcher(list(findings.values()), extra, conflicts),
+        terms=_term_matcher(list(findings.values()), extra, phrases, conflicts),
         analyte_names=Matcher(_patterns(list(analytes.values())), digits_after=True),
         drug_names=Matcher(_patterns(list(drugs.values()))),
         conflicts=tuple(conflicts),
@@ -281,7 +290,7 @@ def _patterns(items: Sequence[T]) -> Iterable[tuple[str, T]]:
 
 
 def _term_matcher(
-    findings: list[Term], extra: tuple[Term, ...], conflicts: list[str]
+    findings: list[Term], extra: tuple[Term, ...], phrases: list[tuple[str, Term]], conflicts: list[str]
 ) -> Matcher[tuple[Term, ...]]:
     spellings: list[str] = []
     owners: list[Term] = []
@@ -303,6 +312,11 @@ def _term_matcher(
                     f"{spelling!r} names both {rivals[0].name} and {owner.name}: keep it in one of them"
                 )
             else:
+                table[spelling] = (*known, owner)
+    for phrase, owner in phrases:
+        for spelling in normalise("\n".join(expanded(phrase))).split("\n"):
+            known = table.get(spelling, ())
+            if not any(term.code.system == owner.code.system for term in known):
                 table[spelling] = (*known, owner)
     return Matcher(table.items())
 

@@ -63,6 +63,11 @@ def answer(differential: Differential, case: Case, top: int = 5) -> Answer:
     order = np.argsort(-posterior, kind="stable")
     if pack.quantile is not None:
         members = aps_set(posterior, pack.quantile)
+        if pack.lethal_quantile is not None:
+            lethal = [
+                d for d in aps_set(posterior, pack.lethal_quantile) if pack.diseases[d].severity == "lethal"
+            ]
+            members = sorted({*members, *lethal}, key=lambda d: -posterior[d])
     else:
         members = mass_set(posterior, MASS)
     reason, count = None, len(members)

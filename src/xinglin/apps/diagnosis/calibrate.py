@@ -1,8 +1,9 @@
 """Recalibrate a pack on a site's confirmed diagnoses.
 
-Three things are learnt, in this order and from disjoint parts: log priors (how often each disease is the
-confirmed one here, shrunk towards the graph), a temperature, and the APS quantile for 90 % coverage. The
-last two use cross-fitted probabilities, so that no case calibrates an answer it helped to make.
+Learnt, in this order and cross-fitted: log priors (how often each disease is the
+confirmed one here, shrunk towards the graph), a temperature, the APS quantile for 90 % coverage and, with at
+least 49 lethal cases, a quantile of its own for 98 % coverage of lethal diseases (class-conditional in the
+sense of Mondrian conformal prediction, with all lethal diseases as one class); with fewer nothing is claimed.
 Percentages are switched on only when there are enough cases and the held-out slope is near one.
 """
 
@@ -37,8 +38,8 @@ from xinglin.terms.codes import is_descendant
 Array = NDArray[np.float64]
 MIN_CASES = 200
 """Fewer confirmed cases than this and percentages stay off."""
-MIN_PER_DISEASE = 100
-"""Cases of one disease below which no coverage is claimed for that disease alone."""
+MIN_LETHAL = 49
+"""Lethal cases below which no coverage of lethal diseases is claimed: fewer cannot bound 98 %."""
 PRIOR_STRENGTH = 20.0
 """Pseudo-cases by which the graph's prior counts."""
 SLOPE = (0.8, 1.25)
@@ -143,6 +144,8 @@ def _calibrate(
         temperature = fit_temperature(shifted[rest], truth[rest]) if len(rest) > 1 else 1.0
         probability[fold] = np.array([softmax(row, temperature) for row in shifted[fold]])
     metrics = _metrics(probability, truth)
+    reached = aps_scores(probability, truth)
+    lethal = np.array([differential.pack.diseases[disease].severity == "lethal" for disease in truth])
     enough = n >= MIN_CASES and SLOPE[0] <= metrics["slope"] <= SLOPE[1]
     shift = _prior_shift(differential.pack, truth)
     diseases = tuple(
@@ -156,7 +159,10 @@ def _calibrate(
             diseases=diseases,
             temperature=round(fit_temperature(shifted, truth), 6) if n > 1 else 1.0,
             calibrated_on=f"{name} (n={n})" if enough else None,
-            quantile=round(aps_quantile(aps_scores(probability, truth), 0.9), 6) if enough else None,
+            quantile=round(aps_quantile(reached, 0.9), 6) if enough else None,
+            lethal_quantile=round(aps_quantile(reached[lethal], 0.98), 6)
+            if enough and lethal.sum() >= MIN_LETHAL
+            else None,
         )
     )
     return Calibration(pack, n, unmatched, metrics, enough)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from xinglin.apps.diagnosis.expression import Facts
 from xinglin.apps.diagnosis.structured import read_events
+from xinglin.apps.diagnosis.substances import name_substances
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.errors import InvalidInputError
 from xinglin.terms.characters import normalise
@@ -92,6 +93,7 @@ def gather(
     if not full and not (record and record.events) and not answers:
         raise InvalidInputError("expected the patient's words, a record or answers; got nothing to read")
     header = _merged(record.patient if record else Patient(), patient or Patient())
+    header = name_substances(header, differential.vocabulary)
     problems: list[str] = []
     findings: dict[Code, Finding] = {}
     values: dict[str, float] = {}

@@ -98,7 +98,10 @@ def _applies(
     if stated is None:
         return None
     groups = {name for item in stated for name in (item, *drug_classes.get(item, ()))}
-    return row.condition in groups
+    if row.condition in groups:
+        return True
+    # A name that the vocabulary does not know may belong to any class.
+    return False if all(item in drug_classes for item in stated) else None
 
 
 def _compare(row: Contraindication, value: float | None) -> bool | None:

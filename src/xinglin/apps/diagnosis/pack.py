@@ -121,6 +121,8 @@ class Pack:
     """Name of the set of real cases on which probabilities were calibrated, or ``None``."""
     quantile: float | None = None
     """APS quantile for 90 % coverage on that set."""
+    lethal_quantile: float | None = None
+    """APS quantile for 98 % coverage of lethal diseases; ``None``: too few lethal cases, nothing claimed."""
 
 
 def seal(pack: Pack) -> Pack:
@@ -145,6 +147,7 @@ def plain(pack: Pack) -> dict[str, Any]:
         "temperature": pack.temperature,
         "calibrated_on": pack.calibrated_on,
         "quantile": pack.quantile,
+        "lethal_quantile": pack.lethal_quantile,
     }
 
 

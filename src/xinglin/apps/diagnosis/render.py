@@ -57,6 +57,10 @@ def as_json(differential: Differential, result: Answer, lang: w.Lang = "zh") -> 
         "patient": _patient(result),
         "problems": list(result.case.problems),
         "calibrated_on": pack.calibrated_on,
+        "coverage": {
+            "set": None if pack.quantile is None else 0.9,
+            "lethal": None if pack.lethal_quantile is None else 0.98,
+        },
         "model": {"id": pack.name, "version": pack.version},
         "disclaimer": DISCLAIMER[lang],
     }

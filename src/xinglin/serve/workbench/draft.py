@@ -127,7 +127,7 @@ def by_vocabulary(patient: Patient, vocabulary: Vocabulary) -> tuple[Patient, tu
     The checks of the options compare these names: one in another spelling would pass unnoticed.
     """
     unread: list[str] = []
-    changed: dict[str, tuple[str, ...]] = {}
+    changed: dict[str, Any] = {}
     for field_name in ("allergies", "drugs"):
         stated = getattr(patient, field_name)
         if stated is not None:

@@ -109,7 +109,8 @@ def _score_arm(
         result.rows.append(ResultRow(name, mode, arm, len(truth), figures, note))
         test = paired_accuracy(p.argmax(1) == truth, base.argmax(1) == truth)
         result.remarks.append(
-            f"{name} {mode} {arm}: {figures['accuracy'].value:.3f} against {figures['floor'].value:.3f} ({FLOOR}), "
+            f"{name} {mode} {arm}: {figures['accuracy'].value:.3f} against {figures['floor'].value:.3f} "
+            f"({FLOOR}), "
             f"gain {test.gain:+.3f} [{test.low:+.3f}, {test.high:+.3f}], p = {test.p:.3g}"
         )
         for case, row, label in zip(scored, p, truth, strict=True):

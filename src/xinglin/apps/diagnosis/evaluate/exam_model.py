@@ -40,8 +40,8 @@ COVERED = 0.85
 EXAMS = 1000
 """Most exams of the label space, by count; rarer ones are never recommended."""
 MIN_COUNT = 2
-HIDDEN, EPOCHS, WARM, BATCH, RATE, DECAY = 256, 14, 4, 64, 2e-3, 1e-4
-DROP, INPUT_DROP, MAX_TRIED, MEMBERS = 0.3, 0.2, 4, 3
+HIDDEN, EPOCHS, WARM, BATCH, RATE, DECAY = 256, 12, 3, 64, 2e-3, 1e-4
+DROP, INPUT_DROP, MAX_TRIED, MEMBERS = 0.3, 0.2, 4, 2
 FACTORS, TEXT_FACTORS, DEPARTMENT_SCALE = 300, 150, 6.0
 DESCRIPTION = 300
 """Characters of a training disease's description that are read."""

@@ -43,18 +43,18 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def evaluate_exams(train: Path, test: Path, *, seed: int = 0) -> Evaluation:
+def evaluate_exams(data: Path, train: Path, *, seed: int = 0) -> Evaluation:
     """Fit on one file and score another of the same format.
 
     Args:
-        train: gzipped JSONL whose rows with exams are learned.
-        test: rows with exams are answered from their symptoms and departments.
+        data: JSONL whose rows with exams are answered from their symptoms and departments.
+        train: file of the same format whose rows with exams are learned.
         seed: of the fit and the intervals.
 
     Raises:
         InvalidInputError: no row to score.
     """
-    return score_exams(read_rows(train), read_rows(test), seed=seed)
+    return score_exams(read_rows(train), read_rows(data), seed=seed)
 
 
 def score_exams(

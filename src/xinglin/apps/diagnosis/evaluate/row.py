@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -80,10 +80,14 @@ def mean(values: Sequence[float] | Array, seed: int = 0) -> Figure:
     return m.bootstrap(lambda index: float(array[index].mean()), len(array), seed=seed)
 
 
+def _line(top: Array, hit: NDArray[np.bool_], place: int) -> Callable[[NDArray[np.int64]], float]:
+    return lambda index: m.slope_intercept(top[index], hit[index])[place]
+
+
 def probability_figures(
     probability: Array, truth: NDArray[np.int64], sets: Sequence[Sequence[int]] | None = None, seed: int = 0
 ) -> dict[str, Figure]:
-    """Return accuracy, top3, top5, nll, brier, ece, slope and, given sets, coverage and set_size."""
+    """Return accuracy, top3, top5, nll, brier, ece, slope, intercept and, given sets, coverage and set_size."""
     hit = m.top_k(probability, truth, 1)
     top = probability.max(axis=1)
     n = len(truth)
@@ -93,9 +97,8 @@ def probability_figures(
     figures["nll"] = mean(m.nll(probability, truth), seed)
     figures["brier"] = mean(m.brier(probability, truth), seed)
     figures["ece"] = m.bootstrap(lambda i: m.debiased_ece(top[i], hit[i]), n, seed=seed, repetitions=400)
-    figures["slope"] = m.bootstrap(
-        lambda i: m.slope_intercept(top[i], hit[i])[0], n, seed=seed, repetitions=400
-    )
+    for place, name in enumerate(("slope", "intercept")):
+        figures[name] = m.bootstrap(_line(top, hit, place), n, seed=seed, repetitions=400)
     if sets is not None:
         figures["coverage"] = rate([int(t) in members for t, members in zip(truth, sets, strict=True)])
         figures["set_size"] = mean([float(len(members)) for members in sets], seed)

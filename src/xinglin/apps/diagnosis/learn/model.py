@@ -169,7 +169,7 @@ def fit(
             )
         return [res[t] for t in settings.stages]
 
-    # round 1: the mixture asks; round 2: mixture and round-1 head ask, the dialogue head learns from those dialogues
+    # Round 1: the mixture asks. Round 2: mixture and round-1 head ask; the dialogue head learns from that.
     first, inner, blend1, _ = train("dialogue", walk([None] * settings.folds))
     views = {"self": [explicit], "dialogue": walk([Belief(h, blend1) for h in inner]), "full": [full]}
     heads, blend, quantile = {}, {}, {}
@@ -203,7 +203,7 @@ def _arrays(model: Model, states: States) -> tuple[Codes, Codes]:
 
 
 def posterior(model: Model, states: States, kind: str | None = None) -> dict[str, float]:
-    """Calibrated disease probabilities, best first.  kind: self, dialogue or full (default: by what is known)."""
+    """Return calibrated probabilities, best first; ``kind`` is a head (default: by what is known)."""
     kind = kind or ("dialogue" if states.answers else "self")
     known, explicit = _arrays(model, states)
     p = probabilities(model, kind, known, explicit, _unseen(model, kind, states))[0]
