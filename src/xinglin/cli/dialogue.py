@@ -51,7 +51,11 @@ def hold(
         if asked is None:
             break
         out.print(f"[bold]{asked['text']}[/]" + (f"  [red]({asked['why']})[/]" if asked["why"] else ""))
-        reply = KEYS[Prompt.ask(prompt, console=out, choices=list(KEYS), show_choices=False)]
+        try:
+            reply = KEYS[Prompt.ask(prompt, console=out, choices=list(KEYS), show_choices=False)]
+        except EOFError:
+            out.print("输入已结束,不再追问 no more input: stopped asking")
+            break
         if reply is None:
             break
         answers[asked["finding"]] = reply

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import delete, insert, or_, select
+from sqlalchemy import Connection, delete, insert, or_, select
 
 from xinglin.errors import UnknownNameError
 from xinglin.graph.index import TripleIndex
@@ -74,6 +74,12 @@ def _row(name: str, triple: Triple) -> dict[str, Any]:
     }
 
 
+def _saved(connection: Connection, name: str) -> None:
+    saved: list[str] = list(connection.execute(select(graphs.c.name).order_by(graphs.c.name)).scalars())
+    if name not in saved:
+        raise UnknownNameError(f"no graph {name!r} in the store; saved: {', '.join(saved) or 'none'}")
+
+
 def load_graph(store: Store, name: str) -> Iterator[Triple]:
     """Yield the triples of a named graph.
 
@@ -81,9 +87,7 @@ def load_graph(store: Store, name: str) -> Iterator[Triple]:
         UnknownNameError: there is no graph of that name; the message lists those saved.
     """
     with store.read() as connection:
-        saved = list(connection.execute(select(graphs.c.name)).scalars())
-        if name not in saved:
-            raise UnknownNameError(f"no graph {name!r} in the store; saved: {', '.join(saved) or 'none'}")
+        _saved(connection, name)
         statement = select(triples).where(triples.c.graph == name).order_by(triples.c.id)
         for row in connection.execution_options(yield_per=BATCH).execute(statement):
             yield Triple(
@@ -98,8 +102,13 @@ def load_graph(store: Store, name: str) -> Iterator[Triple]:
 
 
 def index_graph(store: Store, name: str) -> TripleIndex:
-    """Return the in-memory index of a named graph by displays, reading only what it needs."""
+    """Return the in-memory index of a named graph by displays, reading only what it needs.
+
+    Raises:
+        UnknownNameError: there is no graph of that name; the message lists those saved.
+    """
     with store.read() as connection:
+        _saved(connection, name)
         statement = (
             select(triples.c.head_display, triples.c.relation, triples.c.tail_display)
             .where(triples.c.graph == name)
@@ -112,6 +121,7 @@ def index_graph(store: Store, name: str) -> TripleIndex:
 def neighbours(store: Store, name: str, node: str) -> list[Triple]:
     """Return every triple of a graph that touches a node, by its id or display, straight from SQL."""
     with store.read() as connection:
+        _saved(connection, name)
         touches = or_(
             triples.c.head == node,
             triples.c.tail == node,

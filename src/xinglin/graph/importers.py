@@ -72,7 +72,10 @@ def _chatdoctor(row: dict[str, Any]) -> list[tuple[str, str, str]]:
 def _ontology(row: dict[str, Any]) -> list[tuple[str, str, str]]:
     name = _text(row, "label")
     found = [(name, "is_a", parent) for parent in _list(row, "parents")]
-    for system, values in (row.get("xrefs") or {}).items():
+    xrefs = row.get("xrefs") or {}
+    if not isinstance(xrefs, dict):
+        raise InvalidInputError("xrefs: expected an object")
+    for system, values in xrefs.items():
         found += [
             (name, "xref", f"{system}:{value}")
             for value in (values if isinstance(values, list) else [values])
@@ -133,11 +136,20 @@ def read_lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
                 number += 1
                 if not line.strip():
                     continue
-                row = json.loads(line)
+                row = _decoded(line, f"{path.name}:{number}")
                 if not isinstance(row, dict):
                     raise InvalidInputError(f"{path.name}:{number}: expected a JSON object")
                 yield number, row
     except (EOFError, OSError, zlib.error, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{path.name}: damaged after line {number}: {error}") from None
-    except json.JSONDecodeError as error:
-        raise InvalidInputError(f"{path.name}:{number}: not JSON: {error}") from None
+
+
+def _decoded(line: str, at: str) -> Any:
+    if len(line) >= MAX_LINE:
+        raise InvalidInputError(f"{at}: a line may hold at most {MAX_LINE} characters")
+    try:
+        return json.loads(line)
+    except RecursionError:
+        raise InvalidInputError(f"{at}: nested too deeply") from None
+    except ValueError as error:
+        raise InvalidInputError(f"{at}: not JSON: {error}") from None

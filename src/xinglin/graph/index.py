@@ -64,8 +64,8 @@ class TripleIndex:
             UnknownNameError: no edge touches that name.
         """
         node = self._id(name)
-        edges = self.out_edges[self.out_start[node] : self.out_start[node + 1]].tolist()
-        return [(self.relations[self.relation[e]], self.nodes[self.tail[e]]) for e in edges]
+        edges = self.out_edges[self.out_start[node] : self.out_start[node + 1]]
+        return self._named(self.relation[edges], self.tail[edges])
 
     def into(self, name: str) -> list[tuple[str, str]]:
         """Return (relation, head) of every edge that reaches ``name``.
@@ -74,12 +74,16 @@ class TripleIndex:
             UnknownNameError: no edge touches that name.
         """
         node = self._id(name)
-        edges = self.in_edges[self.in_start[node] : self.in_start[node + 1]].tolist()
-        return [(self.relations[self.relation[e]], self.nodes[self.head[e]]) for e in edges]
+        edges = self.in_edges[self.in_start[node] : self.in_start[node + 1]]
+        return self._named(self.relation[edges], self.head[edges])
 
     def neighbour_ids(self, node: int) -> Ids:
         """Return the tail ids of a node's outgoing edges as an array view."""
         return self.tail[self.out_edges[self.out_start[node] : self.out_start[node + 1]]]
+
+    def _named(self, relations: Ids, nodes: Ids) -> list[tuple[str, str]]:
+        pairs = zip(relations.tolist(), nodes.tolist(), strict=True)
+        return [(self.relations[relation], self.nodes[node]) for relation, node in pairs]
 
     def _id(self, name: str) -> int:
         try:

@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 _DOORS = {
+    "decode_json": "xinglin.records.decode",
     "read_record": "xinglin.records.intake",
     "record_from_bundle": "xinglin.records.fhir",
     "record_from_json": "xinglin.records.intake",

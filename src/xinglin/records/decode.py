@@ -10,6 +10,8 @@ from typing import Any
 from xinglin.errors import InvalidInputError
 
 _UNUSUAL = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
+"""Escapes that may stand for half a character or for NUL: only then is the whole content searched."""
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 
 
 def decode_json(data: bytes, name: str) -> Any:
@@ -26,23 +28,19 @@ def decode_json(data: bytes, name: str) -> Any:
         InvalidInputError: says what is wrong and where, without echoing the content.
     """
     try:
-        decoded = json.loads(data.decode("utf-8-sig"), parse_constant=_constant, parse_float=_finite)
-        if _UNUSUAL.search(data) and "\0" in json.dumps(decoded, ensure_ascii=False).encode().decode().replace(
-            "\\u0000", "\0"
-        ):
-            raise InvalidInputError(f"{name}: NUL characters are not text")
+        decoded = json.loads(
+            data.decode("utf-8-sig"), parse_constant=_constant, parse_float=_finite, parse_int=_whole
+        )
     except UnicodeDecodeError as error:
         raise InvalidInputError(f"{name}: expected UTF-8, byte {error.start} is not") from None
-    except UnicodeEncodeError:
-        raise InvalidInputError(f"{name}: a half of a surrogate pair is not a character") from None
     except RecursionError:
         raise InvalidInputError(f"{name}: nested too deeply") from None
     except json.JSONDecodeError as error:
         raise InvalidInputError(f"{name}: expected JSON: {error}") from None
-    except InvalidInputError:
-        raise
     except ValueError as error:
         raise InvalidInputError(f"{name}: {error}") from None
+    if _UNUSUAL.search(data) and _holds_no_text(decoded):
+        raise InvalidInputError(f"{name}: NUL and halves of surrogate pairs are not characters")
     return decoded
 
 
@@ -55,3 +53,23 @@ def _finite(digits: str) -> float:
     if not math.isfinite(number):
         raise ValueError("a number is beyond double precision")
     return number
+
+
+def _whole(digits: str) -> int:
+    if len(digits) > 300:
+        raise ValueError("a number is beyond double precision")
+    return int(digits)
+
+
+def _holds_no_text(decoded: Any) -> bool:
+    """Whether any string, key or value, holds NUL or a lone surrogate."""
+    rest = [decoded]
+    while rest:
+        item = rest.pop()
+        if isinstance(item, str) and _NOT_TEXT.search(item):
+            return True
+        if isinstance(item, dict):
+            rest += [*item, *item.values()]
+        elif isinstance(item, list):
+            rest += item
+    return False

@@ -84,7 +84,9 @@ def record_from_bundle(bundle: Any, *, today: date | None = None) -> Record:
     allergies = tuple(code.display for code in stated if code not in NO_ALLERGY)
     none_known = not allergies and any(code in NO_DRUG_ALLERGY for code in stated)
     drugs = tuple(event.code.display for event in events if event.kind == "medication")
-    patient = Patient(age=age, sex=sex, allergies=allergies or (() if none_known else None), drugs=drugs or None)
+    patient = Patient(
+        age=age, sex=sex, allergies=allergies or (() if none_known else None), drugs=drugs or None
+    )
     return Record(id=str(root.get("id") or subject or "bundle"), subject=subject, text=text, patient=patient,
                   events=tuple(events))  # fmt: skip
 

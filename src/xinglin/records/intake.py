@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from xinglin.errors import InputTooLargeError, InvalidInputError, MissingDataError
+from xinglin.records.decode import decode_json
 from xinglin.records.fhir import record_from_bundle
 from xinglin.types import Code, Event, Patient, Record
 
@@ -16,7 +16,7 @@ MAX_BYTES = 32 * 1024 * 1024
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class PatientJson(_Strict):
@@ -82,15 +82,7 @@ def read_record(path: Path) -> Record:
         raise InputTooLargeError(
             f"{path.name}: at most {MAX_BYTES // 2**20} MiB, got {path.stat().st_size} bytes"
         )
-    try:
-        decoded = json.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(f"{path.name}: expected UTF-8, byte {error.start} is not") from None
-    except RecursionError:
-        raise InvalidInputError(f"{path.name}: nested too deeply") from None
-    except ValueError as error:
-        raise InvalidInputError(f"{path.name}: expected JSON: {error}") from None
-    return record_from_json(decoded)
+    return record_from_json(decode_json(path.read_bytes(), path.name))
 
 
 def record_from_json(decoded: Any) -> Record:

@@ -91,6 +91,11 @@ def log_in(store: Store, name: str, password: str, address: str) -> str:
             ).scalar_one()
             if failed >= MAX_FAILURES:
                 raise AccessError("too many failed logins: wait fifteen minutes")
+        # Counted before the password is looked at, so that logins at the same time count one another.
+        mine = [
+            connection.execute(insert(attempts).values(key=key, time=now)).inserted_primary_key
+            for key in keys
+        ]
         stored = connection.execute(select(users.c.password).where(users.c.name == name)).scalar()
     try:
         _hasher.verify(stored or _NOBODY, password)
@@ -99,10 +104,11 @@ def log_in(store: Store, name: str, password: str, address: str) -> str:
         good = False
     with store.write() as connection:
         if not good:
-            connection.execute(insert(attempts), [{"key": key, "time": now} for key in keys])
             append(connection, "login.refused", actor=name[:100] or "?")
         else:
             token = secrets.token_urlsafe(32)
+            own = attempts.c.id.in_([key[0] for key in mine if key is not None])
+            connection.execute(delete(attempts).where(own | (attempts.c.key == keys[0])))
             connection.execute(delete(sessions).where(sessions.c.expires < now))
             connection.execute(
                 insert(sessions).values(
@@ -181,11 +187,15 @@ class Guard:
     def _refuse(self, scope: Scope, headers: dict[str, str]) -> str | None:
         host = headers.get("host", "")
         origin = headers.get("origin")
+        try:
+            own, theirs = urlsplit("//" + host).hostname or "", urlsplit(origin or "").netloc
+        except ValueError:
+            return "the Host or Origin header cannot be read"
         changing = scope["type"] == "websocket" or scope["method"] not in SAFE_METHODS
-        if changing and origin is not None and urlsplit(origin).netloc != host:
+        if changing and origin is not None and theirs.lower() != host.lower():
             return "requests from another origin are refused"
         if not self.required:
-            if not is_loopback((urlsplit("//" + host).hostname or "").lower()):
+            if not is_loopback(own):
                 return f"this workbench answers on this machine only, not as {host!r}"
             scope.setdefault("state", {})["user"] = "local"
             return None

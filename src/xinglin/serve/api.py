@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,6 +17,7 @@ from xinglin.apps.diagnosis.facts import gather
 from xinglin.apps.diagnosis.note import outpatient_note, referral_letter
 from xinglin.apps.diagnosis.render import as_json, question
 from xinglin.records.intake import PatientJson, record_from_json
+from xinglin.serve.strict import strict_json
 from xinglin.store import Store
 from xinglin.types import Code
 
@@ -78,13 +79,18 @@ def _json(content: Any) -> Response:
 
 def router(differential: Differential, store: Store) -> APIRouter:
     """Return the routes of the diagnosis API over a loaded model and a store."""
-    api = APIRouter(prefix="/api")
+    api = APIRouter(prefix="/api", dependencies=[Depends(strict_json)])
 
     @api.get("/health")
     def health() -> dict[str, Any]:
         """Whether the service answers, and with which model."""
         pack = differential.pack
         return {"status": "ok", "xinglin": __version__, "model": {"id": pack.name, "version": pack.version}}
+
+    @api.get("/session")
+    def session(request: Request) -> dict[str, str | None]:
+        """Who is asking, and the token that a changing request carries in ``X-CSRF-Token``."""
+        return {"user": request.state.user, "csrf": getattr(request.state, "csrf", None)}
 
     @api.post("/diagnose")
     def diagnose(body: DiagnoseBody, request: Request) -> Response:
@@ -113,6 +119,13 @@ def router(differential: Differential, store: Store) -> APIRouter:
             store, text=text, answer=rendered, note=body.note, lang=body.lang, actor=request.state.user
         )
         return JSONResponse({"id": case}, 201)
+
+    @api.get("/cases/confirmed", response_class=PlainTextResponse)
+    def confirmed(request: Request) -> Response:
+        """Return the user's own confirmed cases as JSON lines: what ``xinglin calibrate --site`` reads."""
+        rows = remember.confirmed_cases(store, request.state.user)
+        lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+        return Response(lines, media_type="application/x-ndjson")
 
     @api.get("/cases/{case}")
     def case(case: CaseId, request: Request) -> dict[str, Any]:

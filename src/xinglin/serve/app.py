@@ -9,7 +9,7 @@ from xinglin import __version__
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.errors import ConfigurationError
 from xinglin.serve import access, api, cds
-from xinglin.serve.problem import install, problem
+from xinglin.serve.problem import Unexpected, install, problem
 from xinglin.store import Store
 from xinglin.types import DISCLAIMER
 
@@ -94,6 +94,7 @@ def create_app(
         from xinglin.serve.workbench import mount
 
         mount(app, differential, store)
+    app.add_middleware(Unexpected)
     app.add_middleware(BodyLimit, limit=api.MAX_BODY)
     app.add_middleware(access.Guard, store=store, required=required)
     return app

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from xinglin.apps.diagnosis import remember
@@ -22,6 +22,7 @@ from xinglin.apps.diagnosis.medicines import MedicineCheck, check_medicine
 from xinglin.apps.diagnosis.render import as_json
 from xinglin.errors import InvalidInputError, UnknownNameError
 from xinglin.records.fhir import record_from_bundle
+from xinglin.serve.strict import strict_json
 from xinglin.store import Store
 from xinglin.types import DISCLAIMER, Record
 
@@ -76,6 +77,12 @@ class FeedbackBody(BaseModel):
     """A feedback request."""
 
     feedback: list[FeedbackItem] = Field(min_length=1, max_length=100)
+
+
+def _expect(body: HookBody, hook: str) -> None:
+    """Refuse a request of another hook."""
+    if body.hook != hook:
+        raise InvalidInputError(f"hook: this service answers {hook} only")
 
 
 def _record(prefetch: dict[str, Any]) -> Record:
@@ -170,7 +177,7 @@ def _medicine_names(context: dict[str, Any]) -> list[str]:
 
 def router(differential: Differential, store: Store) -> APIRouter:
     """Return the CDS Hooks routes."""
-    hooks = APIRouter()
+    hooks = APIRouter(dependencies=[Depends(strict_json)])
 
     @hooks.get("/cds-services")
     def discovery() -> dict[str, Any]:
@@ -180,8 +187,9 @@ def router(differential: Differential, store: Store) -> APIRouter:
     @hooks.post("/cds-services/xinglin-patient-view")
     def patient_view(body: HookBody, request: Request) -> dict[str, Any]:
         """Cards when a patient's chart is opened."""
+        _expect(body, "patient-view")
         record = _record(body.prefetch)
-        if not record.events:
+        if not record.events and not record.text:
             return {"cards": []}
         case = gather(differential, "", record)
         rendered = as_json(differential, answer(differential, case))
@@ -191,6 +199,7 @@ def router(differential: Differential, store: Store) -> APIRouter:
     @hooks.post("/cds-services/xinglin-order-select")
     def order_select(body: HookBody) -> dict[str, Any]:
         """Cards when medicines are selected."""
+        _expect(body, "order-select")
         names = _medicine_names(body.context)
         patient = _record(body.prefetch).patient
         return {"cards": [_medicine_card(check_medicine(differential, name, patient)) for name in names]}

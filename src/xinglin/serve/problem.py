@@ -9,9 +9,12 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xinglin.errors import XinglinError
 
+LONG_TEXT = 20_000
+"""Bound from which a string that is too long is a body that is too large (413), not a wrong field (422)."""
 log = logging.getLogger("xinglin.serve")
 
 
@@ -34,6 +37,11 @@ def install(app: FastAPI) -> None:
             {"place": ".".join(str(part) for part in item["loc"]), "message": item["msg"]}
             for item in error.errors()[:20]
         ]
+        if any(
+            item["type"] == "string_too_long" and item["ctx"]["max_length"] >= LONG_TEXT
+            for item in error.errors()
+        ):
+            return problem(413, "input too large", f"{places[0]['place']}: {places[0]['message']}")
         first = f"{places[0]['place']}: {places[0]['message']}" if places else "malformed request"
         return problem(422, "request does not fit the schema", first, errors=places)
 
@@ -43,8 +51,34 @@ def install(app: FastAPI) -> None:
         answer.headers.update(error.headers or {})
         return answer
 
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        # The message may hold patient data: log the kind and the place only.
-        log.error("unexpected %s in %s %s", type(error).__name__, request.method, request.url.path)
-        return problem(500, "unexpected error", f"{type(error).__name__}: the request was not completed")
+
+class Unexpected:
+    """ASGI middleware: what nobody expected is a problem document too, and leaves no traceback.
+
+    A handler for ``Exception`` would answer and raise again, and the server would log the message, which
+    may hold patient data: here only the kind and the place are logged.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass an HTTP request on and answer for what it raises."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def noted(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, noted)
+        except Exception as error:
+            kind = type(error).__name__
+            log.error("unexpected %s in %s %s", kind, scope["method"], scope["path"])
+            if not started:
+                answer = problem(500, "unexpected error", f"{kind}: the request was not completed")
+                await answer(scope, receive, send)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.facts import Case, gather
@@ -34,6 +35,7 @@ from xinglin.measure import (
 )
 from xinglin.records.intake import PatientJson
 from xinglin.terms.codes import is_descendant
+from xinglin.types import STATES
 
 Array = NDArray[np.float64]
 MIN_CASES = 200
@@ -68,8 +70,8 @@ class _Confirmed:
 def calibrate_site(differential: Differential, path: Path, *, seed: int = 0) -> Calibration:
     """Recalibrate on a JSONL file of confirmed cases.
 
-    Each line: ``{"text": ..., "patient": {...}, "disease": {"system", "value", "display"} | "name"}``; this
-    is what the workbench exports (``GET /api/cases/confirmed``).
+    Each line: ``{"text": ..., "patient": {...}, "answers": {finding id: state}, "disease": {"system",
+    "value", "display"} | "name"}``; this is what the workbench exports (``GET /api/cases/confirmed``).
 
     Raises:
         InvalidInputError: a line of a wrong shape, or no case in the label space.
@@ -81,15 +83,27 @@ def calibrate_site(differential: Differential, path: Path, *, seed: int = 0) -> 
             unmatched += 1
             continue
         try:
-            header = PatientJson.model_validate(row.get("patient") or {}, strict=False).noun()
-            confirmed.append(
-                _Confirmed(gather(differential, str(row.get("text", "")), patient=header), disease)
-            )
-        except ValueError as error:
+            confirmed.append(_Confirmed(_case(differential, row), disease))
+        except InvalidInputError as error:
             raise InvalidInputError(f"{path.name}:{number}: {error}") from None
     if not confirmed:
         raise InvalidInputError(f"{path.name}: no case whose confirmed diagnosis is in the label space")
     return _calibrate(differential, confirmed, unmatched, path.stem, seed)
+
+
+def _case(differential: Differential, row: dict[str, Any]) -> Case:
+    text, answers = row.get("text") or "", row.get("answers") or {}
+    if not isinstance(text, str):
+        raise InvalidInputError(f"text: expected a string, got {type(text).__name__}")
+    if not isinstance(answers, dict) or not all(state in STATES for state in answers.values()):
+        raise InvalidInputError(f"answers: expected an object of finding id -> {', '.join(STATES)}")
+    try:
+        header = PatientJson.model_validate(row.get("patient") or {}, strict=False).noun()
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(("patient", *map(str, first["loc"])))
+        raise InvalidInputError(f"{place}: {first['msg']}") from None
+    return gather(differential, text, patient=header, answers=answers)
 
 
 def resolve(pack: Pack, disease: Any) -> int | None:

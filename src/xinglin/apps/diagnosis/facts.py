@@ -12,7 +12,7 @@ from xinglin.apps.diagnosis.structured import read_events
 from xinglin.apps.diagnosis.substances import name_substances
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.errors import InvalidInputError
-from xinglin.terms.characters import normalise
+from xinglin.terms.characters import normalise, without_surrogates
 from xinglin.terms.codes import XINGLIN
 from xinglin.terms.mention import Mention
 from xinglin.terms.patient import speaks_of_child
@@ -90,6 +90,7 @@ def gather(
         InputTooLargeError: the text is longer than 20,000 characters.
     """
     full = "\n".join(part for part in (text, record.text if record else "") if part.strip())
+    full = without_surrogates(full)
     if not full and not (record and record.events) and not answers:
         raise InvalidInputError("expected the patient's words, a record or answers; got nothing to read")
     header = _merged(record.patient if record else Patient(), patient or Patient())

@@ -15,6 +15,7 @@ from xinglin.ledger import append
 from xinglin.store import Store
 from xinglin.store.keys import digest, keyed_digest, new_salt
 from xinglin.store.tables import cases, feedback, salts
+from xinglin.terms.codes import XINGLIN
 from xinglin.types import Code
 
 _KEEP_SALT = insert(salts)
@@ -178,15 +179,24 @@ def erase_case(store: Store, case: str, *, actor: str) -> None:
         append(connection, "case.erase", actor=actor, subjects=(subject,))
 
 
-def confirmed_cases(store: Store) -> list[dict[str, Any]]:
-    """Return every confirmed case as (text, patient, code): what ``xinglin calibrate`` reads."""
+def confirmed_cases(store: Store, actor: str) -> list[dict[str, Any]]:
+    """Return a user's confirmed cases (text, patient, answers, disease): what ``xinglin calibrate`` reads."""
     with store.read() as connection:
-        rows = connection.execute(select(cases).where(cases.c.confirmed_code.is_not(None))).all()
+        rows = connection.execute(
+            select(cases)
+            .where(cases.c.owner == actor, cases.c.confirmed_code.is_not(None))
+            .order_by(cases.c.time, cases.c.id)
+        ).all()
     return [
         {
             "id": row.id,
             "text": row.text,
             "patient": row.patient,
+            "answers": {
+                item["code"]["value"]: item["state"]
+                for item in row.answer["findings"]
+                if item["origin"] in ("answer", "record") and item["code"]["system"] == XINGLIN
+            },
             "disease": {
                 "system": row.confirmed_system,
                 "value": row.confirmed_code,

@@ -1,0 +1,15 @@
+"""The service: HTTP API, CDS Hooks, login, workbench."""
+
+from importlib import import_module
+from typing import Any
+
+_DOORS = {
+    "create_app": "xinglin.serve.app",
+}
+__all__ = list(_DOORS)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _DOORS:
+        return getattr(import_module(_DOORS[name]), name)
+    raise AttributeError(f"{__name__} has no door {name!r}; doors: {', '.join(_DOORS)}")
