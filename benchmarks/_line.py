@@ -53,7 +53,11 @@ def quantile(samples: Sequence[float], q: float) -> Figure:
 
 
 def quantiles(
-    name: str, samples: Sequence[float], unit: str, note: Callable[[float, float], str] | str = "", **more: Any
+    name: str,
+    samples: Sequence[float],
+    unit: str,
+    note: Callable[[float, float], str] | str = "",
+    **more: Any,
 ) -> list[Line]:
     """Return the lines p50 and p95 of the samples; ``note`` may be a function of (q, value)."""
     lines = []
@@ -61,7 +65,17 @@ def quantiles(
         figure = quantile(samples, q)
         said = note(q, figure.value) if callable(note) else note
         lines.append(
-            Line(name, f"p{q * 100:.0f}", figure.value, unit, figure.n, figure.low, figure.high, note=said, **more)
+            Line(
+                name,
+                f"p{q * 100:.0f}",
+                figure.value,
+                unit,
+                figure.n,
+                figure.low,
+                figure.high,
+                note=said,
+                **more,
+            )
         )
     return lines
 

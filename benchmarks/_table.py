@@ -23,6 +23,7 @@ def table(lines: Mapping[str, Sequence[Line]], where: str) -> None:
     from rich.table import Table
 
     console = Console()
+    console.width = max(console.width, 170)
     for name, found in lines.items():
         grid = Table(*HEAD, title=name, title_justify="left", box=None, pad_edge=False)
         for line in found:

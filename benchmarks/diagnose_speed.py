@@ -58,7 +58,9 @@ def _in_process(folder: Path, quick: bool) -> list[Line]:
             reference_name="p50 without ledger, same run",
         ),
         *bare,
-        *quantiles("the same with ledger, CPU time", times["cpu"], "ms", "thread_time: robust on a shared machine"),
+        *quantiles(
+            "the same with ledger, CPU time", times["cpu"], "ms", "thread_time: robust on a shared machine"
+        ),
     ]
 
 

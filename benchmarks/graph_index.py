@@ -59,17 +59,29 @@ def run(quick: bool) -> list[Line]:
     if len(loaded) != n:
         raise RuntimeError(f"{n} triples were saved, {len(loaded)} came back")
     lines += [
-        Line("save_graph to SQLite", "wall", saved, "s", n, note="with digest and ledger entry, one transaction"),
+        Line(
+            "save_graph to SQLite",
+            "wall",
+            saved,
+            "s",
+            n,
+            note="with digest and ledger entry, one transaction",
+        ),
         Line("index_graph from SQLite", "wall", seconds, "s", n, note=aim(seconds, 10, "s for 1 M triples")),
     ]
     return lines
 
 
-def _against(
-    name: str, figure: str, ours: float, unit: str, n: int, theirs: float, note: str
-) -> Line:
+def _against(name: str, figure: str, ours: float, unit: str, n: int, theirs: float, note: str) -> Line:
     return Line(
-        name, figure, ours, unit, n, reference=theirs, reference_name="networkx MultiDiGraph, same run", note=note
+        name,
+        figure,
+        ours,
+        unit,
+        n,
+        reference=theirs,
+        reference_name="networkx MultiDiGraph, same run",
+        note=note,
     )
 
 
@@ -110,7 +122,9 @@ def _neighbours(index: Any, peer: Any, queries: Sequence[str]) -> list[Line]:
     ids = _each(lambda name: index.neighbour_ids(index.ids[name]), queries)
     degree = np.mean([len(index.out_of(name)) for name in queries])
     return [
-        *_p50_p99("out_of, (relation, tail) names", ours, theirs, f"mean degree {degree:.1f}; answers compared"),
+        *_p50_p99(
+            "out_of, (relation, tail) names", ours, theirs, f"mean degree {degree:.1f}; answers compared"
+        ),
         *_p50_p99("neighbour_ids, array view", ids, theirs, "ids only"),
     ]
 

@@ -25,9 +25,13 @@ HOST = "127.0.0.1"
 
 def run(quick: bool) -> list[Line]:
     seconds = 1.0 if quick else 8.0
-    modes = {"API only": ["--no-workbench"], "with workbench": ["--workbench"]}
+    modes = {
+        "API only": ["--no-workbench"],
+        "API only, 2 workers": ["--no-workbench", "--workers", "2"],
+        "with workbench": ["--workbench"],
+    }
     if quick:
-        del modes["with workbench"]
+        modes = {name: options for name, options in modes.items() if name == "API only, 2 workers"}
     lines = []
     for name, options in modes.items():
         lines += _mode(name, options, seconds)

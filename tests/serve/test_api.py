@@ -312,9 +312,7 @@ def test_what_cannot_be_read_is_refused(
     client: httpx.Client, api_store: Store, refused: Refused, name: str
 ) -> None:
     before = len(ledger_of(api_store))
-    answer = client.post(
-        "/api/diagnose", content=REFUSED[name], headers={"content-type": "application/json"}
-    )
+    answer = client.post("/api/diagnose", content=REFUSED[name], headers={"content-type": "application/json"})
     refused(answer)
     assert len(answer.content) < 8000
     assert len(ledger_of(api_store)) == before
@@ -444,9 +442,7 @@ def test_a_case_is_kept_confirmed_exported_and_erased(
     assert kept["note"] == "门诊病历"
     assert kept["answer"]["candidates"]
     assert case not in [row["id"] for row in exported(client)]
-    confirmed = client.put(
-        f"/api/cases/{case}/confirmed", json={"value": "I21.9", "display": "急性心肌梗死"}
-    )
+    confirmed = client.put(f"/api/cases/{case}/confirmed", json={"value": "I21.9", "display": "急性心肌梗死"})
     assert confirmed.status_code == 204
     assert confirmed.content == b""
     row = next(row for row in exported(client) if row["id"] == case)
@@ -468,7 +464,11 @@ def test_a_case_is_kept_confirmed_exported_and_erased(
     ):
         refused(again)
         assert again.status_code == 404
-    assert [entry.action for entry in ledger_of(api_store)][-3:] == ["case.save", "case.confirm", "case.erase"]
+    assert [entry.action for entry in ledger_of(api_store)][-3:] == [
+        "case.save",
+        "case.confirm",
+        "case.erase",
+    ]
 
 
 def exported(client: httpx.Client) -> list[dict[str, Any]]:
@@ -536,6 +536,8 @@ def test_many_at_once_leave_one_whole_chain(client: httpx.Client, api_store: Sto
 
     before = count(api_store, "prediction")
     with ThreadPoolExecutor(8) as pool:
-        answers = list(pool.map(lambda n: client.post("/api/diagnose", json={"text": f"咳嗽{n + 1}天"}), range(24)))
+        answers = list(
+            pool.map(lambda n: client.post("/api/diagnose", json={"text": f"咳嗽{n + 1}天"}), range(24))
+        )
     assert [answer.status_code for answer in answers] == [200] * 24
     assert count(api_store, "prediction") == before + 24

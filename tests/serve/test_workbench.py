@@ -17,6 +17,9 @@ from typing import Any
 
 import pytest
 
+from xinglin.serve.access import add_user
+from xinglin.store import open_store
+
 CHROMIUM = Path("/usr/bin/chromium")
 SEED = "患者男性,58岁,胸痛3天,心电图显示ST段压低"
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -43,7 +46,9 @@ BUNDLE = {
                 "resourceType": "Observation",
                 "status": "final",
                 "effectiveDateTime": "2026-03-01",
-                "code": {"coding": [{"system": "http://loinc.org", "code": "2823-3", "display": "Potassium"}]},
+                "code": {
+                    "coding": [{"system": "http://loinc.org", "code": "2823-3", "display": "Potassium"}]
+                },
                 "valueQuantity": {"value": 6.9, "unit": "mmol/L", "code": "mmol/L"},
             }
         },
@@ -161,9 +166,7 @@ def analyse(page: Any, text: str) -> None:
 
 def from_record(page: Any, content: object, name: str = "bundle.json") -> None:
     data = content if isinstance(content, bytes) else json.dumps(content, ensure_ascii=False).encode()
-    page.set_input_files(
-        "input[type=file]", {"name": name, "mimeType": "application/json", "buffer": data}
-    )
+    page.set_input_files("input[type=file]", {"name": name, "mimeType": "application/json", "buffer": data})
 
 
 def test_the_seed_patient_from_words_to_examinations(visit: Any, shoot: Any) -> None:
@@ -253,10 +256,14 @@ def test_ask_mode_answers_by_key_and_undoes(visit: Any, shoot: Any) -> None:
     page.evaluate("document.activeElement.blur()")
     first = page.inner_text(".xl-question p")
     page.keyboard.press("1")
-    page.wait_for_function("before => document.querySelector('.xl-question p').innerText !== before", arg=first)
+    page.wait_for_function(
+        "before => document.querySelector('.xl-question p').innerText !== before", arg=first
+    )
     second = page.inner_text(".xl-question p")
     page.keyboard.press("2")
-    page.wait_for_function("before => document.querySelector('.xl-question p').innerText !== before", arg=second)
+    page.wait_for_function(
+        "before => document.querySelector('.xl-question p').innerText !== before", arg=second
+    )
     page.keyboard.press("3")
     page.wait_for_function("document.querySelectorAll('.xl-given button').length === 3")
     given = page.locator(".xl-given button")
@@ -384,7 +391,7 @@ def test_a_broken_file_is_refused_in_words(visit: Any, content: bytes, words: st
 def test_markup_in_the_text_stays_text(visit: Any) -> None:
     page = visit()
     attack = (
-        "<img src=x onerror=\"window.hacked=1\"><script>window.hacked=1</script>{{constructor.constructor("
+        '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>{{constructor.constructor('
         "'window.hacked=1')()}}</textarea><svg onload=window.hacked=1> 胸痛3天"
     )
     page.fill("[data-key=allergies]", "<img src=x onerror=window.hacked=1>")
@@ -421,8 +428,8 @@ def test_nothing_typed_and_an_unknown_address(visit: Any, address: str) -> None:
     page.wait_for_selector(".xl-note-negative >> text=请先输入")
     page.keyboard.press("?")
     page.wait_for_selector(".xl-keys")
+    request = urllib.request.Request(address + "/nowhere", headers={"Accept": "text/html"})
     with pytest.raises(urllib.error.HTTPError) as caught:
-        request = urllib.request.Request(address + "/nowhere", headers={"Accept": "text/html"})
         urllib.request.urlopen(request)
     assert caught.value.code == 404
     assert "没有这个页面" in caught.value.read().decode()
@@ -454,10 +461,11 @@ def test_print_is_a_short_report(visit: Any, place: Path) -> None:
 
 def test_two_users_do_not_see_each_other(browser: Any, place: Path) -> None:
     home = place / "ward"
-    environment = {**os.environ, "XINGLIN_HOME": str(home), "XINGLIN_PASSWORD": "a long password"}
+    home.mkdir()
+    store = open_store(f"sqlite:///{home / 'xinglin.db'}")
     for name in ("li", "wang"):
-        command = [sys.executable, "-m", "xinglin", "serve", "--add-user", name]
-        subprocess.run(command, env=environment, check=True, capture_output=True)
+        add_user(store, name, "a long password")
+    store.close()
     with served(home, "--host", "0.0.0.0") as address:
         pages = {}
         for name in ("li", "wang"):

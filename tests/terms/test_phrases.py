@@ -347,7 +347,9 @@ def test_every_subject_can_be_reached() -> None:
             assert not set(subject) & set("@&|?")
 
 
-_ALPHABET = sorted({char for row, said in phrases._ROWS[:12] for char in row + "".join(said)} | set("不没,。还 "))
+_ALPHABET = sorted(
+    {char for row, said in phrases._ROWS[:12] for char in row + "".join(said)} | set("不没,。还 ")
+)
 
 
 @given(st.text(_ALPHABET, max_size=40))

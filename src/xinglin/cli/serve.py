@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -17,38 +18,58 @@ def serve(
     model: Annotated[Path | None, typer.Option(help="模型文件夹 Model folder.")] = None,
     profile: Annotated[Path | None, typer.Option(help="本院条件 TOML Clinic profile.")] = None,
     workbench: Annotated[bool, typer.Option(help="网页工作台 The web workbench.")] = True,
+    workers: Annotated[
+        int, typer.Option(min=1, max=64, help="进程数,仅接口 Processes; more than one serves the API only.")
+    ] = 1,
     add_user: Annotated[str | None, typer.Option(help="添加用户后退出 Add a user and stop.")] = None,
     certificate: Annotated[Path | None, typer.Option(help="TLS 证书 TLS certificate (PEM).")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS 私钥 TLS private key (PEM).")] = None,
 ) -> None:
     """启动工作台和接口。Serve the workbench and the API; local by default."""
-    from xinglin.store import open_store
-
-    store = open_store()
     if add_user is not None:
         from xinglin.serve.access import add_user as add
+        from xinglin.store import open_store
 
         password = os.environ.get("XINGLIN_PASSWORD") or typer.prompt(
             "密码 Password (>= 10)", hide_input=True, confirmation_prompt=True
         )
-        add(store, add_user, password)
+        add(open_store(), add_user, password)
         typer.echo(f"已添加 added {add_user}")
         return
+    from functools import partial
+
     import uvicorn
+    from uvicorn.supervisors import Multiprocess
 
-    from xinglin.apps.diagnosis import load_differential
-    from xinglin.serve.app import create_app
+    from xinglin.errors import ConfigurationError
+    from xinglin.serve.app import open_app
 
-    app = create_app(load_differential(model, profile), store, host=host, workbench=workbench)
-    scheme = "https" if certificate else "http"
-    typer.echo(f"杏林 Xinglin: {scheme}://{host}:{port}  (Ctrl-C 停止 to stop)")
-    uvicorn.run(
-        app,
+    if workers > 1 and workbench:
+        raise ConfigurationError(
+            "--workers: a page of the workbench lives in one process: add --no-workbench"
+        )
+    build = partial(open_app, model, profile, host=host, workbench=workbench)
+    config = uvicorn.Config(
+        # Each process builds its own; one alone is built here, so that its errors are ours.
+        build if workers > 1 else build(),
+        factory=workers > 1,
         host=host,
         port=port,
+        workers=workers,
         log_level="warning",
         access_log=False,
         server_header=False,
         ssl_certfile=certificate,
         ssl_keyfile=key,
     )
+    scheme = "https" if certificate else "http"
+    typer.echo(f"杏林 Xinglin: {scheme}://{host}:{port}  (Ctrl-C 停止 to stop)")
+    server = uvicorn.Server(config)
+    if workers > 1:
+        build()  # what is wrong with the model, the store or the address is said once, before they start
+        Multiprocess(config, target=server.run, sockets=[config.bind_socket()]).run()
+        return
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:  # uvicorn has said why: the address is taken
+        raise typer.Exit(3)

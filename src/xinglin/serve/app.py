@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xinglin import __version__
-from xinglin.apps.diagnosis.differential import Differential
+from xinglin.apps.diagnosis.differential import Differential, load_differential
 from xinglin.errors import ConfigurationError
 from xinglin.serve import access, api, cds
 from xinglin.serve.problem import Unexpected, install, problem
-from xinglin.store import Store
+from xinglin.store import Store, open_store
 from xinglin.types import DISCLAIMER
 
 
@@ -98,3 +100,14 @@ def create_app(
     app.add_middleware(BodyLimit, limit=api.MAX_BODY)
     app.add_middleware(access.Guard, store=store, required=required)
     return app
+
+
+def open_app(model: Path | None, profile: Path | None, *, host: str, workbench: bool) -> FastAPI:
+    """Open the store, load the model and build the service: what each worker process does.
+
+    Raises:
+        ConfigurationError: it would listen beyond this machine and nobody can log in.
+        StoreError: the store cannot be opened.
+        MissingDataError: the model folder has no pack.
+    """
+    return create_app(load_differential(model, profile), open_store(), host=host, workbench=workbench)

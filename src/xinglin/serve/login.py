@@ -43,7 +43,7 @@ def router(store: Store) -> APIRouter:
     def form() -> HTMLResponse:
         return page()
 
-    @pages.post("/login")
+    @pages.post("/login", response_model=None)
     def enter(
         request: Request,
         name: Annotated[str, Form(max_length=100)],

@@ -7,9 +7,10 @@ was acknowledged; a power cut may lose the last transactions but never breaks th
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
@@ -28,6 +29,8 @@ class Store:
     """An open database at the newest schema. Pass it as an argument; there is no global one."""
 
     engine: Engine
+    turn: threading.RLock = field(default_factory=threading.RLock, compare=False, repr=False)
+    """SQLite has one writer: threads wait here for their turn, since its own waiting polls in long sleeps."""
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -36,9 +39,10 @@ class Store:
         Raises:
             StoreError: the database is locked, full or unreachable.
         """
+        sqlite = self.engine.dialect.name == "sqlite"
         try:
-            with self.engine.connect() as connection:
-                if self.engine.dialect.name == "sqlite":
+            with self.turn if sqlite else nullcontext(), self.engine.connect() as connection:
+                if sqlite:
                     connection.exec_driver_sql("BEGIN IMMEDIATE")
                 yield connection
                 connection.commit()
@@ -113,7 +117,10 @@ def _set_up_sqlite(engine: Engine) -> None:
         # Autocommit mode of the driver: BEGIN IMMEDIATE is ours, so that writers queue, not fail.
         connection.isolation_level = None  # type: ignore[attr-defined]
         cursor = connection.cursor()  # type: ignore[attr-defined]
-        for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=15000"):
+        for pragma in (
+            *("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "busy_timeout=15000"),
+            "cache_size=-65536",  # KiB: the indices of a million triples fit, so that saving does not thrash
+        ):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

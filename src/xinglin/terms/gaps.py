@@ -11,6 +11,7 @@ import re
 from typing import TypeVar
 
 from xinglin.terms.matcher import Match, Matcher
+from xinglin.terms.words import ENGLISH
 
 P = TypeVar("P")
 
@@ -32,17 +33,8 @@ _DURATION = (
 _KIN = "(?<=[亲爸妈母人爷奶哥姐弟妹])(?:死于|患有|患|有|得了|得过|也有|都有|均有|曾患)"
 # CRP: 升高, 白细胞 升高, 腹 痛 (spaces of a scan).
 _SPACE = "(?<=[a-z0-9一-鿿])[ :]{1,2}(?=[升增偏降减高低↑↓])|(?<=[一-鿿]) (?=[一-鿿])"
-# pain in my chest for *pain in chest*, her lips have gone blue for *lips blue*.
-_ENGLISH = (
-    r"(?<![a-z'-])(?:my|his|her|the|their|our|your|its|this|that|a|an|some|is|are|was|were|am|been|being|has|"
-    r"have|had|very|really|so|quite|extremely|terribly|awfully|incredibly|pretty|rather|completely|totally|"
-    r"absolutely|slightly|bit|just|now|suddenly|still|also|both|got|gets|getting|gone|went|going|goes|turned|"
-    r"turning|become|becoming|became|feels?|feeling|felt|looks?|looking|looked|seems?|keeps?|kept|started|"
-    r"starts|begun|began|own) +"
-)
-ENGLISH_FILLER = re.compile(_ENGLISH)
-"""English words inside a mention that carry no meaning of their own."""
-_FILLER = re.compile(f"(?:{_DEGREE}|{_DURATION}|{_KIN}|{_SPACE}|(?:{_ENGLISH})+)+")
+# and ENGLISH: pain in my chest for *pain in chest*, her lips have gone blue for *lips blue*.
+_FILLER = re.compile(f"(?:{_DEGREE}|{_DURATION}|{_KIN}|{_SPACE}|(?:{ENGLISH})+)+")
 # 不 negates inside a mention only before a sensation or a size (头不疼, 肝不大), never in 咳不出痰.
 _NEGATOR = (
     "(?:并|也|都|倒|倒是|从来?)?(?:没有|没|无|未见|未及|未触及|不怎么|不是很|不太|"

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from operator import add
 from typing import Generic, TypeVar
 
+from xinglin.terms.families import Family, by_head
+
 P = TypeVar("P")
 
 _NEGATION_PREFIXES = ("没有", "没", "无", "不", "未", "非")
@@ -42,9 +44,16 @@ class Matcher(Generic[P]):
     Args:
         patterns: ``(pattern, payload)``, normalised; of two equal patterns the first one counts.
         digits_after: let digits touch a Latin pattern (``T36.5P80``), for names of quantities.
+        families: ``(phrase, payload)``, see :mod:`xinglin.terms.families`; a pattern of equal length wins.
     """
 
-    def __init__(self, patterns: Iterable[tuple[str, P]], *, digits_after: bool = False) -> None:
+    def __init__(
+        self,
+        patterns: Iterable[tuple[str, P]],
+        *,
+        digits_after: bool = False,
+        families: Iterable[tuple[str, P]] = (),
+    ) -> None:
         self._payload: dict[str, P] = {}
         self._singles: set[str] = set()
         lengths: dict[str, set[int]] = {}
@@ -57,6 +66,7 @@ class Matcher(Generic[P]):
                     lengths.setdefault(pattern[:2], set()).add(len(pattern))
         self._lengths = {head: tuple(sorted(sizes, reverse=True)) for head, sizes in lengths.items()}
         self._digits_after = digits_after
+        self._families: dict[str, tuple[Family[P], ...]] = by_head(families)
 
     def __len__(self) -> int:
         return len(self._payload)
@@ -69,20 +79,26 @@ class Matcher(Generic[P]):
         """Every occurrence of every pattern, overlapping ones too, by start and falling length."""
         found: list[Match[P]] = []
         lengths, payload, size = self._lengths, self._payload, len(text)
+        families, unordered = self._families, bool(self._singles)
         for start, pair in enumerate(map(add, text, text[1:])):  # the hot loop: no slicing per character
-            if pair not in lengths:
+            if pair not in lengths and pair not in families:
                 continue
             if start and not self._digits_after and _inside_word(pair[0], text[start - 1]):
                 continue
-            for length in lengths[pair]:
+            for length in lengths.get(pair, ()):
                 end = start + length
                 word = text[start:end]
                 if word in payload and end <= size and self._stands_alone(text, start, end):
                     found.append(Match(start, end, payload[word], length))
-        if self._singles:
-            for start, char in enumerate(text):
-                if char in self._singles and self._stands_alone(text, start, start + 1):
-                    found.append(Match(start, start + 1, payload[char], 1))
+            for family in families.get(pair, ()):
+                said = family.pattern.match(text, start)
+                if said is not None and self._stands_alone(text, start, said.end()):
+                    found.append(Match(start, said.end(), family.payload, said.end() - start))
+                    unordered = True
+        for start, char in enumerate(text) if self._singles else ():
+            if char in self._singles and self._stands_alone(text, start, start + 1):
+                found.append(Match(start, start + 1, payload[char], 1))
+        if unordered:
             found.sort(key=lambda m: (m.start, -m.size))
         return found
 

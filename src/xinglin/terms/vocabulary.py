@@ -28,7 +28,6 @@ from xinglin.terms.entries import (
     in_band,
 )
 from xinglin.terms.matcher import Matcher
-from xinglin.terms.families import expanded
 from xinglin.terms.tsv import Row, rows
 from xinglin.types import Code
 
@@ -313,12 +312,9 @@ def _term_matcher(
                 )
             else:
                 table[spelling] = (*known, owner)
-    for phrase, owner in phrases:
-        for spelling in normalise("\n".join(expanded(phrase))).split("\n"):
-            known = table.get(spelling, ())
-            if not any(term.code.system == owner.code.system for term in known):
-                table[spelling] = (*known, owner)
-    return Matcher(table.items())
+    said = normalise("\n".join(phrase for phrase, _ in phrases)).split("\n")
+    families = ((phrase, (owner,)) for phrase, (_, owner) in zip(said, phrases, strict=False))
+    return Matcher(table.items(), families=families)
 
 
 def _closure(

@@ -56,8 +56,7 @@ def answer(differential: Differential, case: Case, top: int = 5) -> Answer:
         top: number of candidates, 1 to 50.
     """
     engine, pack = differential.engine, differential.engine.pack
-    logits = scores(engine, case.states, age=case.patient.age, sex=case.patient.sex, suspected=case.suspected)
-    posterior = softmax(logits, pack.temperature)
+    posterior = softmax(log_posterior(differential, case), pack.temperature)
     known = informative(engine, case.states)
     touched = any(state == "present" and len(engine.edge_disease[f]) for f, state in known.items())
     order = np.argsort(-posterior, kind="stable")
@@ -106,11 +105,25 @@ def answer(differential: Differential, case: Case, top: int = 5) -> Answer:
     )
 
 
+def log_posterior(differential: Differential, case: Case) -> NDArray[np.float64]:
+    """Return the unnormalised log posterior of a case, with the text's echo where the model has one."""
+    logits = scores(
+        differential.engine,
+        case.states,
+        age=case.patient.age,
+        sex=case.patient.sex,
+        suspected=case.suspected,
+    )
+    if differential.echo is not None and case.text:
+        read = [item.span for item in case.findings if item.span]
+        logits = logits + differential.echo.shift(case.text, read)
+    return logits
+
+
 def ranking(differential: Differential, case: Case) -> list[tuple[str, float]]:
     """Return every disease with its posterior weight, best first; no abstention, for evaluation."""
     engine = differential.engine
-    logits = scores(engine, case.states, age=case.patient.age, sex=case.patient.sex, suspected=case.suspected)
-    posterior = softmax(logits, engine.pack.temperature)
+    posterior = softmax(log_posterior(differential, case), engine.pack.temperature)
     order = np.argsort(-posterior, kind="stable")
     return [(engine.pack.diseases[d].name, float(posterior[d])) for d in order]
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 from xinglin.apps.diagnosis.compile import compile_pack
+from xinglin.apps.diagnosis.echo import Echo, graph_sayings
 from xinglin.apps.diagnosis.pack import Pack, read_pack
 from xinglin.apps.diagnosis.posterior import Engine
 from xinglin.apps.diagnosis.profile import ClinicProfile, read_profile
@@ -35,6 +36,8 @@ class Differential:
     engine: Engine
     rules: TriageRules
     profile: ClinicProfile
+    echo: Echo | None = None
+    """What the text's own characters add; ``None`` leaves them out (see :func:`with_echo`)."""
 
     @property
     def pack(self) -> Pack:
@@ -162,3 +165,10 @@ def _load(model: Path | None, profile: Path | None) -> Differential:
         rules=TriageRules.build(knowledge, set(vocabulary.analytes)),
         profile=read_profile(profile) if profile else ClinicProfile(),
     )
+
+
+def with_echo(differential: Differential) -> Differential:
+    """Return the differential with the echo of the starter graph's names (see :mod:`.echo`)."""
+    names = [disease.name for disease in differential.pack.diseases]
+    sayings = graph_sayings(differential.knowledge, differential.vocabulary)
+    return replace(differential, echo=Echo.build(names, sayings))

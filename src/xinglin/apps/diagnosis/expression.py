@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from xinglin.errors import VocabularyError
@@ -157,6 +157,22 @@ def names(expression: Expression) -> tuple[set[str], set[str]]:
         facts |= more_facts
         quantities |= more_quantities
     return facts, quantities
+
+
+def clues(expression: Expression, common: Collection[str] = ()) -> set[str]:
+    """Return names of which at least one must be known for a rule to hold, few and rare ones.
+
+    Of ``n`` parts, ``count`` of which must hold, one of any ``n - count + 1`` must.
+
+    Args:
+        expression: the rule.
+        common: names that many cases have; avoided where there is a choice.
+    """
+    if not isinstance(expression, AtLeast):
+        return {expression.name}
+    choices = [clues(part, common) for part in expression.parts]
+    choices.sort(key=lambda found: (len(found.intersection(common)), len(found)))
+    return set().union(*choices[: len(choices) - expression.count + 1])
 
 
 def matched(expression: Expression, facts: Facts) -> tuple[str, ...] | None:

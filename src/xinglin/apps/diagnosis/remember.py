@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -37,22 +38,34 @@ def remember_prediction(store: Store, text: str, answer: Mapping[str, Any], *, a
     Returns:
         The subject: the HMAC under a fresh salt, which the store keeps until it is erased.
     """
+    entry = _Prediction.of(text, answer)
     with store.write() as connection:
-        return _remember(connection, "prediction", text, answer, actor)
+        entry.keep(connection, "prediction", actor)
+    return entry.subject
 
 
-def _remember(connection: Connection, action: str, text: str, answer: Mapping[str, Any], actor: str) -> str:
-    salt = new_salt()
-    subject = keyed_digest(salt, text.encode())
-    connection.execute(_KEEP_SALT, {"subject": subject, "salt": salt})
-    detail = {
-        "model": answer["model"],
-        "triage": answer["triage_level"],
-        "abstained": answer["abstained"],
-        "answer": keyed_digest(salt, answer_digest(answer).encode()),
-    }
-    append(connection, action, actor=actor, subjects=(subject,), detail=detail)
-    return subject
+@dataclass(frozen=True, slots=True)
+class _Prediction:
+    """What the store and the ledger keep of a prediction; made before the transaction, so that it is short."""
+
+    subject: str
+    salt: str
+    detail: dict[str, Any]
+
+    @staticmethod
+    def of(text: str, answer: Mapping[str, Any]) -> _Prediction:
+        salt = new_salt()
+        detail = {
+            "model": answer["model"],
+            "triage": answer["triage_level"],
+            "abstained": answer["abstained"],
+            "answer": keyed_digest(salt, answer_digest(answer).encode()),
+        }
+        return _Prediction(keyed_digest(salt, text.encode()), salt, detail)
+
+    def keep(self, connection: Connection, action: str, actor: str) -> None:
+        connection.execute(_KEEP_SALT, {"subject": self.subject, "salt": self.salt})
+        append(connection, action, actor=actor, subjects=(self.subject,), detail=self.detail)
 
 
 def save_case(
@@ -80,8 +93,9 @@ def save_case(
         UnknownNameError: the case to replace does not exist or belongs to someone else.
     """
     title = (text.strip().splitlines() or [""])[0][:60]
+    entry = _Prediction.of(text, answer)
     with store.write() as connection:
-        subject = _remember(connection, "case.save", text, answer, actor)
+        entry.keep(connection, "case.save", actor)
         values = {
             "time": now(),
             "title": title,
@@ -91,7 +105,7 @@ def save_case(
             "answer": dict(answer),
             "note": note,
             "model": f"{answer['model']['id']} {answer['model']['version']}",
-            "subject": subject,
+            "subject": entry.subject,
         }
         if case is None:
             case = secrets.token_hex(8)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from xinglin.apps.diagnosis.expression import Expression, Facts, matched, names, parse
+from xinglin.apps.diagnosis.expression import Expression, Facts, clues, matched, names, parse
 from xinglin.errors import VocabularyError
 from xinglin.graph.knowledge import TRIAGE, DangerSign, Knowledge, RedFlag
 from xinglin.types import State
@@ -61,11 +61,11 @@ class TriageRules:
         return TriageRules(tuple(parsed), knowledge.danger_signs)
 
     @cached_property
-    def by_name(self) -> dict[str, list[int]]:
-        """Places in ``flags`` of the rules that refer to each fact or quantity."""
+    def by_clue(self) -> dict[str, list[int]]:
+        """Places in ``flags`` of the rules that can only hold when a fact or quantity is known."""
         grouped: dict[str, list[int]] = {}
         for place, (_, expression) in enumerate(self.flags):
-            for name in set().union(*names(expression)):
+            for name in clues(expression, (*HEADER_FACTS, *HEADER_VALUES)):
                 grouped.setdefault(name, []).append(place)
         return grouped
 
@@ -81,9 +81,9 @@ class TriageRules:
 def raised(rules: TriageRules, facts: Facts) -> tuple[RaisedFlag, ...]:
     """Return every rule that holds, highest level first, file order within a level.
 
-    A rule has no negation, so one that refers to nothing known cannot hold and is not looked at.
+    A rule has no negation, so one without any of its clues cannot hold and is not looked at.
     """
-    touched = {place for name in (*facts.holds, *facts.values) for place in rules.by_name.get(name, ())}
+    touched = {place for name in (*facts.holds, *facts.values) for place in rules.by_clue.get(name, ())}
     hits = [
         RaisedFlag(flag, hit)
         for flag, expression in (rules.flags[place] for place in sorted(touched))

@@ -7,6 +7,7 @@ from typing import Any
 
 from nicegui import ui
 
+from xinglin.errors import XinglinError
 from xinglin.serve.workbench.desk import Visitor
 from xinglin.serve.workbench.icons import icon
 from xinglin.serve.workbench.markup import Markup, tag
@@ -45,8 +46,15 @@ class Asking:
 
     def _chooser(self, state: str) -> Callable[[], Awaitable[None]]:
         async def choose() -> None:
-            if self.finding is not None:
-                await self.answered(self.finding, state)
+            # Taken before the wait: a second key press must not answer the question that comes next.
+            finding, self.finding = self.finding, None
+            if finding is None:
+                return
+            try:
+                await self.answered(finding, state)
+            except XinglinError:
+                self.finding = finding
+                raise
 
         return choose
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from typing import Any
 
 from fastapi import Request
@@ -33,6 +34,8 @@ class CasePage:
         self.shown: Consultation | None = None
         self.opened: set[str] = set()
         """Candidates that the reader opened, kept over a new answer."""
+        self.busy = asyncio.Lock()
+        """One answer at a time, shown in the order asked."""
         self.asking = Asking(visitor, self.answered)
         self.papers = Papers(visitor, self)
         self.confirmation = Confirmation(visitor, self)
@@ -56,35 +59,41 @@ class CasePage:
 
     async def open(self, case: str | None) -> None:
         """Show the draft of this tab, or a saved case."""
-        if case is not None:
-            stored = await asyncio.to_thread(
-                remember.read_case, self.visitor.desk.store, case, self.visitor.user
-            )
-            draft = draft_of_case(stored)
-            draft.asked = draft.print_of_input()
-            self.entry.replace(draft)
-            self.entry.before = None
-            pack = self.visitor.desk.differential.pack
-            if stored["model"] != f"{pack.name} {pack.version}":
-                self.visitor.notify(self.visitor.say("older_model", model=stored["model"]), "warning")
-            ui.run_javascript("history.replaceState(null, '', '/')")
-        await self.show()
+        try:
+            if case is not None:
+                await self._reopen(case)
+        finally:
+            await self.show()
+
+    async def _reopen(self, case: str) -> None:
+        """Take a saved case onto the page."""
+        stored = await asyncio.to_thread(remember.read_case, self.visitor.desk.store, case, self.visitor.user)
+        draft = draft_of_case(stored)
+        draft.asked = draft.print_of_input()
+        self.entry.replace(draft)
+        self.entry.before = None
+        pack = self.visitor.desk.differential.pack
+        if stored["model"] != f"{pack.name} {pack.version}":
+            self.visitor.notify(self.visitor.say("older_model", model=stored["model"]), "warning")
+        ui.run_javascript("history.replaceState(null, '', '/')")
 
     # acts
 
     async def analyse(self) -> None:
         """Answer what is typed, remember the prediction, show it."""
-        draft = self.entry.draft
-        result = consult(self.visitor.desk.differential, draft, self.visitor.lang)
-        draft.asked = draft.print_of_input()
-        await asyncio.to_thread(
-            remember.remember_prediction,
-            self.visitor.desk.store,
-            result.text,
-            result.rendered,
-            actor=self.visitor.user,
-        )
-        self._show(result)
+        desk, user = self.visitor.desk, self.visitor.user
+        async with self.busy:
+            draft = self.entry.draft
+            asked = draft.print_of_input()
+            result = await asyncio.to_thread(
+                consult, desk.differential, copy.deepcopy(draft), self.visitor.lang
+            )
+            await asyncio.to_thread(
+                remember.remember_prediction, desk.store, result.text, result.rendered, actor=user
+            )
+            draft.asked = asked
+            if draft is self.entry.draft:
+                self._show(result)
 
     async def answered(self, finding: str, state: str | None) -> None:
         """Take an answer to a question, or take it back, and answer the case again."""
@@ -202,6 +211,7 @@ class CasePage:
                     self.papers.build()
                     self.confirmation.build()
             fragment(report(result, draft.answers, lang), "xl-report")
+        self.edited()
 
     def _fragments(self, *parts: Markup | None) -> None:
         for part in parts:

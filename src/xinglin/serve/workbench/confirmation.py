@@ -80,7 +80,8 @@ class Confirmation:
             for code in self.options:
                 button = ui.button(on_click=self.visitor.guarded(self._chooser(code)))
                 with button.props("flat no-caps dense align=left role=option"):
-                    fragment(tag("span", tag("code", code.value), " ", code.display))
+                    shown = code.display or self.visitor.say("confirm_code", code=code.value)
+                    fragment(tag("span", tag("code", code.value), " ", shown))
             if not self.options:
                 fragment(tag("small", self.visitor.say("confirm_none")))
 
@@ -90,11 +91,11 @@ class Confirmation:
         codes = [Code(ICD10_WHO, item.icd10, item.name if zh else item.en) for item in found]
         typed = words.strip().upper()
         if ICD10.fullmatch(typed) and not any(code.value == typed for code in codes):
-            codes.append(Code(ICD10_WHO, typed, self.visitor.say("confirm_code", code=typed)))
+            codes.append(Code(ICD10_WHO, typed))
         return codes
 
     def _label(self, code: Code) -> str:
-        return f"{code.value} {code.display}"
+        return f"{code.value} {code.display}".strip()
 
     def _chooser(self, code: Code) -> Any:
         async def choose() -> None:

@@ -85,8 +85,10 @@ class Draft:
         """Return the header as a noun, and the medicine names in it that are not in the vocabulary.
 
         Raises:
-            InvalidInputError: a number outside its range.
+            InvalidInputError: a number outside its range, or a man who is pregnant or lactating.
         """
+        if self.sex == "male" and self.motherhood in ("pregnant", "lactating"):
+            raise InvalidInputError(say("male_pregnant", lang))
         scale = {"years": 1.0, "months": 1 / MONTHS, "days": 1 / DAYS}[self.age_unit]
         allergies, unread = listed(self.allergies, vocabulary)
         drugs, unread_drugs = listed(self.drugs, vocabulary)

@@ -158,13 +158,11 @@ class Entry:
                     shown = sample.name(self.visitor.lang)
                     item = ui.menu_item(shown, on_click=guarded(self.sampler(number)))
                     item.props(f"data-key=sample-{number}")
-            self.upload = ui.upload(
-                on_upload=guarded(self._read_upload), auto_upload=True, max_file_size=MAX_UPLOAD
-            )
+            self.upload = ui.upload(on_upload=self._uploaded, auto_upload=True, max_file_size=MAX_UPLOAD)
             self.upload.on("rejected", guarded(self._refused), args=[])
             self.upload.props('accept=".json,application/json,application/fhir+json"').classes("xl-hidden")
             pick = ui.button(say("upload")).props("outline no-caps data-key=upload")
-            pick.on("click", js_handler=f"() => getElement({self.upload.id}).pickFiles()")
+            pick.on("click", js_handler=f"() => runMethod({self.upload.id}, 'pickFiles', [])")
 
     def sampler(self, number: int) -> Act:
         """Return the act that loads an example and analyses it."""
@@ -192,6 +190,9 @@ class Entry:
 
     async def _refused(self) -> None:
         raise InputTooLargeError(self.visitor.say("upload_large"))
+
+    async def _uploaded(self, event: events.UploadEventArguments) -> None:
+        await self.visitor.guarded(self._read_upload)(event)
 
     async def _read_upload(self, event: events.UploadEventArguments) -> None:
         name, data = event.file.name[:80], await event.file.read()

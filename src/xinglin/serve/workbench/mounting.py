@@ -53,7 +53,7 @@ class Seat:
                 for name, value in (
                     (b"content-security-policy", POLICY.encode()),
                     (b"x-content-type-options", b"nosniff"),
-                    (b"referrer-policy", b"no-referrer"),
+                    (b"referrer-policy", b"same-origin"),
                 ):
                     if name not in names:
                         headers.append((name, value))

@@ -64,6 +64,10 @@ PHRASES: dict[str, tuple[str, str]] = {
         "患者信息中“{field}”超出范围,请改正后再分析。",
         "The patient's {field} is outside its range: correct it and analyse again.",
     ),
+    "male_pregnant": (
+        "性别为男,却填了妊娠或哺乳:请改正其中一项。",
+        "The sex is male, yet pregnancy or lactation is stated: correct one of them.",
+    ),
     "complaint": ("病情与检查结果", "Complaint and results"),
     "complaint_hint": (
         "粘贴或输入主诉、病史、体征、检查结果;化验单可整表粘贴。",

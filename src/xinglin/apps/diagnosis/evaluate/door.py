@@ -86,17 +86,19 @@ def _exams(request: Request) -> Evaluation:
 
 def _arms(request: Request) -> tuple[dict[str, Differential], list[Triple]]:
     """The starter graph, and the imported one where its file is at hand."""
+    from xinglin.apps.diagnosis.differential import with_echo
     from xinglin.apps.diagnosis.imported import imported_differential
 
     starter = load_differential()
-    arms = {"starter": starter}
+    hearing = with_echo(starter)
+    arms = {"starter": starter, "starter+echo": hearing}
     triples: list[Triple] = []
     xywy, more = request.graph_file("xywy"), request.graph_file("39")
     if more is not None:
         triples += read_graph("39", more)
     if xywy is not None:
         own = list(read_graph("xywy", xywy))
-        arms["xywy"] = imported_differential("xywy", [*own, *triples], starter)
+        arms["xywy"] = imported_differential("xywy", [*own, *triples], hearing)
         triples += own
     return arms, [triple for triple in triples if triple.relation == "alias"]
 
