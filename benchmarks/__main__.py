@@ -13,8 +13,8 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
 SHARED = (
-    "Measured on a machine that other jobs shared at the time: wall-clock figures are upper bounds; "
-    "CPU seconds are less affected."
+    "The machine was shared with other jobs during the run: wall-clock figures are upper bounds, and CPU time "
+    "grew too (about twofold between a load average of 3 and of 7)."
 )
 
 

@@ -59,7 +59,10 @@ def _in_process(folder: Path, quick: bool) -> list[Line]:
         ),
         *bare,
         *quantiles(
-            "the same with ledger, CPU time", times["cpu"], "ms", "thread_time: robust on a shared machine"
+            "the same with ledger, CPU time",
+            times["cpu"],
+            "ms",
+            "thread_time: without waiting for other jobs",
         ),
     ]
 

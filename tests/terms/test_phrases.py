@@ -15,8 +15,8 @@ from xinglin.terms.matcher import Matcher
 from xinglin.terms.phrases import matches_of_phrases
 
 NAMES = sorted(
-    {name for _, said in phrases._ROWS for cell in said.values() for name in cell.split("|")}
-    | {name for _, _, name in phrases._CLAUSES}
+    {name for _, said in phrases.ROWS for cell in said.values() for name in cell.split("|")}
+    | {name for _, _, name in phrases.CLAUSES}
 )
 MATCHER: Matcher[str] = Matcher((normalise(name), name) for name in NAMES)
 """Knows the findings by name only, so whatever it yields comes from the families."""
@@ -331,24 +331,24 @@ def test_reading_uses_the_families() -> None:
 
 
 def test_every_pattern_compiles_and_names_one_finding_a_group() -> None:
-    for index, (_, said) in enumerate(phrases._ROWS):
+    for index, (_, said) in enumerate(phrases.ROWS):
         pattern, names = phrases._tail(index)
         assert len(names) == len(said)
         assert set(pattern.groupindex) == {"neg"} | {f"f{i}" for i in range(len(said))}
-    for gate, pattern_text, _ in phrases._CLAUSES:
+    for gate, pattern_text, _ in phrases.CLAUSES:
         assert gate
         assert re.compile(pattern_text)
 
 
 def test_every_subject_can_be_reached() -> None:
-    for row, _ in phrases._ROWS:
+    for row, _ in phrases.ROWS:
         for subject in phrases._subjects(row):
             assert subject == normalise(subject)
             assert not set(subject) & set("@&|?")
 
 
 _ALPHABET = sorted(
-    {char for row, said in phrases._ROWS[:12] for char in row + "".join(said)} | set("不没,。还 ")
+    {char for row, said in phrases.ROWS[:12] for char in row + "".join(said)} | set("不没,。还 ")
 )
 
 

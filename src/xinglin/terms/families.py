@@ -29,7 +29,7 @@ class Family(Generic[P]):
         self.payload = payload
         parts = _SLOT.split(phrase)
         self._parts = [
-            _with_bare(part.split("/"), len(parts) > _FEW) if at % 2 else [part]
+            _with_bare(part.split("/"), many=len(parts) > _FEW, alone=len(parts) < _FEW) if at % 2 else [part]
             for at, part in enumerate(parts)
         ]
 
@@ -50,17 +50,21 @@ class Family(Generic[P]):
     def pattern(self) -> re.Pattern[str]:
         """The phrase as a regular expression; of two words that fit a place the longer is tried first."""
         places = [
-            "(?:" + "|".join(map(_spaced, sorted(words, key=len, reverse=True))) + ")" for words in self._parts
+            "(?:" + "|".join(map(_spaced, sorted(words, key=len, reverse=True))) + ")"
+            for words in self._parts
         ]
         return re.compile(" *" + "".join(places))
 
 
-def _with_bare(words: list[str], many: bool) -> list[str]:
+def _with_bare(words: list[str], *, many: bool, alone: bool) -> list[str]:
     """The words of a place, and what is left of them without fillers.
 
-    A place of nothing but fillers may stay empty if enough other places say what is meant.
+    A place of nothing but fillers may stay empty if enough other places say what is meant; where there is
+    one place only, two words have to be left of it.
     """
     bare = [ENGLISH_FILLER.sub("", word + " ").strip() if word.isascii() else word for word in words]
+    if alone:
+        bare = [word for word in bare if " " in word]
     if not (many and not any(bare)):
         bare = [word for word in bare if word]
     return list(dict.fromkeys([*words, *bare]))

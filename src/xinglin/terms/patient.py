@@ -17,7 +17,7 @@ from xinglin.terms.vocabulary import Vocabulary
 from xinglin.types import Patient
 
 _DAYS = 365.25
-_YEARS = {"岁": 1.0, "周岁": 1.0, "个月": 1 / 12, "月": 1 / 12, "月龄": 1 / 12, "天": 1 / _DAYS,
+_YEARS = {"岁": 1.0, "周岁": 1.0, "个月": 1 / 12, "个多月": 1 / 12, "月": 1 / 12, "月龄": 1 / 12, "天": 1 / _DAYS,
 "日": 1 / _DAYS, "日龄": 1 / _DAYS,
           "周": 7 / _DAYS, "周龄": 7 / _DAYS, "小时": 1 / 24 / _DAYS}  # fmt: skip
 _AGE_ZH = re.compile(
@@ -28,6 +28,10 @@ _AGE_SMALL = re.compile(
     rf"(?:男|女|婴|儿|宝宝|孩子|患儿|生后|出生后?|日龄|月龄|孩|,|^|\s|"
     rf":)\s?(?P<n>{NUMBER})\s?(?:多)?(?P<u>个月|月龄|月|天|日龄|周龄|小时)(?P<mark>大|龄|婴|的?(?:男|"
     rf"女)?(?:婴|宝|娃|孩)|[,。\s]|$)"
+)
+_AGE_SINCE_BIRTH = re.compile(
+    rf"(?:出生|生下来|生后|分娩)[^。;]{{0,8}}?(?:到现在|至今|已经?|现在|才|刚)\s?(?P<n>{NUMBER})(?:多)?"
+    r"(?P<u>个月|月|天|周|个?小时)"
 )
 _AGE_HEADER = re.compile(
     rf"\s*(?:患者|患儿)?[,:]?(?:[男女][性婴]?)[,\s]{{0,2}}(?P<n>{NUMBER})(?P<u>天|日|个月|月)(?=[,。\s]|$)"
@@ -163,6 +167,8 @@ def _age_and_sex(text: str, subject: Subject) -> tuple[float | None, Literal["ma
         age = number(field.group("n"))
     if age is None and (header := _AGE_HEADER.match(text)):
         age = (number(header.group("n")) or 0.0) * _YEARS[header.group("u")]
+    if age is None and (since := _AGE_SINCE_BIRTH.search(text)):
+        age = (number(since.group("n")) or 0.0) * _YEARS[since.group("u").replace("个小时", "小时")]
     if age is None and _BABY.search(text):
         for match in _AGE_SMALL.finditer(text):
             unit, amount = match.group("u"), number(match.group("n"))
@@ -239,6 +245,7 @@ def _pregnancy(
         return False, None
     if _DELIVERED.search(text):
         return None, None
+    pregnant = False
     for match in _PREGNANT.finditer(text):
         around = text[max(0, match.start() - 4) : match.end() + 5]
         if subject.is_other(match.start()) or _BORN.match(text[match.end() :]):
@@ -248,13 +255,15 @@ def _pregnancy(
             continue
         if re.search(r"异位|宫外|史", around):
             continue
-        if weeks is not None and not 1 <= weeks <= 45:
+        if weeks is None:
+            # 孕妇,28岁,孕34周: the weeks may follow.
+            pregnant = True
+            continue
+        if not 1 <= weeks <= 45:
             continue
         days = match.group("d") or match.group("d2")
-        if weeks is not None and days:
-            weeks += int(days) / 7
-        return True, weeks
-    return None, None
+        return True, weeks + int(days) / 7 if days else weeks
+    return (True if pregnant else None), None
 
 
 def _allergies(text: str, subject: Subject, vocabulary: Vocabulary) -> tuple[str, ...] | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from xinglin.apps.diagnosis.expression import Facts
+from xinglin.apps.diagnosis.header import by_vocabulary
 from xinglin.apps.diagnosis.structured import read_events
 from xinglin.apps.diagnosis.substances import name_substances
 from xinglin.apps.diagnosis.wording import Lang
@@ -37,14 +38,22 @@ _INFANT = re.compile(
     r"\b(?:infant|newborn|neonate)s?\b"
 )
 _NOT_NOW = re.compile(
-    r"(?:陈旧性?|腔隙性?|腔梗|既往|以前|老|曾|担心|怕|害怕|恐|预防|吓|看到说|听说|会不会|是不是|防|筛查|接种|打了?|"
-    r"\b(?:worried|scared|afraid|anxious|could it be|is it|googled|prevent|against|risk of|old|previous|"
-    r"for|post|after)\b)[^,。;.]{0,12}$"
+    r"(?:陈旧性?|腔隙性?|腔梗|既往|以前|曾|担心|怕|害怕|恐|预防|吓|看到说|听说|会不会|是不是|防|筛查|接种|"
+    r"[0-9一二两三四五六七八九十几多半]+(?:年|个月)(?:多|余)?前|去年|前年|[12][09][0-9]{2}年|"
+    r"\b(?:worried|scared|afraid|anxious|could it be|is it|googled|prevent|against|risk of|previous|prior|"
+    r"history of|years? ago|months? ago|last year|an old)\b)[^,。;.]{0,12}$"
 )
+_VACCINE = re.compile(r"\s?-?(?:疫苗|预防针|针|抗毒素|免疫球蛋白|vaccin|shot|jab|booster|immuni[sz])")
 _NOT_ILL = re.compile(
-    r"\s?-?(?:疫苗|针|抗毒素|筛查|预防|风险|后遗|恢复期|术后|史|病史|后|出院|多年|[0-9]+年|"
-    r"(?:vaccin|shot|jab|booster|screening|prevention|risk|survivor|history|years ago|in (?:19|20)[0-9]{2}))"
+    r"\s?-?(?:筛查|预防|风险|后遗|恢复期|术后|史|病史|后|出院|多年|[0-9]+年|康复|"
+    r"(?:screening|prevention|risk|survivor|history|(?:[a-z0-9]+ )?(?:years?|months?) ago|in (?:19|20)[0-9]{2}))"
 )
+
+
+_UNREAD = {
+    "zh": "{name}:未识别的药物或过敏原,相关核查不可靠",
+    "en": "{name}: unknown drug or allergen, its checks are not reliable",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +126,8 @@ def gather(
         for mention in reading.mentions:
             if mention.who != "patient" or (mention.hypothetical and not _suspected(full, mention.span[0])):
                 continue
+            if mention.term.kind == "disease" and _VACCINE.match(normalise(full), mention.span[1]):
+                continue
             if mention.term.kind == "disease" and mention.when == "now":
                 diseases[mention.term.code.value] = "unknown" if mention.hypothetical else mention.state
             elif mention.term.kind == "exam" and mention.state == "present":
@@ -127,6 +138,8 @@ def gather(
             raise InvalidInputError(f"answers: unknown finding {key!r}")
         code = Code(XINGLIN, key, name)
         findings[code] = Finding(code, state, origin="answer")
+    header, unread = by_vocabulary(header, differential.vocabulary)
+    problems += [_UNREAD[lang].format(name=name) for name in unread]
     states: dict[int, State] = {}
     named: dict[str, State] = {}
     spans: dict[int, tuple[int, int]] = {}
@@ -204,8 +217,9 @@ def _inferred(
             and mention.who == "patient"
             and mention.when == "now"
             and not mention.hypothetical
-            and not _NOT_NOW.search(text, max(0, start - 20), start)
+            and not _NOT_NOW.search(text[max(0, start - 24) : start])
             and not _NOT_ILL.match(text, end)
+            and not _VACCINE.match(text, end)
         ):
             facts.add(NAMED_DANGER)
     return facts

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from xinglin.apps.diagnosis import wording as w
 from xinglin.apps.diagnosis.differential import Differential
+from xinglin.apps.diagnosis.header import by_vocabulary
 from xinglin.apps.diagnosis.options import check_option
 from xinglin.apps.diagnosis.substances import name_substances
 from xinglin.graph.knowledge import Option, Provenance
@@ -33,6 +34,7 @@ def check_medicine(
     *not checked*.
     """
     patient = name_substances(patient, differential.vocabulary)
+    patient, _ = by_vocabulary(patient, differential.vocabulary)
     matches = differential.vocabulary.drug_names.longest(normalise(name))
     drug = matches[0].payload if matches else None
     groups = {name, *((drug.name, *drug.classes) if drug else ())}

@@ -9,11 +9,12 @@ from typing import Any
 from xinglin.apps.diagnosis.answer import answer
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.facts import gather
+from xinglin.apps.diagnosis.header import by_vocabulary
 from xinglin.apps.diagnosis.render import as_json, question
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.records.intake import record_from_json
-from xinglin.serve.workbench.draft import MAX_TEXT, Draft, by_vocabulary
+from xinglin.serve.workbench.draft import MAX_TEXT, Draft
 from xinglin.serve.workbench.phrases import say
 
 TOP = 8

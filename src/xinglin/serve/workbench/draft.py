@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, cast
 
 from pydantic import ValidationError
 
+from xinglin.apps.diagnosis.header import known_names
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.errors import InvalidInputError
 from xinglin.records.intake import PatientJson
 from xinglin.serve.workbench.phrases import say
-from xinglin.terms.characters import normalise
 from xinglin.terms.vocabulary import Vocabulary
 from xinglin.types import Patient, State
 
@@ -120,33 +119,8 @@ def listed(text: str, vocabulary: Vocabulary) -> tuple[list[str] | None, tuple[s
         return None, ()
     if all(part.lower() in NONE_STATED for part in parts):
         return [], ()
-    return _named(parts, vocabulary)
-
-
-def by_vocabulary(patient: Patient, vocabulary: Vocabulary) -> tuple[Patient, tuple[str, ...]]:
-    """Return a header with its medicines and allergens by their vocabulary names, and the names not known.
-
-    The checks of the options compare these names: one in another spelling would pass unnoticed.
-    """
-    unread: list[str] = []
-    changed: dict[str, Any] = {}
-    for field_name in ("allergies", "drugs"):
-        stated = getattr(patient, field_name)
-        if stated is not None:
-            names, missed = _named(stated, vocabulary)
-            changed[field_name] = tuple(names)
-            unread += missed
-    return replace(patient, **changed), tuple(unread)
-
-
-def _named(parts: Iterable[str], vocabulary: Vocabulary) -> tuple[list[str], tuple[str, ...]]:
-    names, unread = [], []
-    for part in parts:
-        found = [match.payload.name for match in vocabulary.drug_names.longest(normalise(part))]
-        names += found or [part]
-        if not found:
-            unread.append(part)
-    return list(dict.fromkeys(names)), tuple(unread)
+    names, unread = known_names(parts, vocabulary)
+    return list(names), unread
 
 
 def draft_from(stored: Any) -> Draft:

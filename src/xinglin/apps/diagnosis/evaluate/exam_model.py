@@ -110,7 +110,7 @@ class ExamModel:
     """Scenarios x (tokens of the three views), weighted by the kernel."""
     key_departments: Floats
     """Scenarios x departments, weighted by the kernel."""
-    lists: Floats
+    lists: sparse.csc_matrix
     """Scenarios x exams, 0 or 1."""
     factors: Floats
     """(Tokens of the first two views) x latent factors, scaled."""
@@ -170,7 +170,7 @@ def fit_exams(rows: Sequence[Mapping[str, Any]], seed: int = 0) -> ExamModel:
         words=words,
         keys=keys,
         key_departments=marks * np.float32(KERNEL["department"]),
-        lists=lists,
+        lists=sparse.csc_matrix(lists),
         factors=_scaled(factors, sparse.hstack(first[:2]).tocsr()),
         text_factors=_scaled(text_factors, first[2]),
         networks=(),
@@ -204,13 +204,14 @@ def recommend(
     tried = np.zeros((1, len(model.exams)), np.float32)
     chosen: list[tuple[str, float]] = []
     for _ in range(min(k, len(model.exams))):
-        near = weight @ model.lists / max(float(weight.sum()), 1e-12)
+        near = (model.lists.T @ weight) / max(float(weight.sum()), 1e-12)
         far = np.mean([net.probability(factors, tried)[0] for net in model.networks], axis=0)
         both = NEIGHBOURS * near + (1 - NEIGHBOURS) * far
         best = int(np.argmax(both - 2 * tried[0]))
         chosen.append((model.exams[best], float(both[best])))
         tried[0, best] = 1
-        weight = weight * (1 - np.float32(COVERED) * model.lists[:, best])
+        holding = model.lists.indices[model.lists.indptr[best] : model.lists.indptr[best + 1]]
+        weight[holding] *= np.float32(1 - COVERED)
     return chosen
 
 
