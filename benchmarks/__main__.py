@@ -14,7 +14,7 @@ FOLDER = Path(__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
 SHARED = (
     "The machine was shared with other jobs during the run: wall-clock figures are upper bounds, and CPU time "
-    "grew too (about twofold between a load average of 3 and of 7)."
+    "grew too."
 )
 
 
