@@ -72,11 +72,6 @@ def _respond(differential: Differential, body: DiagnoseBody) -> tuple[str, dict[
     return case.text, rendered
 
 
-def _json(content: Any) -> Response:
-    data = json.dumps(content, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
-    return Response(data, media_type="application/json")
-
-
 def router(differential: Differential, store: Store) -> APIRouter:
     """Return the routes of the diagnosis API over a loaded model and a store."""
     api = APIRouter(prefix="/api", dependencies=[Depends(strict_json)])
@@ -93,11 +88,12 @@ def router(differential: Differential, store: Store) -> APIRouter:
         return {"user": request.state.user, "csrf": getattr(request.state, "csrf", None)}
 
     @api.post("/diagnose")
-    def diagnose(body: DiagnoseBody, request: Request) -> Response:
+    async def diagnose(body: DiagnoseBody, request: Request) -> Response:
         """Answer one case; the prediction is appended to the ledger, the text is not kept."""
         text, rendered = _respond(differential, body)
-        remember.remember_prediction(store, text, rendered, actor=request.state.user)
-        return _json(rendered)
+        encoded = remember.encode_answer(rendered)
+        remember.remember_prediction(store, text, rendered, actor=request.state.user, encoded=encoded)
+        return Response(encoded, media_type="application/json")
 
     @api.post("/note", response_class=PlainTextResponse)
     def note(body: NoteBody) -> str:

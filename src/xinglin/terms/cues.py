@@ -79,7 +79,8 @@ _WORDS: dict[Cue, str] = {
     "没有明显|没有再|没有见|也没有|都没有|并没有|从没有|没有过|没有什么|ruled out|rules out|no longer|"
     "no longer has|no longer have|never|"
     "exclude the|excluded|absent",
-    Cue.NEGATE_NEAR: "没想过|没有想过|从没想过|从来没想过|未想过|没有|未有|未|并没|从没|从来没|并非|不是|不再|不觉|不感|not|cannot|isn't|wasn't|"
+    Cue.NEGATE_NEAR: "没想过|没有想过|从没想过|从来没想过|未想过|没有|未有|未|"
+    "并没|从没|从来没|并非|不是|不再|不觉|不感|not|cannot|isn't|wasn't|"
     "doesn't have|"
     "does not have|did not have|didn't have|don't have|do not have|hasn't had|has not had|not have|not had|"
     "doesn't|didn't|don't|hasn't|haven't|does not|did not|do not|has not|have not|is not|was not",

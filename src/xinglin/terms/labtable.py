@@ -99,7 +99,7 @@ def read_lab_table(text: str, vocabulary: Vocabulary) -> LabTable:
         if start < covered:
             continue
         line = text[start:end]
-        if len(set(_HEADER.findall(line))) >= 2:
+        if len(set(_HEADER.findall(line))) >= 2 and not any(char.isdigit() for char in line):
             under_header = True
             table.spans.append((start, end))
             continue

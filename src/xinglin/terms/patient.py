@@ -21,12 +21,12 @@ _YEARS = {"岁": 1.0, "周岁": 1.0, "个月": 1 / 12, "个多月": 1 / 12, "月
 "日": 1 / _DAYS, "日龄": 1 / _DAYS,
           "周": 7 / _DAYS, "周龄": 7 / _DAYS, "小时": 1 / 24 / _DAYS}  # fmt: skip
 _AGE_ZH = re.compile(
-    rf"(?<![0-9.])(?P<y>{NUMBER})\s?(?:多|余)?\s?周?岁(?:零|又)?(?:(?P<m>{NUMBER})个?月|(?P<half>半))?"
+    rf"(?<![0-9.])(?P<y>{NUMBER})\s?(?:多|余|来|几)?\s?周?岁(?:零|又)?(?:(?P<m>{NUMBER})个?月|(?P<half>半))?"
     r"(?!的?时|起|开始|那年|以[上下前后]|前|后|之前|左右时)"
 )
 _AGE_SMALL = re.compile(
     rf"(?:男|女|婴|儿|宝宝|孩子|患儿|生后|出生后?|日龄|月龄|孩|,|^|\s|"
-    rf":)\s?(?P<n>{NUMBER})\s?(?:多)?(?P<u>个月|月龄|月|天|日龄|周龄|小时)(?P<mark>大|龄|婴|的?(?:男|"
+    rf":)\s?(?P<n>{NUMBER})\s?(?:多)?(?P<u>个多月|个月|月龄|月|天|日龄|周龄|小时)(?P<mark>大|龄|婴|的?(?:男|"
     rf"女)?(?:婴|宝|娃|孩)|[,。\s]|$)"
 )
 _AGE_SINCE_BIRTH = re.compile(
@@ -44,8 +44,13 @@ _AGE_EN = re.compile(
     r"(?P<u>years?|yrs?|months?|mos?|weeks?|wks?|days?|hours?)[- ]?(?:of age|olds?)\b"
     r"|\b(?P<n2>[0-9]{1,3})\s?(?:y/?o|yo)\b(?:\s(?P<s2>[fm])\b)?|"
     r"\bage[d:]?\s*(?:is\s)?(?P<n3>[0-9]{1,3})\b(?! (?:months|days|weeks))"
-    r"|\b(?P<n4>[0-9]{1,3})\s?(?:y\s?)?[/]?(?P<s4>[fm])\b(?![-/])|\b(?P<s5>[fm])\s?/?\s?(?P<n5>[0-9]{2})\b"
+    r"|\b(?P<n4>[0-9]{1,3})\s?(?:y\s?)?[/]?(?P<s4>[fm])\b(?![-/])|(?<!')\b(?P<s5>[fm])\s?/?\s?(?P<n5>[0-9]{2})\b"
     r"|\b(?P<n6>[0-9]{1,2})[- ]?(?:mo|month|months)\b(?= (?:infant|baby|boy|girl|male|female|m\b|f\b))"
+    r"|\b(?:i'm|i am|he's|he is|she's|she is|(?:son|daughter|wife|husband|mother|father|mum|mom|dad|child|boy|"
+    r"girl|patient|grandson|granddaughter|grandmother|grandfather|gran|grandma|grandad|grandpa|brother|sister)"
+    r"(?:'s| is)) (?:only |just |nearly |almost |about |now )?(?P<n7>[0-9]{1,3})\b"
+    r"(?! ?(?:[%/:°'-]|\.[0-9]|weeks|wks|months?|mos?\b|days?|hours?|hrs?|min|mg|kg|cm|lbs?|pounds|stone|"
+    r"foot|feet|ft|st\b|nd\b|rd\b|th\b|times|units|degrees|out of|of|years?(?! ?(?:old|of age))))"
 )
 _PARENT = re.compile(r"[^.,;]{0,30}\b(?:mother|father|mom|dad|parents)\b")
 _DELIVERED = re.compile(
@@ -205,7 +210,7 @@ def _english_age(text: str, subject: Subject) -> tuple[float | None, str | None]
         letter = match.group("s2") or match.group("s4") or match.group("s5")
         if (match.group("s4") or match.group("s5")) and match.start() > 40:
             continue
-        years = float(match.group("n2") or match.group("n3") or match.group("n4") or match.group("n5"))
+        years = float(next(match.group(n) for n in ("n2", "n3", "n4", "n5", "n7") if match.group(n)))
         if years <= 130:
             return years, {"f": "female", "m": "male"}.get(letter or "")
     return None, None

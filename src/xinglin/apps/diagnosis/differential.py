@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any
 
 from xinglin.apps.diagnosis.compile import compile_pack
 from xinglin.apps.diagnosis.echo import Echo, graph_sayings
@@ -117,13 +116,19 @@ class Differential:
                 return self.knowledge.exams[self.exam_by_key[code.value]].en
         return code.display
 
-    def provenance(self, disease: str) -> dict[str, Any]:
+    def provenance(self, disease: str) -> dict[str, int]:
         """Return how much of a disease's knowledge is sourced and reviewed."""
-        rows = self.knowledge.by_disease.get(disease, ())
+        return self._provenance.get(disease, {"rows": 0, "verified": 0, "reviewed": 0})
+
+    @cached_property
+    def _provenance(self) -> dict[str, dict[str, int]]:
         return {
-            "rows": len(rows),
-            "verified": sum(row.provenance.verified for row in rows),
-            "reviewed": sum(row.provenance.reviewed_by is not None for row in rows),
+            disease: {
+                "rows": len(rows),
+                "verified": sum(row.provenance.verified for row in rows),
+                "reviewed": sum(row.provenance.reviewed_by is not None for row in rows),
+            }
+            for disease, rows in self.knowledge.by_disease.items()
         }
 
 

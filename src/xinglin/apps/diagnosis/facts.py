@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from xinglin.apps.diagnosis.expression import Facts
 from xinglin.apps.diagnosis.header import by_vocabulary
 from xinglin.apps.diagnosis.structured import read_events
-from xinglin.apps.diagnosis.substances import name_substances
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.errors import InvalidInputError
 from xinglin.terms.characters import normalise, without_surrogates
@@ -43,9 +42,17 @@ _NOT_NOW = re.compile(
     r"\b(?:worried|scared|afraid|anxious|could it be|is it|googled|prevent|against|risk of|previous|prior|"
     r"history of|years? ago|months? ago|last year|an old)\b)[^,。;.]{0,12}$"
 )
+_SUDDEN_FORMS = {
+    "头痛": "突发剧烈头痛", "胸痛": "突发胸痛", "腹痛": "突发腹痛", "呼吸困难": "突发呼吸困难",
+    "视力下降": "突发视力丧失", "言语不清": "突发言语障碍", "失语": "突发言语障碍", "共济失调": "突发行走不稳",
+    "听力下降": "突发听力下降", "阴囊疼痛": "突发睾丸剧痛", "意识障碍": "新发意识行为异常",
+}  # fmt: skip
+"""What a complaint is when it came on suddenly; the text may say so in any words."""
+_COMPLAINTS = ("symptom", "sign", "vital")
+_EVENTS = (*_COMPLAINTS, "history", "risk")
 _VACCINE = re.compile(r"\s?-?(?:疫苗|预防针|针|抗毒素|免疫球蛋白|vaccin|shot|jab|booster|immuni[sz])")
 _NOT_ILL = re.compile(
-    r"\s?-?(?:筛查|预防|风险|后遗|恢复期|术后|史|病史|后|出院|多年|[0-9]+年|康复|"
+    r"\s?-?(?:筛查|预防|风险|后遗|恢复期|术后|史|病史|后|出院|去世|过世|走的|死的|没的|多年|[0-9]+年|康复|"
     r"(?:screening|prevention|risk|survivor|history|(?:[a-z0-9]+ )?(?:years?|months?) ago|in (?:19|20)[0-9]{2}))"
 )
 
@@ -103,7 +110,6 @@ def gather(
     if not full and not (record and record.events) and not answers:
         raise InvalidInputError("expected the patient's words, a record or answers; got nothing to read")
     header = _merged(record.patient if record else Patient(), patient or Patient())
-    header = name_substances(header, differential.vocabulary)
     problems: list[str] = []
     findings: dict[Code, Finding] = {}
     values: dict[str, float] = {}
@@ -194,8 +200,9 @@ def _inferred(
     """What the rules may take from the wording alone; it can only raise a level.
 
     An unstated age: a newborn, an infant or a child if the text speaks of one, else taken for an adult by
-    the rules that say so. A disease that kills within days, named by the text as present or suspected (CT:
-    蛛网膜下腔出血; 考虑主动脉夹层) and not as past, feared, vaccinated against or a relative's.
+    the rules that say so. What befalls somebody else, if nothing befalls the writer. A disease that kills
+    within days, named by the text as present or suspected (CT: 蛛网膜下腔出血; 考虑主动脉夹层) and not as
+    past, feared, vaccinated against or a relative's.
     """
     facts: set[str] = set()
     if patient.age is None:
@@ -208,6 +215,18 @@ def _inferred(
         else:
             facts.add(AGE_UNSTATED)
     told = {mention.span for mention in mentions if mention.term.kind not in ("disease", "exam")}
+    for mention in mentions:
+        form = _SUDDEN_FORMS.get(mention.term.name)
+        stated = mention.state == "present" and mention.when == "now" and not mention.hypothetical
+        if form and stated and mention.onset == "sudden" and mention.who == "patient":
+            facts.add(form)
+    own = [m for m in mentions if m.who == "patient" and m.state == "present" and m.term.kind in _COMPLAINTS]
+    if not own:  # nobody else is ill: the relative or stranger is whom the text is about
+        for mention in mentions:
+            stated = mention.state == "present" and mention.when == "now" and not mention.hypothetical
+            if stated and mention.term.kind in _EVENTS:
+                facts.add(mention.term.name)
+                facts.update(differential.vocabulary.ancestors(mention.term.name))
     for mention in mentions:
         start, end = mention.span
         if (

@@ -1,4 +1,4 @@
-"""Names in a case's header by the vocabulary: Penicillin and 青霉素钠 are both 青霉素.
+"""Names in a case's header by the vocabulary: Penicillin and *allergy to penicillin* are both 青霉素.
 
 The checks of the options compare these names, so one in another spelling would pass unnoticed.
 """
@@ -21,6 +21,9 @@ def known_names(stated: Iterable[str], vocabulary: Vocabulary) -> tuple[tuple[st
     names: list[str] = []
     unknown: list[str] = []
     for item in stated:
+        if item in vocabulary.drugs:
+            names.append(item)
+            continue
         found = [match.payload.name for match in vocabulary.drug_names.longest(normalise(item))]
         names += found or [item]
         if not found:

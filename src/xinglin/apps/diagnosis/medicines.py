@@ -8,7 +8,6 @@ from xinglin.apps.diagnosis import wording as w
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.header import by_vocabulary
 from xinglin.apps.diagnosis.options import check_option
-from xinglin.apps.diagnosis.substances import name_substances
 from xinglin.graph.knowledge import Option, Provenance
 from xinglin.terms.characters import normalise
 from xinglin.types import Patient
@@ -33,7 +32,6 @@ def check_medicine(
     are those of the options whose name is the medicine or one of its classes; a check without a row reads
     *not checked*.
     """
-    patient = name_substances(patient, differential.vocabulary)
     patient, _ = by_vocabulary(patient, differential.vocabulary)
     matches = differential.vocabulary.drug_names.longest(normalise(name))
     drug = matches[0].payload if matches else None

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+import orjson
 from sqlalchemy import Connection, delete, insert, select, update
 
 from xinglin.errors import UnknownNameError
@@ -27,18 +27,27 @@ def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def answer_digest(answer: Mapping[str, Any]) -> str:
-    """Return the SHA-256 of an answer's canonical JSON."""
-    return digest(json.dumps(answer, sort_keys=True, ensure_ascii=False, separators=(",", ":")).encode())
+def encode_answer(answer: Mapping[str, Any]) -> bytes:
+    """Return an answer's JSON, keys in the order of rendering: what is sent and what the ledger digests."""
+    return orjson.dumps(answer)
 
 
-def remember_prediction(store: Store, text: str, answer: Mapping[str, Any], *, actor: str) -> str:
+def remember_prediction(
+    store: Store, text: str, answer: Mapping[str, Any], *, actor: str, encoded: bytes | None = None
+) -> str:
     """Append a prediction to the ledger: an HMAC of the input, the model and the triage; no text is kept.
+
+    Args:
+        store: where.
+        text: the input.
+        answer: rendered answer.
+        actor: who asked.
+        encoded: ``encode_answer(answer)``, when the caller has it already.
 
     Returns:
         The subject: the HMAC under a fresh salt, which the store keeps until it is erased.
     """
-    entry = _Prediction.of(text, answer)
+    entry = _Prediction.of(text, answer, encoded or encode_answer(answer))
     with store.write() as connection:
         entry.keep(connection, "prediction", actor)
     return entry.subject
@@ -53,13 +62,13 @@ class _Prediction:
     detail: dict[str, Any]
 
     @staticmethod
-    def of(text: str, answer: Mapping[str, Any]) -> _Prediction:
+    def of(text: str, answer: Mapping[str, Any], encoded: bytes) -> _Prediction:
         salt = new_salt()
         detail = {
             "model": answer["model"],
             "triage": answer["triage_level"],
             "abstained": answer["abstained"],
-            "answer": keyed_digest(salt, answer_digest(answer).encode()),
+            "answer": keyed_digest(salt, digest(encoded).encode()),
         }
         return _Prediction(keyed_digest(salt, text.encode()), salt, detail)
 
@@ -93,7 +102,7 @@ def save_case(
         UnknownNameError: the case to replace does not exist or belongs to someone else.
     """
     title = (text.strip().splitlines() or [""])[0][:60]
-    entry = _Prediction.of(text, answer)
+    entry = _Prediction.of(text, answer, encode_answer(answer))
     with store.write() as connection:
         entry.keep(connection, "case.save", actor)
         values = {
