@@ -17,6 +17,7 @@ def evaluate(
     predictions: Annotated[
         Path | None, typer.Option(help="逐例输出 Write each case's ranked labels.")
     ] = None,
+    plot: Annotated[Path | None, typer.Option(help="可靠性图 Write a reliability plot (SVG).")] = None,
     seed: Annotated[int, typer.Option(help="随机种子 Seed.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
 ) -> None:
@@ -35,6 +36,10 @@ def evaluate(
     if predictions is not None:
         lines = (json.dumps(case.as_json(), ensure_ascii=False) for case in result.cases)
         predictions.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
+    if plot is not None:
+        from xinglin.apps.diagnosis.evaluate.reliability import reliability_svg
+
+        plot.write_text(reliability_svg(name, result.cases), encoding="utf-8")
     if as_json:
         typer.echo(json.dumps([row.as_json() for row in result.rows], ensure_ascii=False, indent=2))
         return

@@ -176,7 +176,9 @@ def _named(text: str, name: Match[Analyte]) -> Quantity | Problem | None:
                 f"{analyte.unit}",
                 (name.start, end),
             )
-        if len(word) <= 2 and re.match(r"\s?[a-z]{2,}", text[match.end() : match.end() + 4]):
+        if len(word) <= 2 and re.match(
+            r"\s?(?!(?:with|and|on|in|but|now|today)\b)[a-z]{2,}", text[match.end() : match.end() + 8]
+        ):
             return None
         if len(word) == 1 and text[name.start - 1 : name.start] > "\u4e00":
             return None  # 维生素K1

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import chain
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -192,7 +193,7 @@ def load_vocabulary(folder: Path | None = None, extra: Iterable[Term] = ()) -> V
     """Read a vocabulary folder.
 
     Args:
-        folder: holds ``findings-*.tsv`` and, if known, ``families.tsv``, ``analytes.tsv``, ``ranges.tsv``, ``cutoffs.tsv``,
+        folder: holds ``findings-*.tsv`` and, if known, ``families*.tsv``, ``analytes.tsv``, ``ranges.tsv``, ``cutoffs.tsv``,
             ``drugs.tsv``; default: the folder of this package.
         extra: terms from above (diseases, examinations).
 
@@ -222,7 +223,7 @@ def load_vocabulary(folder: Path | None = None, extra: Iterable[Term] = ()) -> V
         for row in _optional(folder / "drugs.tsv", _DRUG)
     }  # fmt: skip
     phrases: list[tuple[str, Term]] = []
-    for row in _optional(folder / "families.tsv", _PHRASES):
+    for row in chain.from_iterable(rows(path, _PHRASES) for path in sorted(folder.glob("families*.tsv"))):
         owner = findings.get(row["finding"])
         if owner is None:
             conflicts.append(str(row.error(f"{row['finding']} is no finding: add it or correct the name")))

@@ -1,0 +1,95 @@
+"""``python -m benchmarks._render``: the README's scoreboard out of the JSON below ``docs/results``.
+
+``docs/results/NAME.json`` is what ``xinglin evaluate NAME --json`` printed; ``triage.json`` and others what
+``python -m benchmarks NAME --json`` printed. Nothing in the table is typed by hand but the references.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "docs" / "results"
+BEGIN, END = "<!-- scoreboard -->", "<!-- /scoreboard -->"
+HRL = "HRL, official test set (DISCOpen readme)"
+PUBLISHED = {
+    ("dxy", "interactive", "published"): f".779 {HRL}",
+    ("mz4", "interactive", "published"): f".735 {HRL}",
+    ("mz10", "interactive", "published"): f".556 {HRL}",
+    ("mz10", "full", "published"): ".706 full-information bound (DISCOpen readme)",
+}
+ROWS = [
+    ("dxy", "interactive", "published", "accuracy"),
+    ("mz4", "interactive", "published", "accuracy"),
+    ("mz10", "interactive", "published", "accuracy"),
+    ("mz10", "full", "published", "accuracy"),
+    ("mz10", "self-report", "published", "accuracy"),
+    ("dxy", "interactive", "clean", "accuracy"),
+    ("mz4", "interactive", "clean", "accuracy"),
+    ("mz10", "interactive", "clean", "accuracy"),
+    ("mz10", "full", "published", "slope"),
+    ("mz10", "full", "published", "coverage"),
+    ("ai-hospital", "statement+exams", "starter", "top5"),
+    ("ai-hospital", "statement+exams", "starter+echo", "top5"),
+    ("ai-hospital", "statement+exams", "xywy", "top5"),
+    ("ai-hospital", "one-step answer", "gpt4", "top5"),
+    ("dxbench", "explicit+implicit", "starter", "accuracy"),
+    ("xywy-exams", "*", "*", "hit_at_5"),
+]
+
+
+def _read(name: str) -> list[dict[str, Any]]:
+    path = RESULTS / f"{name}.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+
+
+def _cell(figure: dict[str, float]) -> str:
+    return f"{figure['value']:.3f} [{figure['low']:.3f}, {figure['high']:.3f}]"
+
+
+def scoreboard() -> str:
+    """Return the table as Markdown."""
+    lines = [
+        "| set | mode | arm | n | figure | ours [95 %] | floor, same run | published |",
+        "|" + "---|" * 8,
+    ]
+    for name, mode, arm, figure in ROWS:
+        for row in _read(name):
+            if mode not in ("*", row["mode"]) or arm not in ("*", row["arm"]) or figure not in row["metrics"]:
+                continue
+            floor = row["metrics"].get("floor")
+            shown = _cell(floor) if floor and figure == "accuracy" else ""
+            published = PUBLISHED.get((name, row["mode"], row["arm"]), "") if figure == "accuracy" else ""
+            cells = (
+                name,
+                row["mode"],
+                row["arm"],
+                str(row["n"]),
+                figure,
+                _cell(row["metrics"][figure]),
+                shown,
+                published,
+            )
+            lines.append("| " + " | ".join(cells) + " |")
+    for line in _read("triage"):
+        low, high = line.get("low"), line.get("high")
+        span = f" [{low:.3f}, {high:.3f}]" if isinstance(low, float) and isinstance(high, float) else ""
+        lines.append(
+            f"| triage | {line['name']} | | {line.get('n', '')} | {line['figure']} | {line['value']:.3f}{span} | | |"
+        )
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Rewrite the section of the README between the markers."""
+    path = ROOT / "README.md"
+    text = path.read_text(encoding="utf-8")
+    head, rest = text.split(BEGIN)
+    tail = rest.split(END)[1]
+    path.write_text(f"{head}{BEGIN}\n{scoreboard()}\n{END}{tail}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
