@@ -6,6 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def data() -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_url() -> Iterator[str]:
     """A PostgreSQL server of our own, from Debian's package, on a free port."""
     found = (
         sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
@@ -52,15 +53,11 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if not initdb:
         pytest.skip("PostgreSQL is not installed: apt-get install postgresql")
     binaries = Path(initdb).parent
-    folder = tmp_path_factory.mktemp("postgres")
-    # The server refuses to run as root.
+    # Not below pytest's folder, which other users may not enter: the server refuses to run as root.
+    folder = Path(tempfile.mkdtemp(prefix="xinglin-postgres-"))
     prefix = []
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
-        for parent in folder.parents:
-            if parent == Path("/tmp"):
-                break
-            parent.chmod(0o755)
         prefix = ["runuser", "-u", "postgres", "--"]
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -81,3 +78,4 @@ def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield f"postgresql://xinglin@127.0.0.1:{port}/postgres"
     finally:
         subprocess.run([*control, "-m", "immediate", "stop"], check=False, capture_output=True, cwd="/")
+        shutil.rmtree(folder, ignore_errors=True)

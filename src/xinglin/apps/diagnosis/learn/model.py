@@ -56,6 +56,8 @@ class Settings:
     ridge_factors: tuple[float, ...] = (1.0, 1 / 3)  # the best by out-of-fold log loss is kept, per head
     cell_count: int = 4  # least training cases for a self-report conjunction cell
     coverage: float = 0.90
+    belief: Powers = (0.5, 0.4, 0.0)
+    """Blend that the question policy holds: softer than the calibrated one, so that it keeps asking."""
 
 
 @dataclass(frozen=True)
@@ -170,14 +172,26 @@ def fit(
         return [res[t] for t in settings.stages]
 
     # Round 1: the mixture asks. Round 2: mixture and round-1 head ask; the dialogue head learns from that.
-    first, inner, blend1, _ = train("dialogue", walk([None] * settings.folds))
-    views = {"self": [explicit], "dialogue": walk([Belief(h, blend1) for h in inner]), "full": [full]}
+    first, inner, _, _ = train("dialogue", walk([None] * settings.folds))
+    views = {
+        "self": [explicit],
+        "dialogue": walk([Belief(h, settings.belief) for h in inner]),
+        "full": [full],
+    }
     heads, blend, quantile = {}, {}, {}
     for kind in HEADS:
         heads[kind], _, blend[kind], p = train(kind, views[kind])
         quantile[kind] = aps_quantile(aps_scores(p, y), settings.coverage)
     return Model(
-        arm, findings, diseases, grams, mixture(everyone), heads, Belief(first, blend1), blend, quantile
+        arm,
+        findings,
+        diseases,
+        grams,
+        mixture(everyone),
+        heads,
+        Belief(first, settings.belief),
+        blend,
+        quantile,
     )
 
 
