@@ -11,7 +11,7 @@ demo: $(VENV)/.core
 	$(BIN)/xinglin diagnose "$(PATIENT)"
 
 test: $(VENV)/.everything lint
-	$(BIN)/python -m pytest $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_OPTIONS)
 
 serve: $(VENV)/.core
 	$(BIN)/xinglin serve

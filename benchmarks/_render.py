@@ -1,7 +1,7 @@
 """``python -m benchmarks._render``: the README's scoreboard out of the JSON below ``docs/results``.
 
-``docs/results/NAME.json`` is what ``xinglin evaluate NAME --json`` printed; ``triage.json`` and others what
-``python -m benchmarks NAME --json`` printed. Nothing in the table is typed by hand but the references.
+``docs/results/NAME.json`` is what ``xinglin evaluate NAME --json`` printed. Nothing in the table is typed by hand but the references. Triage has a page of its own
+(``docs/results/triage.md``): a rate over cases that were mended after they were read would mislead here.
 """
 
 from __future__ import annotations
@@ -73,12 +73,6 @@ def scoreboard() -> str:
                 published,
             )
             lines.append("| " + " | ".join(cells) + " |")
-    for line in _read("triage"):
-        low, high = line.get("low"), line.get("high")
-        span = f" [{low:.3f}, {high:.3f}]" if isinstance(low, float) and isinstance(high, float) else ""
-        lines.append(
-            f"| triage | {line['name']} | | {line.get('n', '')} | {line['figure']} | {line['value']:.3f}{span} | | |"
-        )
     return "\n".join(lines)
 
 

@@ -114,6 +114,8 @@ def test_concurrent_writers_share_one_chain(
 ) -> None:
     url = f"sqlite:///{tmp_path / 'x.db'}" if kind == "sqlite" else request.getfixturevalue("postgres_url")
     opened = open_store(url)
+    with opened.read() as connection:
+        before = verify(connection)
     context = multiprocessing.get_context("spawn")
     workers = [context.Process(target=_write, args=(url, 40)) for _ in range(3)]
     for worker in workers:
@@ -122,7 +124,7 @@ def test_concurrent_writers_share_one_chain(
         worker.join()
     assert [worker.exitcode for worker in workers] == [0, 0, 0]
     with opened.read() as connection:
-        assert verify(connection) == 120
+        assert verify(connection) == before + 120
 
 
 def test_kill_loses_no_acknowledged_entry(tmp_path: Path) -> None:

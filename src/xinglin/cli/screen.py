@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from xinglin.apps.diagnosis.wording import Lang
+from xinglin.apps.diagnosis.wording import Lang, joined
 
 STYLE = {
     "call_120": "bold white on red",
@@ -67,13 +67,13 @@ def show(text: str, answer: dict[str, Any], lang: Lang, console: Console | None 
         out.print(_differential(answer, t))
         if not answer["calibrated_on"]:
             out.print(f"[dim]{t('uncalibrated')}[/]")
-        names = "、".join(item["display"] for item in answer["prediction_set"])
+        names = joined([item["display"] for item in answer["prediction_set"]], lang)
         out.print(f"\n[bold]{answer['prediction_set_title']}[/]: {names}")
-        _exclude_first(out, answer, t)
+        _exclude_first(out, answer, t, lang)
     if answer["exams"]:
         out.print(_exams(answer, t))
     if answer["not_excluded"]:
-        signs = "、".join(item["display"] for item in answer["not_excluded"][:8])
+        signs = joined([item["display"] for item in answer["not_excluded"][:8]], lang)
         out.print(f"\n[bold yellow]{t('danger')}[/]: {signs}")
     if answer["question"]:
         out.print(f"[bold]{t('next')}[/]: {answer['question']['text']}")
@@ -116,10 +116,10 @@ def _differential(answer: dict[str, Any], t: Any) -> Table:
     return table
 
 
-def _exclude_first(out: Console, answer: dict[str, Any], t: Any) -> None:
+def _exclude_first(out: Console, answer: dict[str, Any], t: Any, lang: Lang) -> None:
     for item in answer["candidates"]:
         if item["exclude_before"]:
-            names = "、".join(other["display"] for other in item["exclude_before"])
+            names = joined([other["display"] for other in item["exclude_before"]], lang)
             out.print(f"[bold yellow]{t('first')}[/]: {item['code']['display']} ← {names}")
 
 

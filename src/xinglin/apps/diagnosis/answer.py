@@ -14,13 +14,14 @@ from xinglin.apps.diagnosis.pack import PackDisease
 from xinglin.apps.diagnosis.posterior import contributions, informative, scores, softmax
 from xinglin.apps.diagnosis.triage import RaisedFlag, highest, not_excluded, raised
 from xinglin.graph.knowledge import DangerSign
-from xinglin.measure.conformal import aps_set, mass_set
+from xinglin.measure.conformal import aps_set
 from xinglin.types import Candidate, Code, Evidence, Prediction
 
 MAX_SET = 12
 """A prediction set longer than this says that the information is not enough."""
-MASS = 0.9
-"""Posterior mass of the set outside a calibrated label space (no coverage is claimed there)."""
+RELATIVE = 0.1
+"""Outside a calibrated label space a disease stays in the set while it is at least a tenth as likely as the
+first; no coverage is claimed there."""
 HIGH, MEDIUM = 0.4, 0.12
 LETHAL_NOW, LETHAL_SOON, SERIOUS_SOON = 0.5, 0.15, 0.5
 """Share of the posterior from which a lethal or serious candidate raises the triage."""
@@ -68,7 +69,7 @@ def answer(differential: Differential, case: Case, top: int = 5) -> Answer:
             ]
             members = sorted({*members, *lethal}, key=lambda d: -posterior[d])
     else:
-        members = mass_set(posterior, MASS)
+        members = [int(d) for d in order if posterior[d] >= RELATIVE * posterior[order[0]]]
     reason, count = None, len(members)
     if not touched and not any(s != "absent" for s in case.suspected.values()):
         reason = "only_denied" if known else ("out_of_scope" if case.states else "nothing_matched")
@@ -112,6 +113,7 @@ def log_posterior(differential: Differential, case: Case) -> NDArray[np.float64]
         case.states,
         age=case.patient.age,
         sex=case.patient.sex,
+        child=bool(case.facts.holds & {"儿童", "婴儿", "新生儿"}) if case.text else None,
         suspected=case.suspected,
     )
     if differential.echo is not None and case.text:

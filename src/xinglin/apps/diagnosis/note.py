@@ -141,7 +141,9 @@ def _listing(items: list[dict[str, Any]], lang: Lang) -> str:
     for item in items:
         name = item["code"]["display"]
         if item["value"] is not None:
-            words.append(f"{name} {item['value']:g} {item['unit'] or ''}".rstrip())
+            # A measured value that makes a finding absent is in the text above; as a word it would mislead.
+            if item["state"] == "present":
+                words.append(f"{name}({item['value']:g} {item['unit'] or ''})".replace(" )", ")"))
         elif item["state"] == "absent":
             words.append(f"{'无' if zh else 'no '}{name}")
         else:
@@ -175,7 +177,7 @@ def _impression(answer: dict[str, Any], lang: Lang) -> str:
     for rank, item in enumerate(answer["candidates"], 1):
         shown = f"{item['probability']:.0%}" if item["calibrated"] else item["level_display"]
         lines.append(f"{rank}. {item['code']['display']} [{item['code']['value']}] ({shown})")
-    names = "、".join(item["display"] for item in answer["prediction_set"])
+    names = ("、" if lang == "zh" else ", ").join(item["display"] for item in answer["prediction_set"])
     lines.append(f"{answer['prediction_set_title']}: {names}")
     return "\n".join(lines)
 

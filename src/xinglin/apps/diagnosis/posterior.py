@@ -18,6 +18,7 @@ ASKED_KINDS = frozenset({"symptom", "sign", "history", "risk"})
 SEX_MISMATCH = -9.0
 AGE_OUTSIDE = -6.0
 AGE_PEAK = 0.6
+ADULT_ONLY, CHILD_ONLY, OTHER_AGE = 14.0, 19.0, -1.2
 NAMED = {"present": 4.5, "unknown": 2.5, "absent": -2.0}
 NAMED_ALONE = 8.0
 """More for a named disease when the text holds no finding to weigh it against."""
@@ -169,6 +170,7 @@ def scores(
     *,
     age: float | None = None,
     sex: str | None = None,
+    child: bool | None = None,
     suspected: Mapping[int, State] | None = None,
 ) -> Array:
     """Return the unnormalised log posterior of every disease.
@@ -178,9 +180,10 @@ def scores(
         states: state by finding index.
         age: years; ``None`` leaves age out.
         sex: ``male`` or ``female``; ``None`` leaves sex out.
+        child: without an age, whether the words speak of a child; ``None`` leaves it out.
         suspected: diseases that the text itself names, by state.
     """
-    total = engine.prior + demographics(engine, age, sex) + UNMENTIONED * engine.unmentioned
+    total = engine.prior + demographics(engine, age, sex, child) + UNMENTIONED * engine.unmentioned
     told = set(states)
     for finding in states:
         told |= engine.ancestors[finding]
@@ -208,11 +211,12 @@ def softmax(logits: Array, temperature: float = 1.0) -> Array:
     return np.asarray(weights / weights.sum())
 
 
-def demographics(engine: Engine, age: float | None, sex: str | None) -> Array:
+def demographics(engine: Engine, age: float | None, sex: str | None, child: bool | None = None) -> Array:
     """Return the log prior's shift by age (years) and sex for every disease.
 
     Outside the age limits a disease is practically ruled out; inside its usual band it gains a little, and
-    loses with the distance from the band in units of half the band's width (at least five years).
+    loses with the distance from the band in units of half the band's width (at least five years). Without
+    an age, ``child`` says whether the words speak of a child; the diseases of the other age lose a little.
     """
     shift = np.zeros(len(engine.prior))
     if sex is not None:
@@ -221,6 +225,9 @@ def demographics(engine: Engine, age: float | None, sex: str | None) -> Array:
         distance = np.maximum(np.maximum(engine.peak_first - age, age - engine.peak_last), 0.0)
         shift += np.maximum(-1.5, AGE_PEAK - distance / engine.peak_width) * engine.peaked
         shift[(age < engine.age_min) | (age > engine.age_max)] = AGE_OUTSIDE
+    elif child is not None:
+        other = (engine.age_min > ADULT_ONLY) if child else (engine.age_max < CHILD_ONLY)
+        shift[other] += OTHER_AGE
     return shift
 
 
