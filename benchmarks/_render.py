@@ -1,7 +1,8 @@
 """``python -m benchmarks._render``: the README's scoreboard out of the JSON below ``docs/results``.
 
-``docs/results/NAME.json`` is what ``xinglin evaluate NAME --json`` printed. Nothing in the table is typed by hand but the references. Triage has a page of its own
-(``docs/results/triage.md``): a rate over cases that were mended after they were read would mislead here.
+``docs/results/NAME.json`` is what ``xinglin evaluate NAME --json`` printed; nothing in the table is typed by
+hand but the references. Triage has a page of its own (``docs/results/triage.md``): a rate over cases that were
+mended after they were read would mislead here.
 """
 
 from __future__ import annotations
