@@ -123,3 +123,16 @@ def test_a_denied_danger_is_no_danger(differential: Differential) -> None:
                 raised.append(f"{lang}: {word}")
     assert tried > 20
     assert len(raised) <= 0.05 * tried, raised
+
+
+def test_the_second_set_gets_no_worse(differential: Differential) -> None:
+    """Measured once and not mended: the only estimate for unseen wording (docs/results/triage.md)."""
+    lines = (FOLDER / "second.jsonl").read_text(encoding="utf-8").splitlines()
+    cases = [json.loads(line) for line in lines]
+    assert len(cases) == 130
+    wrong = {"emergency": 0, "benign": 0}
+    for case in cases:
+        wrong[case["kind"]] += (level(differential, case["text"]) >= NOW) != (case["kind"] == "emergency")
+    print(wrong)
+    assert wrong["emergency"] <= 5
+    assert wrong["benign"] <= 1
