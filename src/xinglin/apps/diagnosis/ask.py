@@ -92,7 +92,7 @@ def next_question(
     states: Mapping[int, State],
     skip: frozenset[int] = frozenset(),
 ) -> Question | None:
-    """Return the question with the highest gain, or ``None`` when nothing is left to ask.
+    """Return the question with the highest gain minus burden, or ``None`` when nothing is left to ask.
 
     Args:
         engine: the compiled pack.
@@ -103,7 +103,7 @@ def next_question(
     known = set(states) | skip
     for finding, state in states.items():
         known |= engine.ancestors[finding] if state == "present" else engine.descendants[finding]
-    open_gains = np.where(engine.askable, gains, 0.0)
+    open_gains = np.where(engine.askable, gains - engine.asking, 0.0)
     open_gains[list(known)] = 0.0
     best = int(np.argmax(open_gains))
     return Question(best, round(float(open_gains[best]), 6)) if open_gains[best] > 1e-4 else None

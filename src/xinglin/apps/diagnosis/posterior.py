@@ -15,6 +15,8 @@ Array = NDArray[np.float64]
 Ids = NDArray[np.int64]
 
 ASKED_KINDS = frozenset({"symptom", "sign", "history", "risk"})
+ASKING = {"symptom": 0.0, "history": 0.0, "risk": 0.005, "sign": 0.01}
+"""Burden of a question: a sign needs an examination, a risk may be delicate; authored."""
 SEX_MISMATCH = -9.0
 AGE_OUTSIDE = -6.0
 AGE_PEAK = 0.6
@@ -62,6 +64,8 @@ class Engine:
     disease_probabilities: tuple[Array, ...]
     disease_exams: tuple[tuple[tuple[int, str, str], ...], ...]
     """(examination, role, note) of each disease."""
+    asking: Array
+    """Burden of asking for each finding, on the scale of its gain."""
     askable: NDArray[np.bool_]
     """Findings that a patient or an examiner can be asked for."""
     expected: tuple[Ids, ...]
@@ -125,6 +129,7 @@ class Engine:
             disease_findings=tuple(np.array([f for f, _ in row], np.int64) for row in by_disease),
             disease_probabilities=tuple(np.array([p for _, p in row]) for row in by_disease),
             disease_exams=tuple(tuple(row) for row in exams),
+            asking=np.array([ASKING.get(f.kind, 0.0) for f in pack.findings]),
             askable=np.array([bool(f.edges) and f.kind in ASKED_KINDS for f in pack.findings]),
             expected=tuple(
                 np.array(

@@ -127,7 +127,8 @@ def _candidate(
         ],
         "exclude_before": [_disease(differential, other, lang) for other in excluded_first],
         "options": [
-            _option(checked, lang) for checked in checked_options(differential, result, disease.name)
+            _option(differential, checked, lang)
+            for checked in checked_options(differential, result, disease.name)
         ],
         "provenance": differential.provenance(disease.name),
     }
@@ -147,7 +148,7 @@ def checked_options(differential: Differential, result: Answer, disease: str) ->
     ]
 
 
-def _option(checked: CheckedOption, lang: w.Lang) -> dict[str, Any]:
+def _option(differential: Differential, checked: CheckedOption, lang: w.Lang) -> dict[str, Any]:
     option = checked.option
     return {
         "display": option.option if lang == "zh" else option.en,
@@ -156,6 +157,7 @@ def _option(checked: CheckedOption, lang: w.Lang) -> dict[str, Any]:
         "precondition": option.precondition or None,
         "note": option.note or None,
         "outcome": checked.worst,
+        "provided": differential.profile.provides(option.option),
         "checks": [
             {
                 "check": check.check,
