@@ -69,7 +69,7 @@ def answer(differential: Differential, case: Case, top: int = 5) -> Answer:
             ]
             members = sorted({*members, *lethal}, key=lambda d: -posterior[d])
     else:
-        members = [int(d) for d in order if posterior[d] >= RELATIVE * posterior[order[0]]]
+        members = order[posterior[order] >= RELATIVE * posterior[order[0]]].tolist()
     reason, count = None, len(members)
     if not touched and not any(s != "absent" for s in case.suspected.values()):
         reason = "only_denied" if known else ("out_of_scope" if case.states else "nothing_matched")

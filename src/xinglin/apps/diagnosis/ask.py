@@ -18,7 +18,7 @@ from xinglin.types import State
 
 Array = NDArray[np.float64]
 
-CONSIDERED = 40
+CONSIDERED = 24
 """Diseases that enter the sums: the rest of the posterior has no practical share."""
 BURDEN = {"low": 0.0, "medium": 0.04, "high": 0.12}
 """Cost of an examination on the scale of its gain (nats of weighted entropy); authored."""
@@ -63,15 +63,17 @@ def information_gain(engine: Engine, posterior: Array) -> Array:
     top = _considered(posterior)
     p = posterior[top] / posterior[top].sum()
     weights = engine.weight[top]
-    rows = [engine.disease_findings[d] for d in top]
-    findings = np.unique(np.concatenate(rows))
+    rows = [engine.disease_findings[d] for d in top.tolist()]
     gain = np.zeros(len(engine.leak))
+    touched = np.zeros(len(gain), np.bool_)
+    touched[np.concatenate(rows)] = True
+    findings = np.flatnonzero(touched)
     if not len(findings):
         return gain
     place = np.zeros(len(gain), np.int64)
     place[findings] = np.arange(len(findings))
     likelihood = np.repeat(engine.leak[findings][:, None], len(top), axis=1)
-    for column, disease in enumerate(top):
+    for column, disease in enumerate(top.tolist()):
         likelihood[place[rows[column]], column] = engine.disease_probabilities[disease]
     joint_yes = likelihood * p
     joint_no = p - joint_yes
@@ -137,13 +139,16 @@ def advise_exams(
         if posterior[disease] > 0.02 * lead:
             for exam, role, note in engine.disease_exams[disease]:
                 roles.setdefault(exam, []).append((disease, role, note))
+    # Plain floats: indexing arrays one by one costs more than the arithmetic.
+    gain_of = gains.tolist()
+    share = dict(zip(candidates.tolist(), (posterior * engine.weight)[candidates].tolist(), strict=True))
     advice = []
     for index, wanted in roles.items():
         exam = engine.pack.exams[index]
-        shown = sorted((gains[f] for f in exam.reveals if f not in states), reverse=True)
+        shown = sorted([gain_of[f] for f in exam.reveals if f not in states], reverse=True)
         value = shown[0] + 0.25 * sum(shown[1:4]) if shown else 0.0
         for disease, role, _ in wanted:
-            value += posterior[disease] * engine.weight[disease] * ROLE_VALUE[role]
+            value += share[disease] * ROLE_VALUE[role]
         value -= BURDEN[exam.burden]
         waits = [role == "after_negative" for _, role, _ in wanted]
         later = all(waits) or (urgent and any(waits))

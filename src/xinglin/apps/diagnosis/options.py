@@ -28,6 +28,10 @@ class Check:
     source: str
 
 
+_NOT_CHECKED = {name: Check(name, "not_checked", "", "", "") for name in CHECKS}
+NOTHING_CHECKED = tuple(_NOT_CHECKED.values())
+
+
 @dataclass(frozen=True, slots=True)
 class CheckedOption:
     """An option with the result of each of the five checks."""
@@ -59,11 +63,13 @@ def check_option(
     by_check: dict[str, list[Contraindication]] = {}
     for row in rows:
         by_check.setdefault(row.check, []).append(row)
+    if not by_check:
+        return CheckedOption(option, NOTHING_CHECKED)
     checks = []
     for name in CHECKS:
         relevant = by_check.get(name, [])
         if not relevant:
-            checks.append(Check(name, "not_checked", "", "", ""))
+            checks.append(_NOT_CHECKED[name])
             continue
         verdicts = [(_applies(row, patient, drug_classes), row) for row in relevant]
         applying = [row for verdict, row in verdicts if verdict]
