@@ -82,3 +82,17 @@ class ConfigurationError(XinglinError, ValueError):
 
     title = "configuration refused"
     status = 500
+
+
+class CheckpointError(XinglinError):
+    """A checkpoint is damaged, incomplete or not what it claims to be."""
+
+    title = "checkpoint refused"
+    status = 500
+
+
+class TrainingError(XinglinError):
+    """A training run cannot go on: the loss is not finite, the disk is full, the run does not match its folder."""
+
+    title = "training stopped"
+    status = 500
