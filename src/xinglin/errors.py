@@ -70,6 +70,13 @@ class StoreError(XinglinError):
     status = 503
 
 
+class BusyError(XinglinError):
+    """More is asked at once than is kept waiting, or the service is stopping."""
+
+    title = "too busy"
+    status = 503
+
+
 class AccessError(XinglinError):
     """Login is needed, wrong, or too frequent."""
 

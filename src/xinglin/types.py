@@ -156,6 +156,8 @@ class Evidence:
     weight: float
     """Natural-log likelihood ratio against patients without the disease; > 0 speaks for it."""
     span: tuple[int, int] | None = None
+    origin: Literal["finding", "model"] = "finding"
+    """``finding``, or ``model``: the share of a text model, which points at no single finding."""
 
 
 @dataclass(frozen=True, slots=True)

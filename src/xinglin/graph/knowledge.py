@@ -11,10 +11,21 @@ from xinglin.types import Code, Triple
 
 FREQUENCIES = ("obligate", "very_frequent", "frequent", "occasional", "very_rare", "excluded")
 """Frequency terms of HPO (subtree of HP:0040279): 100 %, 80-99 %, 30-79 %, 5-29 %, 1-4 %, 0 %."""
+FREQUENCY_MIDPOINTS = {
+    "obligate": 0.99,
+    "very_frequent": 0.9,
+    "frequent": 0.55,
+    "occasional": 0.17,
+    "very_rare": 0.025,
+    "excluded": 0.0,
+}
+"""Midpoints of HPO's frequency bands: an assumption about the terms, not a measured frequency."""
 STRENGTHS = ("strong", "moderate", "weak")
 ROLES = ("first", "confirm", "exclude", "stage", "after_negative")
 SEVERITIES = ("lethal", "serious", "moderate", "mild")
 COMMONNESS = ("very_common", "common", "uncommon", "rare", "very_rare")
+COMMONNESS_LOG_PRIOR = {"very_common": 0.0, "common": -1.2, "uncommon": -2.6, "rare": -4.0, "very_rare": -5.5}
+"""Relative log prior of a disease as the reason for a first visit; authored, overridden by calibration."""
 TRIAGE = ("home", "outpatient", "within_24h", "emergency_now", "call_120")
 """Triage levels from lowest to highest."""
 

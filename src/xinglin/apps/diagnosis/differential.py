@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import gc
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from pathlib import Path
+from typing import Literal, get_args
 
 from xinglin.apps.diagnosis.compile import compile_pack
 from xinglin.apps.diagnosis.echo import Echo, graph_sayings
+from xinglin.apps.diagnosis.join import Ids, Join, TextModel, label_places, read_join
 from xinglin.apps.diagnosis.pack import Pack, read_pack
 from xinglin.apps.diagnosis.posterior import Engine
 from xinglin.apps.diagnosis.profile import ClinicProfile, read_profile
 from xinglin.apps.diagnosis.triage import TriageRules
 from xinglin.apps.diagnosis.wording import Lang
-from xinglin.errors import MissingDataError
+from xinglin.errors import CheckpointError, InvalidInputError, MissingDataError, UnknownNameError
 from xinglin.graph.knowledge import Contraindication, Knowledge
 from xinglin.graph.load import starter
 from xinglin.graph.terms import starter_terms
@@ -24,6 +27,12 @@ from xinglin.terms.vocabulary import Vocabulary
 from xinglin.types import Code
 
 PACK_FILE = "pack.json"
+MANIFEST_FILE = "manifest.json"
+ONNX_FILES = ("model.int8.onnx", "model.onnx")
+EngineName = Literal["graph", "model", "both"]
+ENGINES: tuple[EngineName, ...] = get_args(EngineName)
+DEFAULT_ENGINE: EngineName = "graph"
+"""What answers when neither an engine nor a model folder is named; ``both`` where the package ships a model."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +46,42 @@ class Differential:
     profile: ClinicProfile
     echo: Echo | None = None
     """What the text's own characters add; ``None`` leaves them out (see :func:`with_echo`)."""
+    encoder: TextModel | None = None
+    """A text model whose labels are diseases of the pack; ``None``: the graph answers alone."""
+    join: Join | None = None
+    """How graph and text model count; ``None`` with a text model: stated default weights."""
+    engine_name: EngineName = "graph"
+    """What answers. (``engine`` is the pack as arrays.)"""
+
+    def using(self, name: EngineName | None) -> Differential:
+        """Return this model answering with another engine; ``None`` keeps its own.
+
+        Raises:
+            InvalidInputError: no such engine, or it needs a text model and none is loaded.
+        """
+        if name is None or name == self.engine_name:
+            return self
+        if name not in ENGINES:
+            raise InvalidInputError(f"engine: expected {', '.join(ENGINES)}; got {name!r}")
+        if self.encoder is None:
+            raise InvalidInputError(
+                f"engine: {name} needs a text model and none is loaded; load a checkpoint (--model DIR), or use "
+                "engine graph"
+            )
+        return self._others[name]
+
+    @cached_property
+    def _others(self) -> dict[EngineName, Differential]:
+        return {name: replace(self, engine_name=name) for name in ENGINES}
+
+    @cached_property
+    def label_places(self) -> Ids:
+        """Pack index of each label of the text model.
+
+        Raises:
+            UnknownNameError: a label is no disease of the pack.
+        """
+        return label_places(self.pack, self.encoder.labels if self.encoder is not None else ())
 
     @property
     def pack(self) -> Pack:
@@ -133,43 +178,136 @@ class Differential:
 
 
 @cache
-def load_differential(model: Path | None = None, profile: Path | None = None) -> Differential:
-    """Load the starter graph, or a fitted or recalibrated pack from a model folder.
+def load_differential(
+    model: Path | None = None, profile: Path | None = None, engine: EngineName | None = None
+) -> Differential:
+    """Load the starter graph, or what a model folder holds: a pack, a text model, or both.
 
     Args:
-        model: folder with ``pack.json``; ``None`` compiles the starter graph.
+        model: folder with ``pack.json`` (a fitted or recalibrated pack), with ``manifest.json`` (a checkpoint of
+            a text classifier over the graph's diseases), or with both; ``None`` is the starter graph, with the
+            shipped text model where the engine wants one.
         profile: TOML of the clinic's profile; ``None`` is a clinic with what clinics commonly have.
+        engine: ``graph``, ``model`` or ``both``; ``None`` is ``both`` where the folder holds a text model, and
+            :data:`DEFAULT_ENGINE` without a folder.
 
     Raises:
-        MissingDataError: the folder has no pack.
-        InvalidInputError: the pack is damaged.
+        MissingDataError: the folder is no model folder, or the engine needs a text model and there is none.
+        InvalidInputError: the pack is damaged, or there is no such engine.
+        CheckpointError: the checkpoint is damaged or no classifier.
+        UnknownNameError: a label of the text model is no disease of the graph.
+        ConfigurationError: the calibration is of another pack or another model.
     """
+    if engine is not None and engine not in ENGINES:
+        raise InvalidInputError(f"engine: expected {', '.join(ENGINES)}; got {engine!r}")
     # What is loaded lives as long as the process: collecting while it grows only costs time.
     gc.disable()
     try:
-        return _load(model, profile)
+        return _load(model, profile, engine)
     finally:
         gc.freeze()
         gc.enable()
 
 
-def _load(model: Path | None, profile: Path | None) -> Differential:
+def _load(model: Path | None, profile: Path | None, engine: EngineName | None) -> Differential:
+    path = None if model is None else model / PACK_FILE
+    folder = _checkpoint_folder(model, engine)
+    if path is not None and not path.is_file():
+        if folder is None and engine != "graph":
+            raise MissingDataError(
+                f"{model} is no model folder: it has neither {PACK_FILE} nor {MANIFEST_FILE}; give the folder of a "
+                "fitted pack (xinglin calibrate) or of a trained text model (xinglin train diagnosis)"
+            )
+        path = None
     knowledge = starter()
     vocabulary = starter_terms()
-    if model is None:
-        pack = compile_pack("starter", knowledge, vocabulary.findings)
-    else:
-        path = model / PACK_FILE
-        if not path.is_file():
-            raise MissingDataError(f"{model} is no model folder: it has no {PACK_FILE}")
-        pack = read_pack(path)
-    return Differential(
+    pack = compile_pack("starter", knowledge, vocabulary.findings) if path is None else read_pack(path)
+    graph = Differential(
         vocabulary=vocabulary,
         knowledge=knowledge,
         engine=Engine.build(pack),
         rules=TriageRules.build(knowledge, set(vocabulary.analytes)),
         profile=read_profile(profile) if profile else ClinicProfile(),
     )
+    return graph if folder is None else with_encoder(graph, load_encoder(folder), engine or "both")
+
+
+def _checkpoint_folder(model: Path | None, engine: EngineName | None) -> Path | None:
+    """Where the text model lies that the engine wants; ``None``: it wants none, or there is none."""
+    if engine == "graph":
+        return None
+    if model is not None and (model / MANIFEST_FILE).is_file():
+        return model
+    if engine is None and (model is not None or DEFAULT_ENGINE == "graph"):
+        return None
+    from xinglin.model.shipped import shipped_folder
+
+    try:
+        return shipped_folder()
+    except (UnknownNameError, MissingDataError):
+        if engine is None:
+            return None
+        raise MissingDataError(
+            f"engine {engine} needs a text model, and this package ships none: give a checkpoint folder (--model "
+            "DIR; xinglin train diagnosis makes one), or use engine graph"
+        ) from None
+
+
+def load_encoder(folder: Path, threads: int = 1) -> TextModel:
+    """Load the text classifier of a checkpoint folder; needs no torch.
+
+    Raises:
+        MissingDataError: the folder has no exported graph (ONNX); says which command writes it.
+        CheckpointError: it is damaged, or not a classifier.
+    """
+    if not any((folder / name).is_file() for name in ONNX_FILES):
+        _refuse_encoder(folder)
+        raise MissingDataError(
+            f"{folder} has neither {' nor '.join(ONNX_FILES)}: run `xinglin release export {folder}` first"
+        )
+    from xinglin.model.runtime import TextClassifier
+
+    return TextClassifier.load(folder, threads=threads)
+
+
+def _refuse_encoder(folder: Path) -> None:
+    """Say of an encoder without a head that it must be fine-tuned, not exported."""
+    try:
+        kind = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8")).get("kind")
+    except (OSError, ValueError, AttributeError) as error:
+        raise CheckpointError(f"{folder}: {MANIFEST_FILE} cannot be read: {error}") from error
+    if kind != "classifier":
+        raise CheckpointError(
+            f"{folder} holds a checkpoint of kind {kind!r}, not a classifier: fine-tune it first (xinglin train "
+            "diagnosis)"
+        )
+
+
+def with_encoder(
+    differential: Differential, encoder: TextModel, engine: EngineName = "both", join: Join | None = None
+) -> Differential:
+    """Return the differential with a text model beside the graph.
+
+    Args:
+        differential: the graph.
+        encoder: the text model; every label must be a disease of the pack.
+        engine: what answers.
+        join: weights; ``None`` reads them from the checkpoint's ``calibration.json``.
+
+    Raises:
+        UnknownNameError: a label is no disease of the pack.
+        ConfigurationError: the calibration is of another pack or another model.
+        CheckpointError: the calibration cannot be read.
+    """
+    joined = replace(
+        differential,
+        encoder=encoder,
+        join=join or read_join(encoder.calibration, differential.pack, encoder),
+        engine_name=engine,
+    )
+    if not len(joined.label_places):  # built here, so that a wrong label is said at once
+        raise CheckpointError("the text model has no labels: it is no classifier")
+    return joined
 
 
 def with_echo(differential: Differential) -> Differential:

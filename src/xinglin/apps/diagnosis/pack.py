@@ -25,21 +25,15 @@ from pathlib import Path
 from typing import Any
 
 from xinglin.errors import InvalidInputError
+from xinglin.graph.knowledge import COMMONNESS_LOG_PRIOR, FREQUENCY_MIDPOINTS
 
 FORMAT = 1
-FREQUENCY = {
-    "obligate": 0.99,
-    "very_frequent": 0.9,
-    "frequent": 0.55,
-    "occasional": 0.17,
-    "very_rare": 0.025,
-    "excluded": 0.0,
-}
+FREQUENCY = FREQUENCY_MIDPOINTS
 """Midpoints of HPO's frequency bands."""
 RISK = {"strong": (4.0, 0.75), "moderate": (2.0, 0.9), "weak": (1.4, 0.97)}
 """Likelihood ratio when a risk factor is present, and when it is denied."""
-COMMONNESS = {"very_common": 0.0, "common": -1.2, "uncommon": -2.6, "rare": -4.0, "very_rare": -5.5}
-"""Relative log prior of a disease as the reason for a first visit; authored, overridden by calibration."""
+COMMONNESS = COMMONNESS_LOG_PRIOR
+"""Relative log prior of a disease as the reason for a first visit."""
 SEVERITY = {"lethal": 1.0, "serious": 0.5, "moderate": 0.2, "mild": 0.05}
 """Harm of missing the disease, relative to a lethal one."""
 

@@ -236,6 +236,16 @@ def demographics(engine: Engine, age: float | None, sex: str | None, child: bool
     return shift
 
 
+def ruled_out(engine: Engine, age: float | None, sex: str | None) -> Array:
+    """Return only what sex and the age limits take from the log prior: 0, or the shift of a mismatch."""
+    shift = np.zeros(len(engine.prior))
+    if sex is not None:
+        shift[engine.only_female if sex == "male" else engine.only_male] = SEX_MISMATCH
+    if age is not None:
+        shift[(age < engine.age_min) | (age > engine.age_max)] = AGE_OUTSIDE
+    return shift
+
+
 def contributions(
     engine: Engine, states: Mapping[int, State], disease: int
 ) -> list[tuple[int, State, float]]:

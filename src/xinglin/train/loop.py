@@ -1,0 +1,289 @@
+"""The training loop: steps that can be interrupted, resumed to the step, spread over processes, and repeated.
+
+A batch depends on the seed, the step and the process alone, never on what was drawn before; so a run that was
+stopped and resumed gives the weights of one that was not. Processes and precision are ``accelerate``'s:
+``accelerate launch`` and ``torchrun`` work, bf16 is used where an accelerator has it. The resumable state is
+safetensors and JSON, no pickle.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.utils import DistributedDataParallelKwargs
+from safetensors.torch import load_file, load_model, save_file, save_model
+from torch import Tensor, nn
+
+from xinglin.errors import TrainingError
+from xinglin.model.checkpoint import saving
+
+Batch = Mapping[str, Tensor]
+STATE, WEIGHTS, MOMENTS = "state.json", "module.safetensors", "optimiser.safetensors"
+CLIP = 1.0
+"""Largest norm of the gradient."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long and how fast."""
+
+    steps: int
+    learning_rate: float
+    warmup: float
+    weight_decay: float
+    seed: int
+    save_every: int
+    digest: str
+    """Of everything that decides the weights: settings and data. A state with another digest is not resumed."""
+    threads: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """What is reported of one step."""
+
+    step: int
+    steps: int
+    losses: Mapping[str, float]
+    tokens_per_second: float
+    """Of all processes, since the run was started or resumed."""
+    seconds_left: float
+
+
+@dataclass
+class Trained:
+    """What a run leaves behind beside the module's weights."""
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    tokens: int = 0
+    seconds: float = 0.0
+    resumed_at: int = 0
+    processes: int = 1
+    main: bool = True
+    """Whether this process is the one that writes."""
+
+
+Report = Callable[[Tick], None]
+Draw = Callable[[int, int, int], Batch]
+"""(step, process, processes) -> batch."""
+
+
+def open_accelerator(threads: int | None) -> Accelerator:
+    """Return the accelerator: CUDA in bf16 where it has it, else the CPU in float32."""
+    if threads is not None:
+        torch.set_num_threads(threads)
+    cuda = torch.cuda.is_available()
+    bf16 = cuda and torch.cuda.is_bf16_supported()
+    return Accelerator(
+        cpu=not cuda,
+        mixed_precision="bf16" if bf16 else "no",
+        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+    )
+
+
+def train(
+    module: nn.Module,
+    draw: Draw,
+    plan: Plan,
+    state: Path,
+    *,
+    rates: Callable[[str], float] = lambda name: 1.0,
+    report: Report | None = None,
+    validate: Callable[[nn.Module], Mapping[str, float]] | None = None,
+) -> Trained:
+    """Train a module in place.
+
+    Args:
+        module: ``module(**batch)`` returns scalar losses by name, ``loss`` among them, and may return ``tokens``.
+        draw: makes a batch of (step, process, processes).
+        plan: steps, rates, seed.
+        state: folder of the resumable state; read if it holds a state of the same plan, removed by the caller.
+        rates: factor on the learning rate by parameter name.
+        report: called after every step on the main process.
+        validate: figures at every saved state, on the main process.
+
+    Raises:
+        TrainingError: the loss is not finite, the disk is full, or ``state`` is of another run.
+        KeyboardInterrupt: Ctrl-C; the state has been saved before it is raised.
+    """
+    accelerator = open_accelerator(plan.threads)
+    torch.manual_seed(plan.seed)
+    groups = _groups(module, plan, rates)
+    # On one device this is AdamW with its loop fused; the arithmetic is the same.
+    optimiser = torch.optim.AdamW(groups, lr=plan.learning_rate, betas=(0.9, 0.98), fused=True)
+    trained = Trained(processes=accelerator.num_processes, main=accelerator.is_main_process)
+    first = _resume(state, plan, module, optimiser, trained) if (state / STATE).is_file() else 0
+    trained.resumed_at = first
+    prepared, optimiser = accelerator.prepare(module, optimiser)
+    prepared.train()
+    started = time.perf_counter()
+    seen = 0
+    with _interruptible() as interrupted:
+        for step in range(first, plan.steps):
+            rate = schedule(step, plan.steps, plan.warmup)
+            for group in optimiser.param_groups:
+                group["lr"] = plan.learning_rate * rate * group["factor"]
+            torch.manual_seed(_step_seed(plan.seed, step, accelerator.process_index))
+            batch = {
+                name: tensor.to(accelerator.device)
+                for name, tensor in draw(step, accelerator.process_index, accelerator.num_processes).items()
+            }
+            with accelerator.autocast():
+                losses = dict(prepared(**batch))
+            tokens = int(losses.pop("tokens", torch.tensor(0)))
+            loss = losses["loss"]
+            if not torch.isfinite(loss):
+                raise TrainingError(
+                    f"step {step}: the loss is {loss.item()}; expected a finite number. The state of step "
+                    f"{trained.history[-1]['step'] if trained.history else 0:.0f} is intact in {state}: "
+                    "resume with a lower learning rate, or look at the data"
+                )
+            accelerator.backward(loss)
+            accelerator.clip_grad_norm_(prepared.parameters(), CLIP)
+            optimiser.step()
+            optimiser.zero_grad(set_to_none=True)
+            seen += tokens * accelerator.num_processes
+            seconds = time.perf_counter() - started
+            values = {name: float(value.detach()) for name, value in losses.items()}
+            if report is not None and accelerator.is_main_process:
+                left = seconds / (step + 1 - first) * (plan.steps - step - 1)
+                report(Tick(step + 1, plan.steps, values, seen / max(seconds, 1e-9), left))
+            trained.history.append({"step": step + 1, "rate": plan.learning_rate * rate, **values})
+            last = step + 1 == plan.steps
+            stop = _agreed(accelerator, interrupted.is_set())
+            if (step + 1) % plan.save_every == 0 or last or stop:
+                trained.tokens += seen
+                trained.seconds += seconds
+                seen, started = 0, time.perf_counter()
+                if accelerator.is_main_process:
+                    if validate is not None:
+                        module.eval()
+                        trained.history[-1] |= validate(accelerator.unwrap_model(prepared))
+                        module.train()
+                    _save(state, plan, step + 1, accelerator.unwrap_model(prepared), optimiser, trained)
+                accelerator.wait_for_everyone()
+                first, started = step + 1, time.perf_counter()
+            if stop and not last:
+                raise KeyboardInterrupt(f"stopped at step {step + 1}; the same command resumes from {state}")
+    module.eval()
+    return trained
+
+
+def schedule(step: int, steps: int, warmup: float) -> float:
+    """Return the factor on the learning rate: a linear rise, then a linear fall to a hundredth."""
+    rise = max(1, round(steps * warmup))
+    if step < rise:
+        return (step + 1) / rise
+    return max(0.01, 1.0 - (step - rise) / max(1, steps - rise))
+
+
+def _step_seed(seed: int, step: int, process: int) -> int:
+    return (seed * 1_000_003 + step) * 1_009 + process
+
+
+def _groups(module: nn.Module, plan: Plan, rates: Callable[[str], float]) -> list[dict[str, Any]]:
+    """Parameters by decay and rate: vectors (norms, biases) do not decay."""
+    groups: dict[tuple[bool, float], dict[str, Any]] = {}
+    for name, parameter in module.named_parameters():
+        if not parameter.requires_grad:
+            continue
+        key = (parameter.ndim >= 2, rates(name))
+        group = groups.setdefault(
+            key, {"params": [], "weight_decay": plan.weight_decay if key[0] else 0.0, "factor": key[1]}
+        )
+        group["params"].append(parameter)
+    return list(groups.values())
+
+
+def _moments(optimiser: Any) -> dict[str, Tensor]:
+    """AdamW's state as named tensors."""
+    state = optimiser.state_dict()["state"]
+    return {
+        f"{index}.{name}": value.detach().cpu().contiguous()
+        if value.ndim
+        else value.detach().cpu().reshape(1)
+        for index, values in state.items()
+        for name, value in values.items()
+    }
+
+
+def _save(folder: Path, plan: Plan, step: int, module: nn.Module, optimiser: Any, trained: Trained) -> None:
+    with saving(folder) as new:
+        save_model(module, str(new / WEIGHTS))
+        save_file(_moments(optimiser), str(new / MOMENTS))
+        body = {
+            "format": 1,
+            "step": step,
+            "digest": plan.digest,
+            "tokens": trained.tokens,
+            "seconds": trained.seconds,
+            "history": trained.history,
+        }
+        (new / STATE).write_text(json.dumps(body), encoding="utf-8")
+
+
+def _resume(folder: Path, plan: Plan, module: nn.Module, optimiser: Any, trained: Trained) -> int:
+    try:
+        body = json.loads((folder / STATE).read_text(encoding="utf-8"))
+        if body["digest"] != plan.digest:
+            raise TrainingError(
+                f"{folder} holds a run of other settings or data (digest {body['digest'][:12]}, expected "
+                f"{plan.digest[:12]}): remove it to start anew, or repeat the settings to resume"
+            )
+        load_model(module, str(folder / WEIGHTS))
+        saved = load_file(str(folder / MOMENTS))
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+        if isinstance(error, TrainingError):
+            raise
+        raise TrainingError(
+            f"{folder}: the saved state cannot be read ({error}); remove it to start anew"
+        ) from None
+    described = optimiser.state_dict()
+    states: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in saved.items():
+        index, _, key = name.partition(".")
+        states.setdefault(int(index), {})[key] = tensor.reshape(()) if key == "step" else tensor
+    described["state"] = states
+    optimiser.load_state_dict(described)
+    trained.history = list(body["history"])
+    trained.tokens, trained.seconds = int(body["tokens"]), float(body["seconds"])
+    return int(body["step"])
+
+
+def _agreed(accelerator: Accelerator, stop: bool) -> bool:
+    """Whether any process was asked to stop: all stop at the same step."""
+    if accelerator.num_processes == 1:
+        return stop
+    flag = torch.tensor([int(stop)], device=accelerator.device)
+    return bool(accelerator.reduce(flag, "sum").item())
+
+
+@contextmanager
+def _interruptible() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into a flag read between steps; a second one interrupts at once."""
+    asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked
+        return
+
+    def ask(number: int, frame: Any) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
