@@ -11,7 +11,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from xinglin.errors import CheckpointError
 
@@ -48,7 +48,9 @@ def read_header(path: Path) -> dict[str, Tensor]:
                 f"{path.name}: truncated: {size} bytes cannot hold the header that it announces; copy it again"
             )
         if length > MAX_HEADER:
-            raise CheckpointError(f"{path.name}: expected a header of at most {MAX_HEADER} bytes, got {length}")
+            raise CheckpointError(
+                f"{path.name}: expected a header of at most {MAX_HEADER} bytes, got {length}"
+            )
         text = file.read(length)
     try:
         header = json.loads(text.decode("utf-8"))
@@ -86,7 +88,7 @@ def _tensor(path: Path, name: str, entry: Any) -> tuple[Tensor, tuple[int, int]]
     return Tensor(dtype, tuple(shape)), (start, end)
 
 
-def _naturals(value: Any) -> bool:
+def _naturals(value: Any) -> TypeGuard[list[int]]:
     return isinstance(value, list) and all(type(item) is int and 0 <= item < 2**48 for item in value)
 
 

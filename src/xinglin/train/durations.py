@@ -123,7 +123,7 @@ def since_zh(days: float, dice: random.Random) -> str:
 def lasting_en(days: float, dice: random.Random) -> str:
     """A duration such as 3 days or two weeks."""
     number, unit = _count(days)
-    words = ("zero one two three four five six seven eight nine ten").split()
+    words = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
     said = words[number] if number <= 10 and dice.random() < 0.3 else str(number)
     short = {"day": "d", "hour": "h", "week": "wk", "month": "mo", "year": "y", "minute": "min"}
     if dice.random() < 0.07:

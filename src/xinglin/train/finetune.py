@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from xinglin.errors import InvalidInputError
-from xinglin.model.checkpoint import saving, seal_checkpoint, verify_checkpoint
+from xinglin.model.checkpoint import seal_checkpoint, verify_checkpoint
+from xinglin.model.saving import saving
 from xinglin.model.sizes import MASK, PAD
 from xinglin.model.tokenizer import load_tokenizer, save_tokenizer
 from xinglin.train.card import Described, write_card

@@ -25,7 +25,7 @@ from safetensors.torch import load_file, load_model, save_file, save_model
 from torch import Tensor, nn
 
 from xinglin.errors import TrainingError
-from xinglin.model.checkpoint import saving
+from xinglin.model.saving import saving
 
 Batch = Mapping[str, Tensor]
 STATE, WEIGHTS, MOMENTS = "state.json", "module.safetensors", "optimiser.safetensors"

@@ -23,7 +23,57 @@ from xinglin.terms.vocabulary import Term
 MASK = "某病"
 MASK_EN = "this condition"
 VAGUE = frozenset(
-    ["过敏", "体检", "着凉", "妊娠", "怀孕", "分娩", "顺产", "临产", "早产", "急产", "流产", "保胎", "早孕", "体虚", "强直", "传单", "受凉", "外伤", "感染", "化脑", "电击", "醉酒", "酗酒", "烂裆", "肥胖", "超重", "骨刺", "长痘", "近视", "远视", "散光", "老花", "尿床", "口臭", "疲劳", "焦虑", "抑郁", "缺钙", "化脓", "溶血", "中毒", "晕车", "晕船", "晕机", "裂伤", "割伤", "积食", "食积", "上火"]
+    [
+        "过敏",
+        "体检",
+        "着凉",
+        "妊娠",
+        "怀孕",
+        "分娩",
+        "顺产",
+        "临产",
+        "早产",
+        "急产",
+        "流产",
+        "保胎",
+        "早孕",
+        "体虚",
+        "强直",
+        "传单",
+        "受凉",
+        "外伤",
+        "感染",
+        "化脑",
+        "电击",
+        "醉酒",
+        "酗酒",
+        "烂裆",
+        "肥胖",
+        "超重",
+        "骨刺",
+        "长痘",
+        "近视",
+        "远视",
+        "散光",
+        "老花",
+        "尿床",
+        "口臭",
+        "疲劳",
+        "焦虑",
+        "抑郁",
+        "缺钙",
+        "化脓",
+        "溶血",
+        "中毒",
+        "晕车",
+        "晕船",
+        "晕机",
+        "裂伤",
+        "割伤",
+        "积食",
+        "食积",
+        "上火",
+    ]
 )
 """Chinese spellings that name a disease of the graph but, met in a text, seldom mean that diagnosis."""
 MIN_LATIN = 4
@@ -82,9 +132,7 @@ class DiseaseNames:
 
     def mentioned(self, text: str) -> frozenset[str]:
         """Diseases with any spelling anywhere in the text, nested ones included."""
-        return frozenset(
-            name for match in self._every.all_matches(normalise(text)) for name in match.payload
-        )
+        return frozenset(name for match in self._every.all_matches(normalise(text)) for name in match.payload)
 
     def named(self, text: str) -> tuple[str, ...]:
         """Diseases that the text names, by first mention: the longest of nested spellings counts.

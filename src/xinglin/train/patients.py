@@ -91,7 +91,9 @@ class Patients:
         self._wording = wording
         self._profiles: dict[str, Profile] = {}
         self._stated = {
-            name: {row.target for row in rows if row.relation == "has_finding" and row.qualifier != "excluded"}
+            name: {
+                row.target for row in rows if row.relation == "has_finding" and row.qualifier != "excluded"
+            }
             for name, rows in knowledge.by_disease.items()
         }
         self.diseases = tuple(knowledge.diseases)
@@ -199,7 +201,7 @@ class Patients:
         ]
         found = missing[:2]
         if profile.absent:
-            found += [said for said in dice.sample(profile.absent, min(5, len(profile.absent)))]
+            found += dice.sample(profile.absent, min(5, len(profile.absent)))
         dice.shuffle(found)
         unique = {said.term.name: said for said in found if said.term.name not in implied}
         return list(unique.values())
@@ -261,4 +263,3 @@ def _lasting(course: str, age: float, dice: random.Random) -> tuple[float, float
 def usable(profile: Profile) -> bool:
     """Whether anything can be told of the disease without naming it."""
     return bool(profile.findings or profile.tests)
-

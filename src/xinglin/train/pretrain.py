@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from xinglin.errors import CheckpointError
-from xinglin.model.checkpoint import saving, seal_checkpoint, verify_checkpoint
+from xinglin.model.checkpoint import seal_checkpoint, verify_checkpoint
+from xinglin.model.saving import saving
 from xinglin.model.sizes import PAD, build_config, shape
 from xinglin.model.tokenizer import load_tokenizer, save_tokenizer, train_tokenizer
 from xinglin.train.card import write_card
@@ -28,7 +30,8 @@ from xinglin.train.corpus import Source
 from xinglin.train.curves import write_curves
 from xinglin.train.loop import Plan, Report, Trained, train
 from xinglin.train.masking import EntityFinder, Stream, encode_stream, masked_batch
-from xinglin.train.objectives import Contrastive, Kepler, Objective
+from xinglin.train.objectives import Objective
+from xinglin.train.objectives import objective as build_objective
 from xinglin.train.options import PretrainOptions
 from xinglin.types import Checkpoint
 
@@ -220,8 +223,7 @@ def _objective(
 ) -> Objective | None:
     if knowledge is None:
         return None
-    kinds: dict[str, type[Objective]] = {"contrastive": Contrastive, "kepler": Kepler}
-    return kinds[options.objective](knowledge, tokenizer, hidden)
+    return build_objective(options.objective, knowledge, tokenizer, hidden)
 
 
 def _drawing(
@@ -256,10 +258,9 @@ def _digest(
     settings = {
         key: value for key, value in options.as_json().items() if key not in ("threads", "save_every")
     }
-    triples = (
-        sha256(knowledge.triples.tobytes() + repr(knowledge.names).encode()).hexdigest() if knowledge else ""
-    )
-    return sha256(json.dumps([settings, corpus.digest, triples, parents]).encode()).hexdigest()
+    return sha256(
+        json.dumps([settings, corpus.digest, knowledge.digest if knowledge else None, parents]).encode()
+    ).hexdigest()
 
 
 def _finish(
@@ -287,8 +288,8 @@ def _finish(
     with saving(out) as folder:
         model.save_pretrained(folder)
         save_tokenizer(corpus.tokenizer, folder)
-        if objective is not None:
-            objective.save(folder / "knowledge.safetensors")
+        if objective is not None and (own := objective.state_dict()):
+            save_file(own, str(folder / "knowledge.safetensors"))
         write_curves(folder / "curves.png", trained.history, ("language", "knowledge", "validation"), name)
         write_card(folder, name, "encoder", corpus.sources, metrics)
         checkpoint = seal_checkpoint(

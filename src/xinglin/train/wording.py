@@ -144,7 +144,7 @@ class Wording:
             value = _beyond(cutoff.limit, side[0] == ">", analyte, dice)
         else:
             limits = _range(self._vocabulary.ranges.get(analyte.name, ()), age, sex)
-            limit = limits and (limits.high if side == "high" else limits.low)
+            limit = None if limits is None else limits.high if side == "high" else limits.low
             if limit is None:
                 return None
             value = _beyond(limit, side == "high", analyte, dice)
@@ -249,7 +249,9 @@ def _written(analyte: Analyte, value: float, dice: random.Random, lang: str) -> 
         unit = ""
     if unit[:1].isdigit():
         unit = dice.choice(("×", "*", "x")) + unit
-    between = dice.choice(("", " ", "：", ":", "为")) if lang == "zh" else dice.choice((" ", " ", ": ", " of "))
+    between = (
+        dice.choice(("", " ", "：", ":", "为")) if lang == "zh" else dice.choice((" ", " ", ": ", " of "))
+    )
     if between == "" and name[-1].isdigit():
         between = " "
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +12,10 @@ from xinglin.apps.diagnosis.ask import ExamAdvice, advise_exams, information_gai
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.facts import Case
 from xinglin.apps.diagnosis.pack import PackDisease
-from xinglin.apps.diagnosis.posterior import contributions, informative, scores, softmax
+from xinglin.apps.diagnosis.posterior import contributions
 from xinglin.apps.diagnosis.triage import RaisedFlag, highest, not_excluded, raised
+from xinglin.apps.diagnosis.weighing import Weighed, weigh
+from xinglin.apps.diagnosis.wording import TEXT_MODEL
 from xinglin.graph.knowledge import DangerSign
 from xinglin.measure.conformal import aps_set
 from xinglin.types import Candidate, Code, Evidence, Prediction
@@ -25,6 +28,18 @@ first; no coverage is claimed there."""
 HIGH, MEDIUM = 0.4, 0.12
 LETHAL_NOW, LETHAL_SOON, SERIOUS_SOON = 0.5, 0.15, 0.5
 """Share of the posterior from which a lethal or serious candidate raises the triage."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What may be claimed of an answer: it depends on what answered."""
+
+    calibrated_on: str | None
+    """Real cases on which percentages were found true, or ``None``."""
+    quantile: float | None
+    lethal_quantile: float | None
+    measured_on: str | None
+    """Cases on which the coverage was measured, or ``None``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,40 +61,38 @@ class Answer:
     open_danger: tuple[DangerSign, ...]
     triage: str
     exams: tuple[ExamAdvice, ...]
+    weighed: Weighed
+    """What answered: the graph, the text model or both, and how much each counted."""
+    claims: Claims
 
 
-def answer(differential: Differential, case: Case, top: int = 5) -> Answer:
+def answer(
+    differential: Differential, case: Case, top: int = 5, logits: NDArray[Any] | None = None
+) -> Answer:
     """Answer one case. Pure: the same differential and case give the same answer.
 
     Args:
         differential: the loaded model.
         case: facts of one patient.
         top: number of candidates, 1 to 50.
+        logits: what the text model says of ``case.text``, when the caller has it already.
     """
     engine, pack = differential.engine, differential.engine.pack
-    posterior = softmax(log_posterior(differential, case), pack.temperature)
-    known = informative(engine, case.states)
-    touched = any(state == "present" and len(engine.edge_disease[f]) for f, state in known.items())
+    weighed = weigh(differential, case, logits)
+    posterior, claims = weighed.posterior, _claims(differential, weighed)
     order = np.argsort(-posterior, kind="stable")
-    if pack.quantile is not None:
-        members = aps_set(posterior, pack.quantile)
-        if pack.lethal_quantile is not None:
-            lethal = [
-                d for d in aps_set(posterior, pack.lethal_quantile) if pack.diseases[d].severity == "lethal"
-            ]
-            members = sorted({*members, *lethal}, key=lambda d: -posterior[d])
-    else:
-        members = order[posterior[order] >= RELATIVE * posterior[order[0]]].tolist()
-    reason, count = None, len(members)
-    if not touched and not any(s != "absent" for s in case.suspected.values()):
-        reason = "only_denied" if known else ("out_of_scope" if case.states else "nothing_matched")
-    elif count > MAX_SET:
+    members = _members(pack.diseases, posterior, order, claims)
+    reason, count = weighed.reason, len(members)
+    if reason is None and count > MAX_SET:
         reason = "set_too_large"
     shown = [int(d) for d in order[:top]] if reason in (None, "set_too_large") else []
-    calibrated = pack.calibrated_on is not None and reason is None
-    candidates = tuple(_candidate(differential, case, posterior, d, calibrated) for d in shown)
+    calibrated = claims.calibrated_on is not None and reason is None
+    candidates = tuple(_candidate(differential, case, weighed, d, calibrated) for d in shown)
     flags = raised(differential.rules, case.facts)
     triage = _triage(differential, posterior, flags, bool(shown), bool(case.states))
+    if differential.engine_name != "graph":  # a text model may raise what the graph alone gives, never lower it
+        alone = _triage(differential, weighed.graph, flags, weighed.graph_reason is None, bool(case.states))
+        triage = highest(triage, alone)
     urgent = triage in ("call_120", "emergency_now")
     gains = information_gain(engine, posterior) if shown else np.zeros(len(engine.leak))
     exams = tuple(advise_exams(engine, posterior, gains, case.states, urgent)) if shown else ()
@@ -103,31 +116,44 @@ def answer(differential: Differential, case: Case, top: int = 5) -> Answer:
         open_danger=open_danger,
         triage=triage,
         exams=exams,
+        weighed=weighed,
+        claims=claims,
     )
 
 
-def log_posterior(differential: Differential, case: Case) -> NDArray[np.float64]:
-    """Return the unnormalised log posterior of a case, with the text's echo where the model has one."""
-    logits = scores(
-        differential.engine,
-        case.states,
-        age=case.patient.age,
-        sex=case.patient.sex,
-        child=bool(case.facts.holds & {"儿童", "婴儿", "新生儿"}) if case.text else None,
-        suspected=case.suspected,
-    )
-    if differential.echo is not None and case.text:
-        read = [item.span for item in case.findings if item.span]
-        logits = logits + differential.echo.shift(case.text, read)
-    return logits
+def _claims(differential: Differential, weighed: Weighed) -> Claims:
+    """The pack's own calibration holds for the graph alone, the join's for both; the model alone has none."""
+    pack, join = differential.pack, differential.join
+    if weighed.engine == "graph":
+        return Claims(pack.calibrated_on, pack.quantile, pack.lethal_quantile, pack.calibrated_on)
+    if weighed.engine == "model" or join is None:
+        return Claims(None, None, None, None)
+    measured = join.name if join.quantile is not None else None
+    return Claims(join.calibrated_on, join.quantile, join.lethal_quantile, measured)
+
+
+def _members(
+    diseases: tuple[PackDisease, ...],
+    posterior: NDArray[np.float64],
+    order: NDArray[np.int64],
+    claims: Claims,
+) -> list[int]:
+    """The prediction set, most probable first."""
+    if claims.quantile is None:
+        inside: list[int] = order[posterior[order] >= RELATIVE * posterior[order[0]]].tolist()
+        return inside
+    members = aps_set(posterior, claims.quantile)
+    if claims.lethal_quantile is not None:
+        lethal = [d for d in aps_set(posterior, claims.lethal_quantile) if diseases[d].severity == "lethal"]
+        members = sorted({*members, *lethal}, key=lambda d: -posterior[d])
+    return members
 
 
 def ranking(differential: Differential, case: Case) -> list[tuple[str, float]]:
     """Return every disease with its posterior weight, best first; no abstention, for evaluation."""
-    engine = differential.engine
-    posterior = softmax(log_posterior(differential, case), engine.pack.temperature)
+    posterior = weigh(differential, case).posterior
     order = np.argsort(-posterior, kind="stable")
-    return [(engine.pack.diseases[d].name, float(posterior[d])) for d in order]
+    return [(differential.pack.diseases[d].name, float(posterior[d])) for d in order]
 
 
 def _code(disease: PackDisease) -> Code:
@@ -135,10 +161,10 @@ def _code(disease: PackDisease) -> Code:
 
 
 def _candidate(
-    differential: Differential, case: Case, posterior: NDArray[np.float64], disease: int, calibrated: bool
+    differential: Differential, case: Case, weighed: Weighed, disease: int, calibrated: bool
 ) -> Candidate:
     engine = differential.engine
-    share = float(posterior[disease])
+    share = float(weighed.posterior[disease])
     evidence = tuple(
         Evidence(
             Code("xinglin", engine.pack.findings[f].key, engine.pack.findings[f].name),
@@ -148,6 +174,12 @@ def _candidate(
         )
         for f, state, weight in contributions(engine, case.states, disease)
     )
+    if weighed.engine == "model":
+        evidence = ()  # the graph had no say: its findings moved nothing
+    if weighed.shift is not None and differential.encoder is not None:
+        code = Code("xinglin-model", differential.encoder.id, TEXT_MODEL)
+        shift = round(float(weighed.shift[disease]), 4)
+        evidence += (Evidence(code, "present", shift, origin="model"),)
     return Candidate(
         code=_code(engine.pack.diseases[disease]),
         probability=round(share, 4) if calibrated else None,

@@ -210,15 +210,13 @@ def load_differential(
 
 
 def _load(model: Path | None, profile: Path | None, engine: EngineName | None) -> Differential:
-    path = None if model is None else model / PACK_FILE
+    path = None if model is None or not (model / PACK_FILE).is_file() else model / PACK_FILE
+    if model is not None and path is None and not (model / MANIFEST_FILE).is_file():
+        raise MissingDataError(
+            f"{model} is no model folder: it has neither {PACK_FILE} nor {MANIFEST_FILE}; give the folder of a "
+            "fitted pack (xinglin calibrate) or of a trained text model (xinglin train diagnosis)"
+        )
     folder = _checkpoint_folder(model, engine)
-    if path is not None and not path.is_file():
-        if folder is None and engine != "graph":
-            raise MissingDataError(
-                f"{model} is no model folder: it has neither {PACK_FILE} nor {MANIFEST_FILE}; give the folder of a "
-                "fitted pack (xinglin calibrate) or of a trained text model (xinglin train diagnosis)"
-            )
-        path = None
     knowledge = starter()
     vocabulary = starter_terms()
     pack = compile_pack("starter", knowledge, vocabulary.findings) if path is None else read_pack(path)

@@ -20,6 +20,8 @@ from xinglin.terms.codes import XINGLIN
 from xinglin.types import Code
 
 _KEEP_SALT = insert(salts)
+MAX_LINE = 100
+"""Length of ``cases.model``."""
 
 
 def now() -> str:
@@ -30,6 +32,16 @@ def now() -> str:
 def encode_answer(answer: Mapping[str, Any]) -> bytes:
     """Return an answer's JSON, keys in the order of rendering: what is sent and what the ledger digests."""
     return orjson.dumps(answer)
+
+
+def model_line(model: Mapping[str, Any]) -> str:
+    """Return the model of an answer in one line: pack and version, text model and id, engine.
+
+    Two answers with the same line come from the same model.
+    """
+    encoder = model.get("encoder")
+    named = f" + {encoder['name'][:30]} {encoder['id'][:12]} ({model['engine']})" if encoder else ""
+    return f"{model['id']} {model['version']}"[: MAX_LINE - len(named)] + named
 
 
 def remember_prediction(
@@ -64,8 +76,9 @@ class _Prediction:
     @staticmethod
     def of(text: str, answer: Mapping[str, Any], encoded: bytes) -> _Prediction:
         salt = new_salt()
+        # The weights of a join depend on how much was read and said: they stay out.
         detail = {
-            "model": answer["model"],
+            "model": {key: value for key, value in answer["model"].items() if key != "weights"},
             "triage": answer["triage_level"],
             "abstained": answer["abstained"],
             "answer": keyed_digest(salt, digest(encoded).encode()),
@@ -113,7 +126,7 @@ def save_case(
             "patient": answer["patient"],
             "answer": dict(answer),
             "note": note,
-            "model": f"{answer['model']['id']} {answer['model']['version']}",
+            "model": model_line(answer["model"]),
             "subject": entry.subject,
         }
         if case is None:

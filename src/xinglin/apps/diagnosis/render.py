@@ -16,8 +16,7 @@ from xinglin.types import DISCLAIMER, Candidate, Finding
 
 def as_json(differential: Differential, result: Answer, lang: w.Lang = "zh") -> dict[str, Any]:
     """Return the answer under the keys documented in docs/answer.md, red flags first."""
-    pack = differential.pack
-    prediction = result.prediction
+    prediction, claims = result.prediction, result.claims
     reason = prediction.reason
     return {
         "triage": w.say(LEVEL_NAMES[result.triage], lang),
@@ -55,15 +54,49 @@ def as_json(differential: Differential, result: Answer, lang: w.Lang = "zh") -> 
         "question": question(differential, result, lang),
         "findings": findings_json(differential, result.case, lang),
         "patient": _patient(result),
-        "problems": list(result.case.problems),
-        "calibrated_on": pack.calibrated_on,
+        "problems": _problems(result, lang),
+        "calibrated_on": claims.calibrated_on,
         "coverage": {
-            "set": None if pack.quantile is None else 0.9,
-            "lethal": None if pack.lethal_quantile is None else 0.98,
+            "set": None if claims.quantile is None else 0.9,
+            "lethal": None if claims.lethal_quantile is None else 0.98,
+            "measured_on": claims.measured_on,
         },
-        "model": {"id": pack.name, "version": pack.version},
+        "model": _model(differential, result),
         "disclaimer": DISCLAIMER[lang],
     }
+
+
+def model_json(differential: Differential) -> dict[str, Any]:
+    """Return which model is loaded: the pack, the text model beside it, the engine."""
+    pack, encoder, join = differential.pack, differential.encoder, differential.join
+    named = None
+    if encoder is not None and differential.engine_name != "graph":
+        named = {"id": encoder.id, "name": str(encoder.manifest.get("name", ""))}
+    return {
+        "id": pack.name,
+        "version": pack.version,
+        "engine": differential.engine_name,
+        "encoder": named,
+        "join": join.name if named and join is not None else None,
+    }
+
+
+def _model(differential: Differential, result: Answer) -> dict[str, Any]:
+    """Which model answered: where the text model had no say the engine is ``graph``, whatever was asked for."""
+    weighed = result.weighed
+    graph, model, temperature = (round(number, 4) for number in weighed.weights)
+    return model_json(differential) | {
+        "answered": weighed.engine,
+        "weights": {"graph": graph, "model": model, "temperature": temperature},
+    }
+
+
+def _problems(result: Answer, lang: w.Lang) -> list[str]:
+    """What the reader must check; first of all, that no finding stands behind the ranking."""
+    listed = list(result.case.problems)
+    if result.diseases and result.weighed.engine == "model" and result.weighed.graph_reason:
+        listed.insert(0, w.say(w.MODEL_ALONE, lang))
+    return listed
 
 
 def question(
@@ -118,10 +151,13 @@ def _candidate(
         "department": disease.department,
         "evidence": [
             {
-                "finding": differential.finding_key_name(item.finding.value, lang),
+                "finding": item.finding.display
+                if item.origin == "model"
+                else differential.finding_key_name(item.finding.value, lang),
                 "state": item.state,
                 "span": list(item.span) if item.span else None,
                 "weight": item.weight,
+                "origin": item.origin,
             }
             for item in candidate.evidence
         ],

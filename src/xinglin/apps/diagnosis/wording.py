@@ -44,7 +44,23 @@ SET_TITLE = ("目前不能排除", "cannot be excluded yet")
 DANGER_TITLE = ("尚未排除的危险信号", "danger signs not yet excluded")
 AVAILABLE = {True: ("本院可做", "available here"), False: ("需转诊", "by referral")}
 
+TEXT_MODEL = "文本模型 text model"
+"""Name of the evidence row of a text model, the same in both languages."""
+MODEL_SHARE = ("文本模型的份额", "share of the text model")
+MODEL_ALONE = (
+    "图谱没有读到可用的内容,以下只凭文本模型,请格外谨慎。",
+    "The graph read nothing of use: what follows rests on the text model alone. Take special care.",
+)
+JOINED = {
+    True: ("权重学自 {set}", "weights learnt on {set}"),
+    False: ("未经校准", "uncalibrated"),
+}
+
 REASON = {
+    "no_words": (
+        "文本模型只读文字,而本例没有文字。请改用图谱(engine graph)或补充病情文字。",
+        "The text model reads words and there are none. Use engine graph, or add the patient's words.",
+    ),
     "nothing_matched": (
         "没有识别到可用于鉴别的症状、体征或检验结果。请写明不适、持续时间和检查结果。",
         "No symptom, sign or result was recognised. Describe the complaint, its duration and any results.",

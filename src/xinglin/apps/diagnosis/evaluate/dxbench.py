@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from xinglin.apps.diagnosis.answer import log_posterior
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.evaluate.names import CLASS_WORDS, Synonyms, normal
 from xinglin.apps.diagnosis.evaluate.row import CaseResult, Evaluation, ResultRow, rate
 from xinglin.apps.diagnosis.facts import gather
+from xinglin.apps.diagnosis.weighing import log_posterior
 from xinglin.errors import InvalidInputError
 from xinglin.graph.importers import read_lines
 from xinglin.measure import paired_accuracy
