@@ -215,7 +215,7 @@ def test_every_sample_has_an_answer_that_can_be_drawn(
     assert reading(result.text, answer, lang).count("<mark") >= 2
     for rank, item in enumerate(answer["candidates"], 1):
         assert summary(rank, item, 1.0, lang)
-        assert details(item, lang)
+        assert details(item, answer["model"], lang)
     assert "<script" not in report(result, draft.answers, lang)
 
 

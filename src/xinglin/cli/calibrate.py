@@ -25,7 +25,7 @@ def calibrate(
     from xinglin.store import open_store
     from xinglin.store.keys import digest
 
-    result = calibrate_site(load_differential(model), site, seed=seed)
+    result = calibrate_site(load_differential(model, engine="graph"), site, seed=seed)
     out.mkdir(parents=True, exist_ok=True)
     write_pack(result.pack, out / PACK_FILE)
     summary = {

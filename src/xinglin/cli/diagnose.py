@@ -20,7 +20,11 @@ def diagnose(
     top: Annotated[int, typer.Option(min=1, max=50, help="候选数 Number of candidates.")] = 5,
     lang: Annotated[str, typer.Option(help="zh or en")] = "zh",
     model: Annotated[
-        Path | None, typer.Option(help="模型文件夹 Folder of a fitted or calibrated model.")
+        Path | None,
+        typer.Option(help="模型文件夹 Folder of a fitted graph (pack.json), a text model, or both."),
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="graph 图谱, model 文本模型 text model, both 合用 joined.")
     ] = None,
     profile: Annotated[Path | None, typer.Option(help="本院条件 TOML The clinic's profile.")] = None,
     ask: Annotated[bool, typer.Option("--ask", help="逐一追问 Ask the most useful questions.")] = False,
@@ -35,11 +39,12 @@ def diagnose(
     from xinglin.apps.diagnosis.answer import answer
     from xinglin.apps.diagnosis.facts import gather
     from xinglin.apps.diagnosis.render import as_json as render
+    from xinglin.cli.input import engine as known_engine
     from xinglin.cli.input import language, read_text
     from xinglin.records import read_record
 
     language_ = language(lang)
-    differential = load_differential(model, profile)
+    differential = load_differential(model, profile, known_engine(engine))
     patient_record = read_record(record) if record else None
     words = read_text(text)
     if ask:

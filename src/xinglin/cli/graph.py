@@ -16,7 +16,7 @@ def check() -> None:
     from xinglin.apps.diagnosis import load_differential
     from xinglin.terms.vocabulary import checked
 
-    differential = load_differential()
+    differential = load_differential(engine="graph")
     checked(differential.vocabulary)
     knowledge = differential.knowledge
     verified = sum(row.provenance.verified for row in knowledge.relations)
@@ -86,6 +86,6 @@ def pack(out: Annotated[Path, typer.Argument(help="输出文件 Output file (JSO
     from xinglin.apps.diagnosis import load_differential
     from xinglin.apps.diagnosis.pack import write_pack
 
-    differential = load_differential()
+    differential = load_differential(engine="graph")
     write_pack(differential.pack, out)
     typer.echo(f"{out} {differential.pack.version}")

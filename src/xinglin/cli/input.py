@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from xinglin.errors import InputTooLargeError, InvalidInputError
+
+if TYPE_CHECKING:
+    from xinglin.apps.diagnosis.differential import EngineName
 
 MAX_BYTES = 1_000_000
 
@@ -39,3 +42,18 @@ def language(name: str) -> Literal["zh", "en"]:
     if name == "en":
         return "en"
     raise InvalidInputError(f"lang: expected zh or en, got {name!r}")
+
+
+def engine(name: str | None) -> EngineName | None:
+    """Return a known engine; ``None`` leaves the choice to what is loaded.
+
+    Raises:
+        InvalidInputError: no such engine.
+    """
+    if name is None:
+        return None
+    known: tuple[EngineName, ...] = ("graph", "model", "both")
+    for item in known:
+        if item == name:
+            return item
+    raise InvalidInputError(f"engine: expected graph, model or both, got {name!r}")

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from xinglin import __version__
-from xinglin.cli import calibrate, diagnose, evaluate, graph, ledger, serve, terms
+from xinglin.cli import calibrate, diagnose, evaluate, graph, ledger, serve, terms, train
 from xinglin.errors import XinglinError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("calibrate")(calibrate.calibrate)
 app.command("serve")(serve.serve)
 app.add_typer(graph.app, name="graph")
 app.add_typer(ledger.app, name="audit")
+app.add_typer(train.app, name="train")
 
 
 @app.callback(invoke_without_command=True)

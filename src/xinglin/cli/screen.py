@@ -9,7 +9,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from xinglin.apps.diagnosis.wording import Lang, joined
+from xinglin.apps.diagnosis.wording import MODEL_SHARE, Lang, joined, model_line, say, weights_from
 
 STYLE = {
     "call_120": "bold white on red",
@@ -38,6 +38,7 @@ TITLES = {
         "This graph is unreviewed and not calibrated on real cases: levels only, no percentages.",
     ),
     "model": ("模型", "Model"),
+    "share": ("文本模型", "text model"),
 }
 
 
@@ -65,7 +66,9 @@ def show(text: str, answer: dict[str, Any], lang: Lang, console: Console | None 
         out.print(Panel(answer["reason"], border_style="yellow"))
     if answer["candidates"]:
         out.print(_differential(answer, t))
-        if not answer["calibrated_on"]:
+        if answer["model"]["answered"] != "graph":
+            out.print(f"[dim]{_share_note(answer['model'], lang)}[/]")
+        elif not answer["calibrated_on"]:
             out.print(f"[dim]{t('uncalibrated')}[/]")
         names = joined([item["display"] for item in answer["prediction_set"]], lang)
         out.print(f"\n[bold]{answer['prediction_set_title']}[/]: {names}")
@@ -77,8 +80,13 @@ def show(text: str, answer: dict[str, Any], lang: Lang, console: Console | None 
         out.print(f"\n[bold yellow]{t('danger')}[/]: {signs}")
     if answer["question"]:
         out.print(f"[bold]{t('next')}[/]: {answer['question']['text']}")
-    out.print(f"\n[dim]{t('model')} {answer['model']['id']} {answer['model']['version']}[/]")
+    out.print(f"\n[dim]{t('model')} {model_line(answer['model'])}[/]")
     out.print(f"[bold dim]{answer['disclaimer']}[/]")
+
+
+def _share_note(model: dict[str, Any], lang: Lang) -> str:
+    """Whose the text model's numbers are, and what they rest on."""
+    return f"{say(MODEL_SHARE, lang)} {model['encoder']['name']}; {weights_from(model['join'], lang)}"
 
 
 def _highlighted(text: str, findings: list[dict[str, Any]]) -> Text:
@@ -101,10 +109,14 @@ def _differential(answer: dict[str, Any], t: Any) -> Table:
         bar = "█" * max(1, round(8 * item["score"] / best))
         label = f"{item['probability']:.0%}" if item["calibrated"] else item["level_display"]
         evidence = Text()
-        for part in item["evidence"][:6]:
+        for part in [part for part in item["evidence"] if part["origin"] == "finding"][:6]:
             sign = "+" if part["weight"] > 0 else "−"
             style = "red" if part["weight"] > 0 else "green"
             evidence.append(f"{sign}{part['finding']} ", style=style)
+        for part in item["evidence"]:
+            if part["origin"] == "model":
+                shown = f"{part['weight']:+.1f}".replace("-", "−")
+                evidence.append(f"{t('share')} {shown}", style="magenta")
         style = "bold" if item["severity"] == "lethal" else ""
         table.add_row(
             str(rank),

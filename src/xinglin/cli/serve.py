@@ -15,7 +15,13 @@ def serve(
         str, typer.Option(help="监听地址 Address; beyond this machine a login is needed.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
-    model: Annotated[Path | None, typer.Option(help="模型文件夹 Model folder.")] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="模型文件夹 Folder of a fitted graph (pack.json), a text model, or both."),
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="graph 图谱, model 文本模型 text model, both 合用 joined.")
+    ] = None,
     profile: Annotated[Path | None, typer.Option(help="本院条件 TOML Clinic profile.")] = None,
     workbench: Annotated[bool, typer.Option(help="网页工作台 The web workbench.")] = True,
     workers: Annotated[
@@ -41,6 +47,7 @@ def serve(
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
+    from xinglin.cli.input import engine as known_engine
     from xinglin.errors import ConfigurationError
     from xinglin.serve.app import open_app
 
@@ -48,7 +55,7 @@ def serve(
         raise ConfigurationError(
             "--workers: a page of the workbench lives in one process: add --no-workbench"
         )
-    build = partial(open_app, model, profile, host=host, workbench=workbench)
+    build = partial(open_app, model, profile, known_engine(engine), host=host, workbench=workbench)
     config = uvicorn.Config(
         # Each process builds its own; one alone is built here, so that its errors are ours.
         build if workers > 1 else build(),

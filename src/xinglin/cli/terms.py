@@ -29,7 +29,7 @@ def code(
     from xinglin.apps.diagnosis.render import findings_json
     from xinglin.cli.input import language, read_text
 
-    differential = load_differential()
+    differential = load_differential(engine="graph")
     source = read_text(text)
     case = gather(differential, source)
     rows = findings_json(differential, case, language(lang))

@@ -5,14 +5,17 @@ from typing import Any
 
 _DOORS = {
     "Figure": "xinglin.measure.intervals",
+    "SeedComparison": "xinglin.measure.seeds",
     "aps_quantile": "xinglin.measure.conformal",
     "aps_scores": "xinglin.measure.conformal",
     "aps_set": "xinglin.measure.conformal",
     "bootstrap": "xinglin.measure.intervals",
     "brier": "xinglin.measure.calibration",
+    "compare_seeds": "xinglin.measure.seeds",
     "debiased_ece": "xinglin.measure.calibration",
     "fit_temperature": "xinglin.measure.calibration",
     "hit_at": "xinglin.measure.ranking",
+    "holm": "xinglin.measure.seeds",
     "mass_set": "xinglin.measure.conformal",
     "nll": "xinglin.measure.calibration",
     "paired_accuracy": "xinglin.measure.paired",

@@ -15,8 +15,10 @@ import json
 import os
 import re
 import secrets
+import shutil
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -37,6 +39,7 @@ from xinglin.types import Checkpoint
 
 __all__ = [
     "MANIFEST",
+    "amending",
     "checkpoint_id",
     "heal",
     "reseal_checkpoint",
@@ -124,6 +127,22 @@ def reseal_checkpoint(folder: Path) -> Checkpoint:
             f"{folder}: weights, configuration or tokenizer changed since it was sealed: seal it as a new checkpoint"
         )
     return _sealed(folder, body, files)
+
+
+@contextmanager
+def amending(folder: Path) -> Iterator[Path]:
+    """Add or change derived files of a checkpoint: yields a copy, which is sealed and swapped in at the end.
+
+    Raises:
+        CheckpointError: the checkpoint does not verify, or what it is was changed in the block.
+        TrainingError: the disk is full; the checkpoint is as before.
+    """
+    before = verify_checkpoint(folder)
+    with saving(folder) as new:
+        for name in (*before.manifest["files"], MANIFEST):
+            shutil.copyfile(folder / name, new / name)
+        yield new
+        reseal_checkpoint(new)
 
 
 def verify_checkpoint(folder: Path) -> Checkpoint:

@@ -38,6 +38,9 @@ MAX_WINDOWS = 8
 MAX_TOKENS = 4096
 """Padded tokens of one run of the fp32 model, so that memory stays bounded for any number of texts."""
 Output = Literal["logits", "pooled"]
+Precision = Literal["int8", "fp32"]
+FILES: dict[Precision, str] = {"int8": INT8, "fp32": FP32}
+"""By preference."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,7 +52,7 @@ class TextClassifier:
     manifest: dict[str, Any] = field(repr=False)
     calibration: dict[str, Any] | None = field(repr=False)
     """Contents of ``calibration.json``; ``None`` when the logits were never calibrated."""
-    precision: Literal["int8", "fp32"]
+    precision: Precision
     max_length: int
     """Tokens of a window."""
     width: int
@@ -58,12 +61,13 @@ class TextClassifier:
     _tokenizer: Tokenizer = field(repr=False)
 
     @staticmethod
-    def load(folder: Path, *, threads: int = 1) -> TextClassifier:
+    def load(folder: Path, *, threads: int = 1, precision: Precision | None = None) -> TextClassifier:
         """Verify a checkpoint and open its ONNX file: ``model.int8.onnx`` if there, else ``model.onnx``.
 
         Args:
             folder: a sealed checkpoint of a classifier.
             threads: CPU threads for one run (the intra-op pool); 1 is best for single short texts.
+            precision: insist on one of the two files; for comparisons.
 
         Raises:
             CheckpointError: the checkpoint does not verify, is no classifier, or holds no ONNX file of its own.
@@ -73,11 +77,14 @@ class TextClassifier:
         if not parts.labels:
             raise CheckpointError(f"{folder}: an encoder has no classes: fine-tune it first (xinglin train)")
         listed = checkpoint.manifest["files"]
-        name = next((name for name in (INT8, FP32) if name in listed), None)
-        if name is None:
+        wanted = FILES if precision is None else {precision: FILES[precision]}
+        found = next((kind for kind, name in wanted.items() if name in listed), None)
+        if found is None:
             raise CheckpointError(
-                f"{folder}: expected {INT8} or {FP32}: make them with xinglin release export FOLDER --int8"
+                f"{folder}: expected {' or '.join(wanted.values())}: make it with xinglin release export "
+                "FOLDER --int8"
             )
+        name = FILES[found]
         session = _session(folder / name, threads)
         width = _check(session, folder / name, checkpoint.id, len(parts.labels))
         calibration = read_json(folder / CALIBRATION) if CALIBRATION in listed else None
@@ -86,7 +93,7 @@ class TextClassifier:
             labels=parts.labels,
             manifest=checkpoint.manifest,
             calibration=calibration,
-            precision="int8" if name == INT8 else "fp32",
+            precision=found,
             max_length=min(MAX_LENGTH, _positions(parts.config)),
             width=width,
             _session=session,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from concurrent.futures import Future
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request
@@ -13,13 +15,16 @@ from xinglin import __version__
 from xinglin.apps.diagnosis import remember
 from xinglin.apps.diagnosis.answer import answer
 from xinglin.apps.diagnosis.differential import Differential
-from xinglin.apps.diagnosis.facts import gather
+from xinglin.apps.diagnosis.facts import Case, gather, words_of
 from xinglin.apps.diagnosis.note import outpatient_note, referral_letter
-from xinglin.apps.diagnosis.render import as_json, question
+from xinglin.apps.diagnosis.render import as_json, model_json, question
+from xinglin.errors import InvalidInputError, XinglinError
 from xinglin.records.intake import PatientJson, record_from_json
+from xinglin.serve.batching import Batcher
 from xinglin.serve.strict import strict_json
 from xinglin.store import Store
-from xinglin.types import Code
+from xinglin.terms.reading import MAX_CHARACTERS
+from xinglin.types import Code, Record
 
 MAX_BODY = 4 * 1024 * 1024
 CaseId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
@@ -36,6 +41,9 @@ class DiagnoseBody(BaseModel):
     answers: dict[str, Literal["present", "absent", "unknown"]] = Field(default_factory=dict, max_length=200)
     top: int = Field(5, ge=1, le=50)
     lang: Literal["zh", "en"] = "zh"
+    engine: Literal["graph", "model", "both"] | None = Field(
+        None, description="what answers; null: what the service was started with"
+    )
 
 
 class NoteBody(DiagnoseBody):
@@ -61,15 +69,58 @@ class ConfirmBody(BaseModel):
 
 
 def _respond(differential: Differential, body: DiagnoseBody) -> tuple[str, dict[str, Any]]:
-    record = record_from_json(body.record) if body.record is not None else None
+    """Answer a request in this thread; ``differential`` is the one that its engine names."""
+    case = _case(differential, body, _record(body))
+    return case.text, _rendered(differential, body, case, None)
+
+
+async def _respond_batched(differential: Differential, body: DiagnoseBody) -> tuple[str, dict[str, Any]]:
+    """Answer a request whose text goes through the text model with those of others, while it is read here."""
+    record = _record(body)
+    waiting = _asked(differential, words_of(body.text, record))
+    if waiting is None:
+        case = _case(differential, body, record)
+        return case.text, _rendered(differential, body, case, None)
+    await asyncio.sleep(0)  # gives the worker the moment that it needs to start
+    try:
+        case = _case(differential, body, record)
+    except XinglinError:
+        waiting.cancel()
+        raise
+    try:
+        logits = await asyncio.wrap_future(waiting)
+    except (
+        InvalidInputError
+    ):  # signs that are no words for it: asked again, it has no say, and the answer says so
+        logits = None
+    return case.text, _rendered(differential, body, case, logits)
+
+
+def _asked(differential: Differential, words: str) -> Future[Any] | None:
+    """Ask the text model behind the queue; ``None`` where it has no say."""
+    if differential.engine_name == "graph" or not isinstance(differential.encoder, Batcher):
+        return None
+    if not words.strip() or len(words) > MAX_CHARACTERS:  # too long: the reader refuses it by name
+        return None
+    return differential.encoder.submit(words)
+
+
+def _record(body: DiagnoseBody) -> Record | None:
+    return record_from_json(body.record) if body.record is not None else None
+
+
+def _case(differential: Differential, body: DiagnoseBody, record: Record | None) -> Case:
     patient = body.patient.noun() if body.patient else None
-    case = gather(differential, body.text, record, patient, body.answers)
-    result = answer(differential, case, body.top)
+    return gather(differential, body.text, record, patient, body.answers)
+
+
+def _rendered(differential: Differential, body: DiagnoseBody, case: Case, logits: Any) -> dict[str, Any]:
+    result = answer(differential, case, body.top, logits)
     rendered = as_json(differential, result, body.lang)
     unknown = frozenset(key for key, state in body.answers.items() if state == "unknown")
     if unknown:
         rendered["question"] = question(differential, result, body.lang, unknown)
-    return case.text, rendered
+    return rendered
 
 
 def router(differential: Differential, store: Store) -> APIRouter:
@@ -79,8 +130,7 @@ def router(differential: Differential, store: Store) -> APIRouter:
     @api.get("/health")
     def health() -> dict[str, Any]:
         """Whether the service answers, and with which model."""
-        pack = differential.pack
-        return {"status": "ok", "xinglin": __version__, "model": {"id": pack.name, "version": pack.version}}
+        return {"status": "ok", "xinglin": __version__, "model": model_json(differential)}
 
     @api.get("/session")
     def session(request: Request) -> dict[str, str | None]:
@@ -90,7 +140,7 @@ def router(differential: Differential, store: Store) -> APIRouter:
     @api.post("/diagnose")
     async def diagnose(body: DiagnoseBody, request: Request) -> Response:
         """Answer one case; the prediction is appended to the ledger, the text is not kept."""
-        text, rendered = _respond(differential, body)
+        text, rendered = await _respond_batched(differential.using(body.engine), body)
         encoded = remember.encode_answer(rendered)
         remember.remember_prediction(store, text, rendered, actor=request.state.user, encoded=encoded)
         return Response(encoded, media_type="application/json")
@@ -98,7 +148,7 @@ def router(differential: Differential, store: Store) -> APIRouter:
     @api.post("/note", response_class=PlainTextResponse)
     def note(body: NoteBody) -> str:
         """Draft an outpatient note or a referral letter."""
-        text, rendered = _respond(differential, body)
+        text, rendered = _respond(differential.using(body.engine), body)
         write = referral_letter if body.kind == "referral" else outpatient_note
         return write(text, rendered, body.lang, clinic=differential.profile.name)
 
@@ -110,7 +160,7 @@ def router(differential: Differential, store: Store) -> APIRouter:
     @api.post("/cases", status_code=201)
     def save(body: SaveBody, request: Request) -> JSONResponse:
         """Answer a case and keep it."""
-        text, rendered = _respond(differential, body)
+        text, rendered = _respond(differential.using(body.engine), body)
         case = remember.save_case(
             store, text=text, answer=rendered, note=body.note, lang=body.lang, actor=request.state.user
         )

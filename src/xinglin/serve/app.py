@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xinglin import __version__
-from xinglin.apps.diagnosis.differential import Differential, load_differential
+from xinglin.apps.diagnosis.differential import Differential, EngineName, load_differential
 from xinglin.errors import ConfigurationError
 from xinglin.serve import access, api, cds
+from xinglin.serve.batching import Batcher
 from xinglin.serve.problem import Unexpected, install, problem
 from xinglin.store import Store, open_store
 from xinglin.types import DISCLAIMER
@@ -77,6 +81,16 @@ def create_app(
         raise ConfigurationError(
             f"refusing to listen on {host} without a login: add a user first (xinglin serve --add-user NAME)"
         )
+    batcher = Batcher(differential.encoder) if differential.encoder is not None else None
+    if batcher is not None:
+        differential = replace(differential, encoder=batcher)
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        yield
+        if batcher is not None:  # every request has been answered: only the worker is left
+            batcher.close()
+
     app = FastAPI(
         title="Xinglin 杏林",
         version=__version__,
@@ -84,6 +98,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        lifespan=lifespan,
     )
     install(app)
     app.include_router(api.router(differential, store))
@@ -102,12 +117,21 @@ def create_app(
     return app
 
 
-def open_app(model: Path | None, profile: Path | None, *, host: str, workbench: bool) -> FastAPI:
+def open_app(
+    model: Path | None,
+    profile: Path | None,
+    engine: EngineName | None = None,
+    *,
+    host: str,
+    workbench: bool,
+) -> FastAPI:
     """Open the store, load the model and build the service: what each worker process does.
 
     Raises:
         ConfigurationError: it would listen beyond this machine and nobody can log in.
         StoreError: the store cannot be opened.
-        MissingDataError: the model folder has no pack.
+        MissingDataError: no such model folder, or the engine needs a text model and there is none.
+        CheckpointError: the text model is damaged.
     """
-    return create_app(load_differential(model, profile), open_store(), host=host, workbench=workbench)
+    loaded = load_differential(model, profile, engine)
+    return create_app(loaded, open_store(), host=host, workbench=workbench)

@@ -3,7 +3,11 @@
 from importlib import import_module
 from typing import Any
 
-_DOORS: dict[str, str] = {}
+_DOORS: dict[str, str] = {
+    "narratives": "xinglin.train.narratives",
+    "mine": "xinglin.train.weak",
+    "departments": "xinglin.train.departments",
+}
 __all__ = list(_DOORS)
 
 

@@ -21,6 +21,7 @@ from typing import Any
 import torch
 from accelerate import Accelerator
 from accelerate.utils import DistributedDataParallelKwargs
+from safetensors import SafetensorError
 from safetensors.torch import load_file, load_model, save_file, save_model
 from torch import Tensor, nn
 
@@ -242,7 +243,7 @@ def _resume(folder: Path, plan: Plan, module: nn.Module, optimiser: Any, trained
             )
         load_model(module, str(folder / WEIGHTS))
         saved = load_file(str(folder / MOMENTS))
-    except (OSError, ValueError, KeyError, TypeError, RuntimeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         if isinstance(error, TrainingError):
             raise
         raise TrainingError(

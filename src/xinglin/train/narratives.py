@@ -16,7 +16,7 @@ from xinglin.graph.knowledge import Knowledge
 from xinglin.terms.vocabulary import Vocabulary
 from xinglin.train.chinese_told import ChineseTold, punctuated
 from xinglin.train.english_told import EnglishTold, tidy
-from xinglin.train.names import DiseaseNames
+from xinglin.train.names import DiseaseNames, starter_names
 from xinglin.train.patients import Case, Patients, usable
 from xinglin.train.wording import Wording
 
@@ -60,10 +60,13 @@ class Narrator:
     Args:
         knowledge: the graph.
         vocabulary: the vocabulary of its findings.
+        names: of its diseases; default: built here.
     """
 
-    def __init__(self, knowledge: Knowledge, vocabulary: Vocabulary) -> None:
-        self.names = DiseaseNames(knowledge, vocabulary.findings.values())
+    def __init__(
+        self, knowledge: Knowledge, vocabulary: Vocabulary, names: DiseaseNames | None = None
+    ) -> None:
+        self.names = names or DiseaseNames(knowledge, vocabulary.findings.values())
         wording = Wording(vocabulary, self.names)
         self.patients = Patients(knowledge, wording)
         zh = ChineseTold(wording, _shown_by(knowledge, "zh"))
@@ -150,7 +153,7 @@ def starter_narrator() -> Narrator:
     from xinglin.graph.load import starter
     from xinglin.terms.vocabulary import starter_vocabulary
 
-    return Narrator(starter(), starter_vocabulary())
+    return Narrator(starter(), starter_vocabulary(), starter_names())
 
 
 def narratives(count: int, seed: int, *, lang: str | None = None) -> Iterator[Narrative]:

@@ -30,7 +30,7 @@ CHARACTERS = {"medquad": 3_000_000, "openstax": 2_500_000, "genmedgpt": 1_500_00
 """Most characters read of a large English set: the model is Chinese first."""
 CHINESE = 2
 """How often Chinese text is read for once of English."""
-PRETRAIN = PretrainOptions(size="small", steps=3000, learning_rate=1.5e-3, batch_size=32, length=128)
+PRETRAIN = PretrainOptions(size="small", steps=2000, learning_rate=1.5e-3, batch_size=32, length=128)
 
 
 def open_corpus(folder: Path, *, tokenizer: Path | None = None) -> Corpus:

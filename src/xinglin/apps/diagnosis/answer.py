@@ -90,7 +90,9 @@ def answer(
     candidates = tuple(_candidate(differential, case, weighed, d, calibrated) for d in shown)
     flags = raised(differential.rules, case.facts)
     triage = _triage(differential, posterior, flags, bool(shown), bool(case.states))
-    if differential.engine_name != "graph":  # a text model may raise what the graph alone gives, never lower it
+    if (
+        differential.engine_name != "graph"
+    ):  # a text model may raise what the graph alone gives, never lower it
         alone = _triage(differential, weighed.graph, flags, weighed.graph_reason is None, bool(case.states))
         triage = highest(triage, alone)
     urgent = triage in ("call_120", "emergency_now")

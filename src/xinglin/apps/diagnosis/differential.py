@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
@@ -28,7 +27,6 @@ from xinglin.types import Code
 
 PACK_FILE = "pack.json"
 MANIFEST_FILE = "manifest.json"
-ONNX_FILES = ("model.int8.onnx", "model.onnx")
 EngineName = Literal["graph", "model", "both"]
 ENGINES: tuple[EngineName, ...] = get_args(EngineName)
 DEFAULT_ENGINE: EngineName = "graph"
@@ -177,7 +175,6 @@ class Differential:
         }
 
 
-@cache
 def load_differential(
     model: Path | None = None, profile: Path | None = None, engine: EngineName | None = None
 ) -> Differential:
@@ -200,16 +197,10 @@ def load_differential(
     """
     if engine is not None and engine not in ENGINES:
         raise InvalidInputError(f"engine: expected {', '.join(ENGINES)}; got {engine!r}")
-    # What is loaded lives as long as the process: collecting while it grows only costs time.
-    gc.disable()
-    try:
-        return _load(model, profile, engine)
-    finally:
-        gc.freeze()
-        gc.enable()
+    if model is not None and not model.exists():
+        from xinglin.model.saving import heal
 
-
-def _load(model: Path | None, profile: Path | None, engine: EngineName | None) -> Differential:
+        heal(model)  # a save that was cut off left the last good folder beside its place
     path = None if model is None or not (model / PACK_FILE).is_file() else model / PACK_FILE
     if model is not None and path is None and not (model / MANIFEST_FILE).is_file():
         raise MissingDataError(
@@ -217,17 +208,32 @@ def _load(model: Path | None, profile: Path | None, engine: EngineName | None) -
             "fitted pack (xinglin calibrate) or of a trained text model (xinglin train diagnosis)"
         )
     folder = _checkpoint_folder(model, engine)
+    return _loaded(path, folder, profile, "graph" if folder is None else engine or "both")
+
+
+@cache
+def _loaded(path: Path | None, folder: Path | None, profile: Path | None, engine: EngineName) -> Differential:
+    # What is loaded lives as long as the process: collecting while it grows only costs time.
+    gc.disable()
+    try:
+        graph = _graph(path, profile)
+        return graph if folder is None else with_encoder(graph, load_encoder(folder), engine)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+def _graph(path: Path | None, profile: Path | None) -> Differential:
     knowledge = starter()
     vocabulary = starter_terms()
     pack = compile_pack("starter", knowledge, vocabulary.findings) if path is None else read_pack(path)
-    graph = Differential(
+    return Differential(
         vocabulary=vocabulary,
         knowledge=knowledge,
         engine=Engine.build(pack),
         rules=TriageRules.build(knowledge, set(vocabulary.analytes)),
         profile=read_profile(profile) if profile else ClinicProfile(),
     )
-    return graph if folder is None else with_encoder(graph, load_encoder(folder), engine or "both")
 
 
 def _checkpoint_folder(model: Path | None, engine: EngineName | None) -> Path | None:
@@ -255,30 +261,11 @@ def load_encoder(folder: Path, threads: int = 1) -> TextModel:
     """Load the text classifier of a checkpoint folder; needs no torch.
 
     Raises:
-        MissingDataError: the folder has no exported graph (ONNX); says which command writes it.
-        CheckpointError: it is damaged, or not a classifier.
+        CheckpointError: it is damaged, no classifier, or was never exported; says what to run.
     """
-    if not any((folder / name).is_file() for name in ONNX_FILES):
-        _refuse_encoder(folder)
-        raise MissingDataError(
-            f"{folder} has neither {' nor '.join(ONNX_FILES)}: run `xinglin release export {folder}` first"
-        )
     from xinglin.model.runtime import TextClassifier
 
     return TextClassifier.load(folder, threads=threads)
-
-
-def _refuse_encoder(folder: Path) -> None:
-    """Say of an encoder without a head that it must be fine-tuned, not exported."""
-    try:
-        kind = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8")).get("kind")
-    except (OSError, ValueError, AttributeError) as error:
-        raise CheckpointError(f"{folder}: {MANIFEST_FILE} cannot be read: {error}") from error
-    if kind != "classifier":
-        raise CheckpointError(
-            f"{folder} holds a checkpoint of kind {kind!r}, not a classifier: fine-tune it first (xinglin train "
-            "diagnosis)"
-        )
 
 
 def with_encoder(

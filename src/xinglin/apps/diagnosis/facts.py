@@ -71,8 +71,7 @@ def gather(
         InvalidInputError: there is nothing to read, or an answer names an unknown finding.
         InputTooLargeError: the text is longer than 20,000 characters.
     """
-    full = "\n".join(part for part in (text, record.text if record else "") if part.strip())
-    full = without_surrogates(full)
+    full = words_of(text, record)
     if not full and not (record and record.events) and not answers:
         raise InvalidInputError("expected the patient's words, a record or answers; got nothing to read")
     header = _merged(record.patient if record else Patient(), patient or Patient())
@@ -139,6 +138,12 @@ def gather(
         examined=frozenset(examined),
         problems=tuple(dict.fromkeys(problems)),
     )
+
+
+def words_of(text: str, record: Record | None = None) -> str:
+    """Return all that is written of a case: what was typed, then the record's own text; it becomes ``Case.text``."""
+    parts = (text, record.text if record else "")
+    return without_surrogates("\n".join(part for part in parts if part.strip()))
 
 
 def _suspected(text: str, start: int) -> bool:

@@ -30,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xinglin.apps.diagnosis.pack import Pack
+from xinglin.apps.diagnosis.wording import UNCALIBRATED
 from xinglin.errors import CheckpointError, ConfigurationError, UnknownNameError
 
 Array = NDArray[np.float64]
@@ -43,7 +44,6 @@ DEFAULT_LINE = (math.log(0.5), 0.0, 0.0)
 """Without learnt weights both count half: one text read twice is not two witnesses."""
 LARGEST = 3.0
 """Bound of a line on the log scale, so that an unusual case cannot run away with a weight."""
-UNCALIBRATED = "uncalibrated join"
 
 
 class TextModel(Protocol):
@@ -216,7 +216,9 @@ def read_join(body: Mapping[str, Any] | None, pack: Pack, model: TextModel) -> J
     if body is None or body.get("weights") is None:
         return Join(pack.version, model.id)
     if body.get("format") != FORMAT:
-        raise CheckpointError(f"{FILE}: expected format {FORMAT}, got {body.get('format')!r}: fit the join again")
+        raise CheckpointError(
+            f"{FILE}: expected format {FORMAT}, got {body.get('format')!r}: fit the join again"
+        )
     if body.get("pack") != pack.version:
         raise ConfigurationError(
             f"{FILE} was fitted over pack {body.get('pack')!r}, this is {pack.name} {pack.version!r}: fit the join "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from xinglin.apps.diagnosis.wording import Lang
+from xinglin.apps.diagnosis.wording import Lang, model_line
 
 BLANK = {"zh": "(待补充)", "en": "(to be completed)"}
 HEAD = {
@@ -197,5 +197,5 @@ def _foot(answer: dict[str, Any], lang: Lang) -> list[str]:
         "",
         f"{SECTIONS['clinician'][0 if lang == 'zh' else 1]}: ____________",
         "",
-        f"[{answer['model']['id']} {answer['model']['version']}] {answer['disclaimer']}",
+        f"[{model_line(answer['model'])}] {answer['disclaimer']}",
     ]

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, delete, insert, select, update
 
+from xinglin.apps.diagnosis.wording import model_line
 from xinglin.errors import UnknownNameError
 from xinglin.ledger import append
 from xinglin.store import Store
@@ -20,8 +21,6 @@ from xinglin.terms.codes import XINGLIN
 from xinglin.types import Code
 
 _KEEP_SALT = insert(salts)
-MAX_LINE = 100
-"""Length of ``cases.model``."""
 
 
 def now() -> str:
@@ -32,16 +31,6 @@ def now() -> str:
 def encode_answer(answer: Mapping[str, Any]) -> bytes:
     """Return an answer's JSON, keys in the order of rendering: what is sent and what the ledger digests."""
     return orjson.dumps(answer)
-
-
-def model_line(model: Mapping[str, Any]) -> str:
-    """Return the model of an answer in one line: pack and version, text model and id, engine.
-
-    Two answers with the same line come from the same model.
-    """
-    encoder = model.get("encoder")
-    named = f" + {encoder['name'][:30]} {encoder['id'][:12]} ({model['engine']})" if encoder else ""
-    return f"{model['id']} {model['version']}"[: MAX_LINE - len(named)] + named
 
 
 def remember_prediction(

@@ -19,7 +19,7 @@ from xinglin.apps.diagnosis.differential import Differential, EngineName
 from xinglin.apps.diagnosis.facts import Case
 from xinglin.apps.diagnosis.join import Array, Join, facts_of, log_softmax, pool, told_by
 from xinglin.apps.diagnosis.posterior import informative, ruled_out, scores, softmax
-from xinglin.errors import ConfigurationError
+from xinglin.errors import ConfigurationError, InputTooLargeError, InvalidInputError
 
 UNREAD = frozenset({"nothing_matched", "out_of_scope"})
 """Reasons of the graph for which the text model may answer alone: not where everything was denied."""
@@ -78,7 +78,12 @@ def text_logits(differential: Differential, case: Case) -> NDArray[np.float32] |
     """Return the text model's logits of a case, or ``None`` where it has no say or nothing to read."""
     if differential.engine_name == "graph" or not case.text.strip():
         return None
-    return np.asarray(_encoder(differential).logits([case.text])[0])
+    try:
+        return np.asarray(_encoder(differential).logits([case.text])[0])
+    except InputTooLargeError:
+        raise
+    except InvalidInputError:  # signs that are no words for it: the graph answers, and the answer says so
+        return None
 
 
 def weigh(differential: Differential, case: Case, logits: NDArray[Any] | None = None) -> Weighed:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 Lang = Literal["zh", "en"]
 
@@ -44,17 +45,19 @@ SET_TITLE = ("目前不能排除", "cannot be excluded yet")
 DANGER_TITLE = ("尚未排除的危险信号", "danger signs not yet excluded")
 AVAILABLE = {True: ("本院可做", "available here"), False: ("需转诊", "by referral")}
 
+MAX_LINE = 100
+"""Characters of a model's line; the store keeps no more."""
 TEXT_MODEL = "文本模型 text model"
 """Name of the evidence row of a text model, the same in both languages."""
 MODEL_SHARE = ("文本模型的份额", "share of the text model")
+UNCALIBRATED = "uncalibrated join"
+"""Name of a join that nothing was learnt for."""
 MODEL_ALONE = (
     "图谱没有读到可用的内容,以下只凭文本模型,请格外谨慎。",
     "The graph read nothing of use: what follows rests on the text model alone. Take special care.",
 )
-JOINED = {
-    True: ("权重学自 {set}", "weights learnt on {set}"),
-    False: ("未经校准", "uncalibrated"),
-}
+LEARNT = ("权重学自 {name}", "weights learnt on {name}")
+NOT_LEARNT = ("未经校准", "uncalibrated")
 
 REASON = {
     "no_words": (
@@ -94,3 +97,20 @@ def say(pair: tuple[str, str], lang: Lang) -> str:
 def joined(names: list[str], lang: Lang) -> str:
     """Return names as an enumeration."""
     return ("、" if lang == "zh" else ", ").join(names)
+
+
+def weights_from(join: str | None, lang: Lang) -> str:
+    """Return what the weight of the text model rests on: the cases it was learnt on, or that it is uncalibrated."""
+    if join is None or join == UNCALIBRATED:
+        return say(NOT_LEARNT, lang)
+    return say(LEARNT, lang).format(name=join)
+
+
+def model_line(model: Mapping[str, Any]) -> str:
+    """Return the model of an answer in one line: pack and version, text model and id, engine.
+
+    Two answers with the same line come from the same model.
+    """
+    encoder = model.get("encoder")
+    named = f" + {encoder['name'][:30]} {encoder['id'][:12]} ({model['engine']})" if encoder else ""
+    return f"{model['id']} {model['version']}"[: MAX_LINE - len(named)] + named

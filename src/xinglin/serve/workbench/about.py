@@ -9,6 +9,7 @@ from nicegui import ui
 
 from xinglin import __version__
 from xinglin.apps.diagnosis.differential import Differential
+from xinglin.apps.diagnosis.render import model_json
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.graph.knowledge import Provenance
 from xinglin.serve.workbench.desk import visit
@@ -26,6 +27,8 @@ WORDS = {
     ),
     "model": ("模型", "Model"),
     "id": ("模型与版本", "Model and version"),
+    "encoder": ("文本模型", "Text model"),
+    "none": ("未使用", "not used"),
     "software": ("软件版本", "Software"),
     "calibration": ("概率校准", "Calibration"),
     "not_calibrated": (
@@ -95,10 +98,17 @@ def about(differential: Differential, lang: Lang) -> list[Markup]:
     counts["findings"] = len(pack.findings)
     shown = ("diseases", "findings", "exams", "relations", "options", "red_flags")
     numbers = [tag("div", tag("b", f"{counts[name]:,}"), tag("span", _word(name, lang))) for name in shown]
+    model = model_json(differential)
+    encoder = model["encoder"]
+    calibrated = differential.join.calibrated_on if encoder and differential.join else pack.calibrated_on
     facts = (
         ("id", f"{pack.name} · {pack.version}"),
+        (
+            "encoder",
+            f"{encoder['name']} · {encoder['id'][:16]} · {model['join']}" if encoder else _word("none", lang),
+        ),
         ("software", __version__),
-        ("calibration", pack.calibrated_on or _word("not_calibrated", lang)),
+        ("calibration", calibrated or _word("not_calibrated", lang)),
         ("clinic", f"{differential.profile.name} · {differential.profile.level}"),
     )
     table = tag(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from xinglin.apps.diagnosis.wording import Lang
+from xinglin.apps.diagnosis.wording import MODEL_SHARE, Lang, weights_from
+from xinglin.apps.diagnosis.wording import say as words
 from xinglin.serve.workbench.icons import icon
 from xinglin.serve.workbench.markup import Markup, tag
 from xinglin.serve.workbench.phrases import say
+from xinglin.serve.workbench.typography import full_width
 from xinglin.serve.workbench.verdict import source_badge
 
 CHECK_ICON = {
@@ -25,7 +27,8 @@ def percent_note(answer: dict[str, Any], lang: Lang) -> Markup:
     """Return what the bars mean, and why there are no percentages."""
     if answer["candidates"] and answer["candidates"][0]["calibrated"]:
         return tag("p", say("percent", lang, data=answer["calibrated_on"]), cls="xl-note-line")
-    key = "no_percent_set" if answer["calibrated_on"] else "no_percent"
+    uncalibrated = "no_percent_model" if answer["model"]["encoder"] else "no_percent"
+    key = "no_percent_set" if answer["calibrated_on"] else uncalibrated
     return tag("p", say(key, lang), cls="xl-note-line")
 
 
@@ -35,7 +38,9 @@ def summary(rank: int, item: dict[str, Any], widest: float, lang: Lang) -> Marku
     level = f"{item['probability']:.0%}" if item["calibrated"] else item["level_display"]
     severity = item["severity"]
     grave = severity in ("lethal", "serious")
-    reasons = [e["finding"] for e in item["evidence"] if e["weight"] > 0 and e["state"] == "present"][:4]
+    told = [e for e in item["evidence"] if e["weight"] > 0 and e["state"] == "present"]
+    reasons = [e["finding"] for e in told if e["origin"] == "finding"][:4]
+    reasons += [say("model_share", lang) for e in told if e["origin"] == "model"]
     return tag(
         "div",
         tag("span", str(rank), cls="xl-rank"),
@@ -64,8 +69,14 @@ def summary(rank: int, item: dict[str, Any], widest: float, lang: Lang) -> Marku
     )
 
 
-def details(item: dict[str, Any], lang: Lang) -> Markup:
-    """Return what opens under a candidate."""
+def details(item: dict[str, Any], model: dict[str, Any], lang: Lang) -> Markup:
+    """Return what opens under a candidate.
+
+    Args:
+        item: the candidate of a rendered answer.
+        model: which model answered (``answer["model"]``).
+        lang: language of the page.
+    """
     provenance = item["provenance"]
     rows = say("knowledge_rows", lang, **provenance)
     badge = None if provenance["reviewed"] else tag("span", say("unreviewed", lang), cls="xl-badge")
@@ -73,7 +84,7 @@ def details(item: dict[str, Any], lang: Lang) -> Markup:
     department = tag("span", f"{say('department', lang)}: {item['department']}") if lang == "zh" else None
     return tag(
         "div",
-        tag("div", _evidence(item, 1, lang), _evidence(item, -1, lang), cls="xl-evidence"),
+        tag("div", _evidence(item, model, 1, lang), _evidence(item, model, -1, lang), cls="xl-evidence"),
         _exclusions(item, lang),
         _options(item, lang),
         tag("footer", tag("span", rows), badge, department, link),
@@ -81,12 +92,23 @@ def details(item: dict[str, Any], lang: Lang) -> Markup:
     )
 
 
-def _evidence(item: dict[str, Any], side: int, lang: Lang) -> Markup:
+def _named(entry: dict[str, Any], model: dict[str, Any], lang: Lang) -> Markup:
+    if entry["origin"] == "model":
+        rests = tag("small", full_width(weights_from(model["join"], lang)))
+        return tag("th", words(MODEL_SHARE, lang), rests, scope="row")
+    return tag("th", entry["finding"], tag("small", say(f"state_{entry['state']}", lang)), scope="row")
+
+
+def _evidence(item: dict[str, Any], model: dict[str, Any], side: int, lang: Lang) -> Markup:
     chosen = [e for e in item["evidence"] if e["weight"] * side > 0]
+    chosen.sort(key=lambda entry: -abs(entry["weight"]))
+    # The model's share is always among what is shown.
+    listed = [e for e in chosen if e["origin"] == "finding"][:8]
+    listed += [e for e in chosen if e["origin"] == "model"]
     rows = [
         tag(
             "tr",
-            tag("th", entry["finding"], tag("small", say(f"state_{entry['state']}", lang)), scope="row"),
+            _named(entry, model, lang),
             tag(
                 "td",
                 tag("i", style=f"width:{min(100.0, 100 * abs(entry['weight']) / MAX_WEIGHT):.0f}%"),
@@ -94,7 +116,7 @@ def _evidence(item: dict[str, Any], side: int, lang: Lang) -> Markup:
             ),
             tag("td", f"{entry['weight']:+.1f}".replace("-", "−"), cls="xl-number"),
         )
-        for entry in sorted(chosen, key=lambda entry: -abs(entry["weight"]))[:8]
+        for entry in sorted(listed, key=lambda entry: -abs(entry["weight"]))
     ]
     heading = say("evidence_for" if side > 0 else "evidence_against", lang)
     content = tag("table", tag("tbody", rows)) if rows else tag("p", say("no_evidence", lang), cls="xl-muted")

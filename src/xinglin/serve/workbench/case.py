@@ -10,6 +10,8 @@ from fastapi import Request
 from nicegui import ui
 
 from xinglin.apps.diagnosis import remember
+from xinglin.apps.diagnosis.render import model_json
+from xinglin.apps.diagnosis.wording import model_line
 from xinglin.errors import InvalidInputError
 from xinglin.serve.workbench import advice, candidates, verdict
 from xinglin.serve.workbench.asking import Asking
@@ -72,8 +74,7 @@ class CasePage:
         draft.asked = draft.print_of_input()
         self.entry.replace(draft)
         self.entry.before = None
-        pack = self.visitor.desk.differential.pack
-        if stored["model"] != f"{pack.name} {pack.version}":
+        if stored["model"] != model_line(model_json(self.visitor.desk.differential)):
             self.visitor.notify(self.visitor.say("older_model", model=stored["model"]), "warning")
         ui.run_javascript("history.replaceState(null, '', '/')")
 
@@ -232,7 +233,7 @@ class CasePage:
                 row.on("toggle", self._toggled(key), js_handler="(event) => emit(event.target.open)")
                 with row:
                     fragment(candidates.summary(rank, item, widest, lang), element="summary")
-                    fragment(candidates.details(item, lang))
+                    fragment(candidates.details(item, answer["model"], lang))
 
     def _toggled(self, key: str) -> Any:
         def change(event: Any) -> None:

@@ -166,6 +166,12 @@ PHRASES: dict[str, tuple[str, str]] = {
     "evidence_for": ("支持", "For"),
     "evidence_against": ("不支持", "Against"),
     "no_evidence": ("没有", "none"),
+    "model_share": ("文本模型", "text model"),
+    "no_percent_model": (
+        "条形只表示相对排序,不是概率:文本模型与图谱的合并尚未在足够的确诊病例上校准,因此不显示百分比。",
+        "Bars show relative rank, not probability: the join of text model and graph is not calibrated on enough "
+        "confirmed cases, so no percentages are shown.",
+    ),
     "exclude_first": ("须先排除", "Exclude first"),
     "options": ("处理方向(供参考,不含剂量)", "Management options (no doses)"),
     "no_options": ("图谱中暂无处理方向", "The graph holds no options yet"),

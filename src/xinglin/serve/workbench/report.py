@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from xinglin.apps.diagnosis.wording import Lang, joined
+from xinglin.apps.diagnosis.wording import MODEL_SHARE, Lang, joined, model_line, weights_from
+from xinglin.apps.diagnosis.wording import say as words
 from xinglin.serve.workbench.consult import Consultation
 from xinglin.serve.workbench.highlight import highlighted
 from xinglin.serve.workbench.markup import Child, Markup, tag
@@ -44,7 +45,7 @@ def report(result: Consultation, answers: dict[str, str], lang: Lang) -> Markup:
         tag("p", f"{signature}: ____________________", cls="xl-r-sign"),
         tag(
             "p",
-            f"[{answer['model']['id']} {answer['model']['version']}] {answer['disclaimer']}",
+            f"[{model_line(answer['model'])}] {answer['disclaimer']}",
             cls="xl-r-foot",
         ),
         aria_hidden="true",
@@ -73,7 +74,9 @@ def _differential(answer: dict[str, Any], lang: Lang) -> Markup | None:
     rows = []
     for rank, item in enumerate(answer["candidates"], 1):
         shown = f"{item['probability']:.0%}" if item["calibrated"] else item["level_display"]
-        why = [_evidence(entry, lang) for entry in item["evidence"][:5]]
+        found = [entry for entry in item["evidence"] if entry["origin"] == "finding"][:5]
+        model = [entry for entry in item["evidence"] if entry["origin"] == "model"]
+        why = [_evidence(entry, answer["model"], lang) for entry in found + model]
         cells = (str(rank), item["code"]["display"], item["code"]["value"], shown, joined(why, lang))
         rows.append(tag("tr", [tag("td", cell) for cell in cells]))
     members = [f"{item['display']} [{item['value']}]" for item in answer["prediction_set"]]
@@ -83,7 +86,10 @@ def _differential(answer: dict[str, Any], lang: Lang) -> Markup | None:
     return _part(say("differential", lang), tag("table", tag("tbody", rows)), listed)
 
 
-def _evidence(entry: dict[str, Any], lang: Lang) -> str:
+def _evidence(entry: dict[str, Any], model: dict[str, Any], lang: Lang) -> str:
+    if entry["origin"] == "model":
+        weight = f"{entry['weight']:+.1f}".replace("-", "−")
+        return f"{words(MODEL_SHARE, lang)} {weight}({weights_from(model['join'], lang)})"
     state = "" if entry["state"] == "present" else f"({say('state_' + entry['state'], lang)})"
     return f"{'+' if entry['weight'] > 0 else '−'}{entry['finding']}{state}"
 

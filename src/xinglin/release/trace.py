@@ -1,0 +1,124 @@
+"""A checkpoint in plain ``transformers``, traced to an ONNX graph. Needs torch; only the export opens this file."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from onnx import ModelProto
+from torch import Tensor, nn
+from transformers import AutoModelForSequenceClassification
+
+from xinglin.errors import CheckpointError
+from xinglin.model.sizes import PAD
+from xinglin.model.tokenizer import load_tokenizer
+
+
+class Both(nn.Module):
+    """The classifier with two outputs: logits, and the mean over tokens that the head reads."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.whole = model
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Return (rows, labels) and (rows, width)."""
+        states = self.whole.model(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        mask = attention_mask.unsqueeze(-1).to(states.dtype)
+        pooled = (states * mask).sum(1) / mask.sum(1)
+        return self.whole.classifier(self.whole.head(pooled)), pooled
+
+
+def load(folder: Path) -> Any:
+    """Return the model in 32 bits, ready to answer.
+
+    Raises:
+        CheckpointError: it is not a ModernBERT with mean pooling, which is all that is exported here.
+    """
+    # Eager attention writes the masks as plain sums: a fifth fewer nodes than the fused one, same numbers.
+    model = AutoModelForSequenceClassification.from_pretrained(
+        folder, local_files_only=True, dtype=torch.float32, attn_implementation="eager"
+    )
+    pooling = getattr(model.config, "classifier_pooling", None)
+    if model.config.model_type != "modernbert" or pooling != "mean":
+        raise CheckpointError(
+            f"{folder}: expected a modernbert with classifier_pooling mean, got {model.config.model_type} with "
+            f"{pooling}: train it with xinglin train"
+        )
+    return model.eval()
+
+
+def trace(folder: Path) -> ModelProto:
+    """Return the ONNX graph with a batch and a length that stay free.
+
+    Raises:
+        CheckpointError: as :func:`load`.
+    """
+    model = Both(load(folder)).eval()
+    # Two rows of unlike length: a size of one would be taken for a constant.
+    ids = torch.full((2, 12), PAD + 5)
+    mask = torch.ones_like(ids)
+    ids[1, 7:], mask[1, 7:] = PAD, 0
+    free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    with _quiet():
+        program = torch.onnx.export(
+            model,
+            (ids, mask),
+            input_names=["input_ids", "attention_mask"],
+            output_names=["logits", "pooled"],
+            dynamic_shapes=(free, free),
+            dynamo=True,
+            verbose=False,
+        )
+    if program is None:
+        raise CheckpointError(f"{folder}: torch exported nothing: check the versions of torch and onnxscript")
+    graph: ModelProto = program.model_proto
+    _without_traces(graph)
+    return graph
+
+
+def _without_traces(model: ModelProto) -> None:
+    """Drop what the exporter notes of its own run: source lines with paths of this machine."""
+    graph = model.graph
+    for item in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
+        item.ClearField("metadata_props")
+        item.ClearField("doc_string")
+    graph.ClearField("value_info")
+    names = {"input_ids": ("batch", "length"), "attention_mask": ("batch", "length")}
+    for value in (*graph.input, *graph.output):
+        dims = value.type.tensor_type.shape.dim
+        for dim, name in zip(dims, names.get(value.name, ("batch",)), strict=False):
+            dim.dim_param = name
+
+
+@torch.no_grad()
+def torch_logits(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
+    """Return the logits by torch in 32 bits, one text at a time; each at most one window long."""
+    model, tokenizer = load(folder), load_tokenizer(folder)
+    rows = []
+    for text in texts:
+        ids = torch.tensor([tokenizer.encode(text).ids])
+        rows.append(model(input_ids=ids, attention_mask=torch.ones_like(ids)).logits)
+    found: NDArray[np.float32] = torch.cat(rows).numpy()
+    return found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the exporter's notes on torchvision and on its own deprecations from the user."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
