@@ -21,8 +21,8 @@ from xinglin.train.corpus import read_open_set, reported
 
 TEXTS = ("toyhom", "toyhom-extra", "huatuo26m", "cmtmedqa", "handbook")
 """Open sets that are read in pre-training."""
-SHOTS = (20, 5, 1)
 CANDIDATES = 32
+"""Findings among which the true one is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,10 @@ class Budget:
     length: int = 128
     weight: float = 1.0
     """Of the graph's loss."""
+    shots: tuple[int | None, ...] = (None, 20, 5, 1)
+    """Examples a disease that are learnt from; ``None``: all."""
     epochs: tuple[float, ...] = (3.0, 6.0, 12.0, 24.0)
-    """Passes over all examples, and over 20, 5 and 1 a disease."""
+    """Passes over them."""
     draws: tuple[int, ...] = (1, 1, 2, 3)
     """Sets of examples drawn for each of them; the figure is their mean."""
     rate: float = 1e-3
@@ -50,7 +52,10 @@ class Budget:
     cases: int | None = None
 
 
-QUICK = Budget(600, 2, 4, 2, 4, 48, 1.0, (0.2, 0.3, 0.5, 1.0), (1, 1, 1, 1), 1e-3, 32, 150, 160)
+QUICK = Budget(
+    vocabulary=600, base_steps=2, base_rows=4, steps=2, rows=4, length=48, shots=(None, 2), epochs=(0.2, 1.0),
+    draws=(1, 1), tokens=32, passages=80, cases=120,
+)  # fmt: skip
 """A check that it runs."""
 
 
@@ -102,7 +107,7 @@ class Laboratory:
 
     def figures(self) -> list[str]:
         """Return the names of what every cell scores."""
-        return [f"{name}{tail}" for name in self.rows for tail in ("", *(f"-{shots}" for shots in SHOTS))]
+        return [figure(name, shots) for name in self.rows for shots in self.budget.shots]
 
     def run(self, cell: Cell) -> dict[str, Any]:
         """Return a cell's figures, from the cache or by running it."""
@@ -240,7 +245,9 @@ class Laboratory:
         from xinglin.train.options import FineTuneOptions
 
         found = []
-        for shots, epochs, draws in zip((None, *SHOTS), self.budget.epochs, self.budget.draws, strict=True):
+        for shots, epochs, draws in zip(
+            self.budget.shots, self.budget.epochs, self.budget.draws, strict=True
+        ):
             hits = np.zeros(len(task.scored))
             for draw in range(draws):
                 chosen = examples(task.labels, shots, (cell.seed, draw, shots or 0))
@@ -260,8 +267,7 @@ class Laboratory:
                     options,
                 )
                 hits += tuned.logits(task.scored_texts, 128).argmax(1) == task.scored
-            name = task.name if shots is None else f"{task.name}-{shots}"
-            found.append((name, np.round(hits / draws, 4).tolist()))
+            found.append((figure(task.name, shots), np.round(hits / draws, 4).tolist()))
         return found
 
     def _base(self, seed: int) -> Path:
@@ -305,6 +311,11 @@ class Laboratory:
         tasks = [(task.name, task.texts, task.labels, task.scored_texts) for task in self.tasks[cell.part]]
         body = [asdict(cell), asdict(self.budget), self.corpus.digest, self.graph.digest, tasks]
         return sha256(json.dumps(body, ensure_ascii=False).encode()).hexdigest()[:16]
+
+
+def figure(task: str, shots: int | None) -> str:
+    """Return the name of a figure: the task, and how many examples a disease were learnt from."""
+    return task if shots is None else f"{task}-{shots}"
 
 
 def said(case: Mapping[str, Any]) -> str:

@@ -10,6 +10,26 @@ from benchmarks._line import Line
 from benchmarks._machine import machine
 
 LEVEL = 0.05
+METHOD = """\
+An encoder of size `tiny` (2 layers, 128 wide, {vocabulary:,} tokens) reads the same open Chinese text ({tokens:,} tokens:
+{texts}) in every arm: {base_steps} steps of {base_rows} x {length} tokens of language modelling alone, the same for all
+arms of a seed, then {steps} steps of {rows} x {length} tokens in which every step but those of *none* also takes the
+graph's loss over 64 pairs (weight {weight:g}). Text, order and masks are the same in all arms. Graph: {entities:,}
+entities, {triples:,} triples; the controls have as many. Spellings and synonyms are the same in all four; what *shuffled*,
+*rewired* and *random* destroy is which entities belong together.
+
+Each encoder is then fine-tuned on every task, from all examples and from few a disease ({seeds} seeds; figures from few
+are means over {draws} draws of examples a seed, the same for all arms). `mz10`: cases of MZ-10 with full information
+rendered as text (**templated**; most inputs name a diagnosis, as published). `toyhom`: questions with the disease's name
+masked and 18 **weak** labels, a topic rather than a diagnosis. One fifth of the cases, by SHA-256, is scored; it stands in
+no pre-training text ({passages_dropped} further passages that quote a scored question were dropped).
+
+The p-values are of the paired t-test over seeds, Holm-adjusted within two families: the mean of all figures against the
+controls, and every figure against the controls. The exact sign-flip test over {seeds} seeds cannot go below {least:.3g}.
+Intervals over cases are bootstrapped with the seeds held fixed."""
+LIMITS = """\
+One size, one small budget, one graph (authored and unreviewed where no source is named): a larger encoder or a longer run
+may answer otherwise. The seeds share the scored cases, so the intervals over seeds say nothing of other cases."""
 COLOURS = {"none": "#475569", "shuffled": "#b4532a", "rewired": "#1d4ed8", "random": "#0f766e"}
 
 
@@ -52,7 +72,7 @@ def plot(comparisons: Sequence[Mapping[str, Any]], path: Path) -> None:
 def page(found: Mapping[str, Any], comparisons: Sequence[Mapping[str, Any]], lines: Sequence[Line]) -> str:
     """Return the page."""
     settings, chosen = found["settings"], found["chosen"]
-    budget, cells = settings["budget"], found["cells"]
+    cells = found["cells"]
     seeds = len(cells["graph"])
     pairs = [row for row in lines if row.figure == "accuracy"]
     parts = [
@@ -63,22 +83,7 @@ def page(found: Mapping[str, Any], comparisons: Sequence[Mapping[str, Any]], lin
         *_outcome(found, comparisons),
         "![Gain of the graph over each control](knowledge.svg)",
         "## What was done",
-        f"An encoder of size `tiny` (2 layers, 128 wide, {budget['vocabulary']:,} tokens) reads the same open Chinese text "
-        f"({settings['tokens']:,} tokens; {', '.join(settings['texts'])}) in every arm: {budget['base_steps']} steps of "
-        f"{budget['base_rows']} x {budget['length']} tokens of language modelling alone, the same for all arms of a seed, then "
-        f"{budget['steps']} steps of {budget['rows']} x {budget['length']} tokens in which every step but those of *none* also "
-        f"takes the graph's loss over 64 pairs (weight {budget['weight']:g}). Text, order and masks are the same in all arms. "
-        f"Graph: {settings['entities']:,} entities, {settings['triples']:,} triples; the controls have as many. Synonyms are the "
-        "same in all four; what *shuffled*, *rewired* and *random* destroy is which entities belong together.",
-        f"Each encoder is then fine-tuned on every task, all examples and 20, 5, 1 a disease ({seeds} seeds; few-shot figures "
-        f"are means over {budget['draws'][1]}, {budget['draws'][2]} and {budget['draws'][3]} draws of examples a seed, the same "
-        "for all arms). `mz10`: cases of MZ-10 with full information rendered as text (**templated**; inputs name diagnoses in "
-        "most cases, as published). `toyhom`: questions with the disease's name masked, 18 **weak** labels, a topic rather than "
-        "a diagnosis. One fifth of the cases, by SHA-256, is scored; it stands in no pre-training text "
-        f"({settings['passages_dropped']} further passages that quote one were dropped).",
-        "The p-values are of the paired t-test over seeds, Holm-adjusted within the family (the mean of all figures against "
-        "the controls; every figure against the controls). The exact sign-flip test over "
-        f"{seeds} seeds cannot go below {2 / 2**seeds:.3g}. Intervals over cases are bootstrapped with the seeds held fixed.",
+        *_method(settings, seeds),
         "## The objective, chosen beforehand",
         "On the development part (a fifth of what is not scored), graph arm, its own seeds: "
         + ", ".join(f"{name} {mark:.4f}" for name, mark in found["marks"].items())
@@ -115,10 +120,16 @@ def page(found: Mapping[str, Any], comparisons: Sequence[Mapping[str, Any]], lin
         ),
         "The first column asks the encoder, by cosine alone, which of 32 findings belongs behind *disease presents with*.",
         "## Limits",
-        "One size, one small budget, one graph (authored and unreviewed where no source is named): a larger encoder or a longer "
-        "run may answer otherwise. Seeds share the scored cases, so the intervals over seeds say nothing of other cases.",
+        LIMITS,
     ]  # fmt: skip
     return "\n\n".join(parts) + "\n"
+
+
+def _method(settings: Mapping[str, Any], seeds: int) -> list[str]:
+    words = settings["budget"] | settings
+    words |= {"seeds": seeds, "least": 2 / 2**seeds, "texts": ", ".join(settings["texts"])}
+    words["draws"] = ", ".join(map(str, settings["budget"]["draws"][1:]))
+    return METHOD.format_map(words).split("\n\n")
 
 
 def _outcome(found: Mapping[str, Any], comparisons: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -52,6 +52,7 @@ def _measured(data: Path, cache: Path, quick: bool) -> dict[str, Any]:
     from benchmarks._ablation import QUICK, Budget, Cell, Laboratory
 
     logging.disable_progress_bar()
+    logging.set_verbosity_error()
     torch.set_num_threads(1)
     laboratory = Laboratory(data, cache, QUICK if quick else Budget())
     trials = DEVELOPMENT_SEEDS[:1] if quick else DEVELOPMENT_SEEDS
@@ -83,7 +84,7 @@ def _measured(data: Path, cache: Path, quick: bool) -> dict[str, Any]:
     cells: dict[str, list[dict[str, Any]]] = {name: [] for name in ("graph", *controls)}
     for seed in seeds:  # seed by seed, so that what is there is always balanced
         for name in cells:
-            cells[name].append(one(Cell(name, seed, chosen, "test")))
+            cells[name].append(one(Cell(name, seed, OBJECTIVES[0] if name == "none" else chosen, "test")))
     return {
         "chosen": chosen,
         "marks": marks,
@@ -101,11 +102,11 @@ def _floors(laboratory: Any, figures: Sequence[str], seeds: int) -> dict[str, fl
     from sklearn.pipeline import make_pipeline
     from sklearn.svm import LinearSVC
 
-    from benchmarks._ablation import SHOTS, examples
+    from benchmarks._ablation import examples, figure
 
     found = {}
     for task in laboratory.tasks["test"]:
-        for shots, draws in zip((None, *SHOTS), laboratory.budget.draws, strict=True):
+        for shots, draws in zip(laboratory.budget.shots, laboratory.budget.draws, strict=True):
             hits = []
             for seed in range(1 if shots is None else seeds):
                 for draw in range(draws):
@@ -116,7 +117,7 @@ def _floors(laboratory: Any, figures: Sequence[str], seeds: int) -> dict[str, fl
                     )
                     model.fit([task.texts[i] for i in chosen], [task.labels[i] for i in chosen])
                     hits.append(float((model.predict(task.scored_texts) == task.scored).mean()))
-            found[task.name if shots is None else f"{task.name}-{shots}"] = float(np.mean(hits))
+            found[figure(task.name, shots)] = float(np.mean(hits))
     return {name: found[name] for name in figures}
 
 

@@ -47,7 +47,7 @@ def word_checkpoint(
     tokenizer = train_tokenizer(SENTENCES * 3, 400)
     size = tokenizer.get_vocab_size()
     embeddings = generator.normal(size=(size, WIDTH)).astype(np.float32)
-    head = generator.normal(size=(len(labels), WIDTH)).astype(np.float32)
+    head = 0.3 * generator.normal(size=(len(labels), WIDTH)).astype(np.float32)
     for label, text in (taught or {}).items():
         row = embeddings[tokenizer.encode(text).ids].mean(axis=0)
         head[list(labels).index(label)] = 8 * row / (row @ row)
@@ -125,9 +125,7 @@ def random_checkpoint(folder: Path, labels: Sequence[str], *, size: str = "tiny"
     folder.mkdir(parents=True, exist_ok=True)
     model.save_pretrained(folder)
     save_tokenizer(tokenizer, folder)
-    seal_checkpoint(
-        folder, name="random", kind="classifier", data=[], settings={}, seeds=[seed], metrics={}
-    )
+    seal_checkpoint(folder, name="random", kind="classifier", data=[], settings={}, seeds=[seed], metrics={})
     export_onnx(folder)
     quantise_int8(folder)
     return folder

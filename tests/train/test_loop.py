@@ -67,7 +67,7 @@ def test_an_infinite_loss_stops_with_the_last_state_intact(tmp_path: Path) -> No
         batch = _draw(step, process, processes)
         return batch | {"y": batch["y"] * float("nan")} if step == 8 else batch
 
-    with pytest.raises(TrainingError, match="step 8.*nan.*intact"):
+    with pytest.raises(TrainingError, match=r"step 8.*nan.*intact"):
         train(_line(), broken, PLAN, tmp_path / "run")
     assert json.loads((tmp_path / "run" / "state.json").read_text())["step"] == 5
     resumed = _line()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
@@ -10,14 +13,26 @@ import typer
 
 
 def evaluate(
-    name: Annotated[str, typer.Argument(help="dxy | mz4 | mz10 | ai-hospital | dxbench | xywy-exams")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="dxy | mz4 | mz10 | ai-hospital | dxbench | xywy-exams | toyhom-department | toyhom-disease | "
+            "dxy-text | mz10-text"
+        ),
+    ],
     data: Annotated[Path, typer.Option(help="评测文件 File to score (JSONL or JSONL.gz).")],
     train: Annotated[Path | None, typer.Option(help="训练文件 File to fit on.")] = None,
     graph: Annotated[list[str] | None, typer.Option(help="NAME=FILE 导入的图谱 An imported graph.")] = None,
+    model: Annotated[
+        Path | None, typer.Option(help="文本模型检查点文件夹 Checkpoint of the text encoder; empty: the shipped one.")
+    ] = None,
     predictions: Annotated[
         Path | None, typer.Option(help="逐例输出 Write each case's ranked labels.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="可靠性图 Write a reliability plot (SVG).")] = None,
+    risk: Annotated[
+        Path | None, typer.Option(help="风险-覆盖图 Write a plot of accuracy against the share answered (SVG).")
+    ] = None,
     seed: Annotated[int, typer.Option(help="随机种子 Seed.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
 ) -> None:
@@ -32,7 +47,8 @@ def evaluate(
         if not equals:
             raise InvalidInputError(f"--graph: expected NAME=FILE, got {item!r}")
         graphs[key] = Path(path)
-    result = run(Request(name, data, train, graphs or None, seed))
+    with _progress() as report:
+        result = run(Request(name, data, train, graphs or None, seed, model, report=report))
     if predictions is not None:
         lines = (json.dumps(case.as_json(), ensure_ascii=False) for case in result.cases)
         predictions.write_text("".join(line + "\n" for line in lines), encoding="utf-8")
@@ -40,6 +56,10 @@ def evaluate(
         from xinglin.apps.diagnosis.evaluate.reliability import reliability_svg
 
         plot.write_text(reliability_svg(name, result.cases), encoding="utf-8")
+    if risk is not None:
+        from xinglin.apps.diagnosis.evaluate.reliability import risk_svg
+
+        risk.write_text(risk_svg(name, result.cases), encoding="utf-8")
     if as_json:
         typer.echo(json.dumps([row.as_json() for row in result.rows], ensure_ascii=False, indent=2))
         return
@@ -58,3 +78,30 @@ def evaluate(
     console.print(table)
     for remark in result.remarks:
         console.print(f"· {remark}")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """Yield what is called with (what is done now, share of it); a bar in a terminal, else a line a task."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    tasks: dict[str, TaskID] = {}
+    if not sys.stderr.isatty():
+
+        def say(what: str, share: float) -> None:
+            if what not in tasks:
+                tasks[what] = TaskID(len(tasks))
+                typer.echo(what, err=True)
+
+        yield say
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("剩余 left"), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+
+        def show(what: str, share: float) -> None:
+            if what not in tasks:
+                tasks[what] = bar.add_task(what, total=1.0)
+            bar.update(tasks[what], completed=share)
+
+        yield show

@@ -66,9 +66,8 @@ class EntityFinder:
             if _CHINESE.fullmatch(name):
                 if 2 <= len(name) <= 12:
                     self._chinese.add(name)
-            elif words := _WORD.findall(name.lower()):
-                if len(words) <= 5 and len(name) >= 4:
-                    self._english.add(" ".join(words))
+            elif (words := _WORD.findall(name.lower())) and len(words) <= 5 and len(name) >= 4:
+                self._english.add(" ".join(words))
         self._longest = max((len(name) for name in self._chinese), default=0)
         self._words = max((name.count(" ") + 1 for name in self._english), default=0)
 

@@ -14,16 +14,23 @@ there, so that an interrupted recipe goes on where it was.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from xinglin.errors import MissingDataError
+import numpy as np
+from numpy.typing import NDArray
+
+from xinglin.errors import CheckpointError, MissingDataError
 from xinglin.train.corpus import OPEN_SETS, Passage, Source, read_open_set
-from xinglin.train.options import PretrainOptions
+from xinglin.train.examples import Rendered
+from xinglin.train.options import FineTuneOptions, PretrainOptions
 
 if TYPE_CHECKING:
+    from xinglin.train.loop import Report
     from xinglin.train.pretrain import Corpus
 
 CHARACTERS = {"medquad": 3_000_000, "openstax": 2_500_000, "genmedgpt": 1_500_000, "mts-dialog": 700_000}
@@ -31,6 +38,23 @@ CHARACTERS = {"medquad": 3_000_000, "openstax": 2_500_000, "genmedgpt": 1_500_00
 CHINESE = 2
 """How often Chinese text is read for once of English."""
 PRETRAIN = PretrainOptions(size="small", steps=2000, learning_rate=1.5e-3, batch_size=32, length=128)
+DIAGNOSIS = FineTuneOptions(
+    epochs=2.0, batch_size=32, learning_rate=5e-4, max_length=160, label_smoothing=0.1
+)
+NARRATIVES = 24_000
+"""Texts rendered from the graph, so that every disease is seen, each with half the weight of a mined text."""
+WEIGHTS = {"rendered": 0.5, "weak": 1.0, "stated": 2.0}
+"""Weight of an example by what its label is worth."""
+WATCHED = 33
+"""One mined example in so many is kept from training, to watch it."""
+TUNED_ON = "ai_hospital_cases"
+"""Its tuning half is not learnt from: the weights of the join are chosen on it."""
+NAME = "medical-open-model"
+LIMITS = (
+    "Uncalibrated logits over the diseases of the starter graph (authored, unreviewed), learnt mostly from weak labels "
+    "and rendered text; no abstention, no triage. 未经注册,仅供研究与辅助参考: use `xinglin diagnose`, which adds "
+    "red flags, evidence and abstention, and never in place of a clinician."
+)
 
 
 def open_corpus(folder: Path, *, tokenizer: Path | None = None) -> Corpus:
@@ -81,3 +105,150 @@ def _bounded(passages: list[Passage], characters: int | None) -> Iterator[Passag
             return
         seen += len(passage.text)
         yield passage
+
+
+@dataclass(frozen=True)
+class DiagnosisExamples:
+    """What the diagnosis head learns from, and a part of the mined texts to watch it on."""
+
+    texts: list[str]
+    targets: NDArray[np.int64]
+    weights: NDArray[np.float32]
+    watched: list[str]
+    watched_targets: NDArray[np.int64]
+    sources: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mined:
+    """Examples mined from one open set, for the manifest."""
+
+    name: str
+    records: int
+    licence: str
+    weak: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the manifest's entry; the file's digest stands with the encoder's data."""
+        return {
+            "name": self.name,
+            "sha256": None,
+            "records": self.records,
+            "licence": self.licence,
+            "weak": self.weak,
+        }
+
+
+def diagnosis_corpus(folder: Path, names: tuple[str, ...], seed: int = 0) -> DiagnosisExamples:
+    """Gather mined and rendered examples over the graph's diseases.
+
+    Args:
+        folder: the data folder, with ``text`` below it.
+        names: diseases in the order of the head.
+        seed: of the rendered texts.
+
+    Raises:
+        MissingDataError: there is no open text.
+    """
+    from xinglin.train.narratives import narratives
+    from xinglin.train.weak import mine
+
+    place = {name: i for i, name in enumerate(names)}
+    rows: list[tuple[str, int, float]] = []
+    watched: list[tuple[str, int]] = []
+    counts: Counter[tuple[str, str, bool]] = Counter()
+    for example in mine(folder / "text"):
+        if example.origin.startswith(TUNED_ON):
+            continue
+        if int(sha256(example.row.encode()).hexdigest(), 16) % WATCHED == 0:
+            watched.append((example.text, place[example.disease]))
+            continue
+        counts[example.origin, example.licence, example.weak] += 1
+        rows.append((example.text, place[example.disease], WEIGHTS["weak" if example.weak else "stated"]))
+    mined = [Mined(f"mined: {name}", many, licence, weak) for (name, licence, weak), many in counts.items()]
+    for narrative in narratives(NARRATIVES, seed):
+        rows.append((narrative.text, place[narrative.disease], WEIGHTS["rendered"]))
+    return DiagnosisExamples(
+        [text for text, _, _ in rows],
+        np.array([target for _, target, _ in rows]),
+        np.array([weight for _, _, weight in rows], np.float32),
+        [text for text, _ in watched],
+        np.array([target for _, target in watched]),
+        (*mined, Rendered(NARRATIVES, seed)),
+    )
+
+
+def build(data: Path, out: Path, *, threads: int | None = None, report: Report | None = None) -> Path:
+    """Run the recipe up to the classifier; what is there already is kept.
+
+    Args:
+        data: the data folder.
+        out: folder of the steps.
+        threads: CPU threads.
+        report: progress of the running step.
+
+    Returns:
+        The classifier's folder, ready to be exported.
+
+    Raises:
+        MissingDataError: there is no open text.
+        TrainingError: see ``pretrain`` and ``fine_tune``.
+    """
+    from xinglin.graph.load import starter
+    from xinglin.model.knowledge import entity_graph
+    from xinglin.train.embed import disease_head, embed_graph, read_embeddings
+    from xinglin.train.finetune import fine_tune
+    from xinglin.train.pretrain import pretrain
+
+    encoder, classifier, embeddings = out / "encoder", out / NAME, out / "graph"
+    graph = entity_graph()
+    if not _made(encoder):
+        settings = replace(PRETRAIN, threads=threads)
+        pretrain(
+            open_corpus(data), encoder, settings, knowledge=graph, name="medical-open-encoder", report=report
+        )
+    if _made(classifier):
+        return classifier
+    names = tuple(starter().diseases)
+    if not (embeddings / "embeddings.safetensors").is_file():
+        embed_graph(graph, "rotate", 128, 60, 0, embeddings)
+    examples = diagnosis_corpus(data, names)
+    from transformers import AutoConfig
+
+    hidden = AutoConfig.from_pretrained(encoder).hidden_size
+    tuned = fine_tune(
+        encoder,
+        examples.texts,
+        examples.targets,
+        names,
+        replace(DIAGNOSIS, threads=threads),
+        weights=examples.weights,
+        head=disease_head(read_embeddings(embeddings), hidden, names, 0),
+        state=out / f".{NAME}.run",
+        report=report,
+    )
+    logits = tuned.logits(examples.watched)
+    order = np.argsort(-logits, axis=1)
+    hit = order == examples.watched_targets[:, None]
+    metrics = {
+        "examples": len(examples.texts),
+        "classes": len(names),
+        "watched_n": len(examples.watched),
+        "watched_top1_weak": round(float(hit[:, 0].mean()), 4),
+        "watched_top5_weak": round(float(hit[:, :5].any(1).mean()), 4),
+    }
+    tuned.save(classifier, name=NAME, data=examples.sources, metrics=metrics, half=True, limits=LIMITS)
+    return classifier
+
+
+def _made(folder: Path) -> bool:
+    """Whether a step's checkpoint is there and whole."""
+    from xinglin.model.checkpoint import verify_checkpoint
+
+    if not folder.is_dir():
+        return False
+    try:
+        verify_checkpoint(folder)
+    except CheckpointError:
+        return False
+    return True

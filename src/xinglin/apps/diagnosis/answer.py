@@ -86,7 +86,7 @@ def answer(
     if reason is None and count > MAX_SET:
         reason = "set_too_large"
     shown = [int(d) for d in order[:top]] if reason in (None, "set_too_large") else []
-    calibrated = claims.calibrated_on is not None and reason is None
+    calibrated = claims.calibrated_on is not None and reason is None and weighed.graph_reason is None
     candidates = tuple(_candidate(differential, case, weighed, d, calibrated) for d in shown)
     flags = raised(differential.rules, case.facts)
     triage = _triage(differential, posterior, flags, bool(shown), bool(case.states))

@@ -208,11 +208,26 @@ def load_differential(
             "fitted pack (xinglin calibrate) or of a trained text model (xinglin train diagnosis)"
         )
     folder = _checkpoint_folder(model, engine)
-    return _loaded(path, folder, profile, "graph" if folder is None else engine or "both")
+    stamps = (_stamp(path), _stamp(folder / MANIFEST_FILE if folder else None), _stamp(profile))
+    return _loaded(path, folder, profile, "graph" if folder is None else engine or "both", stamps)
+
+
+def _stamp(path: Path | None) -> tuple[int, int] | None:
+    """Time and size of a file: a model that was written anew is loaded anew."""
+    if path is None or not path.exists():
+        return None
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size
 
 
 @cache
-def _loaded(path: Path | None, folder: Path | None, profile: Path | None, engine: EngineName) -> Differential:
+def _loaded(
+    path: Path | None,
+    folder: Path | None,
+    profile: Path | None,
+    engine: EngineName,
+    _stamps: tuple[tuple[int, int] | None, ...],
+) -> Differential:
     # What is loaded lives as long as the process: collecting while it grows only costs time.
     gc.disable()
     try:

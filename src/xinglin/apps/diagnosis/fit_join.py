@@ -2,9 +2,10 @@
 
 Learnt in this order, cross-fitted as in :mod:`.calibrate`: six numbers (:mod:`.join`) by multinomial likelihood
 with a Gaussian prior around *both count half*; a temperature on the out-of-fold logits; the APS quantiles on the
-out-of-fold probabilities; the threshold from which the model may answer alone. A case may have several right
-diseases: its likelihood is that of the set, it is hit when the first candidate is one of them, and its conformal
-score is the mass down to the first of them.
+out-of-fold probabilities; the thresholds from which there is an answer where the graph read nothing.
+
+A case may have several right diseases: its likelihood is that of the set, it is hit when the first candidate is one
+of them, and its conformal score is the mass down to the first of them.
 
 The text model must not have been trained on these cases.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,18 +29,22 @@ from xinglin.apps.diagnosis.join import (
     Array,
     Ids,
     Join,
-    facts_of,
+    TextModel,
     line,
     log_softmax,
     pool,
     told_by,
 )
+from xinglin.apps.diagnosis.pack import Pack
 from xinglin.apps.diagnosis.posterior import ruled_out
-from xinglin.apps.diagnosis.weighing import UNREAD, log_posterior, readable, unread
+from xinglin.apps.diagnosis.weighing import UNREAD, case_facts, log_posterior, readable, unread
 from xinglin.errors import ConfigurationError, InvalidInputError
 from xinglin.measure import aps_quantile, debiased_ece, proportion, slope_intercept
 
 Mask = NDArray[np.bool_]
+Folds = list[tuple[Ids, Ids]]
+"""(the rest, the fold): places of cases."""
+GRAPH_ONLY, MODEL_ONLY = (1.0, 0.0), (0.0, 1.0)
 
 FOLDS = 5
 MIN_CASES = 200
@@ -81,7 +86,7 @@ class _Cases:
     facts: Array
     truth: Mask
     alone: Mask
-    """Cases on which the model may be asked alone: the graph read nothing, the text is made of words."""
+    """Cases that only the model can answer: the graph read nothing, the text is made of words."""
 
     def __getitem__(self, index: Ids) -> _Cases:
         return _Cases(*(getattr(self, name)[index] for name in self.__slots__))
@@ -111,7 +116,8 @@ def fit_join(
         ConfigurationError: the differential has no text model.
         InvalidInputError: lengths differ, or fewer than two cases per fold are left.
     """
-    if differential.encoder is None:
+    encoder = differential.encoder
+    if encoder is None:
         raise ConfigurationError(
             "fit_join needs a text model: load_differential(checkpoint folder) gives one"
         )
@@ -127,9 +133,13 @@ def fit_join(
             f"expected at least {2 * FOLDS} cases with words and a known disease; got {len(kept)}"
         )
     chosen = [cases[i] for i in kept]
-    given = _logits(differential, chosen) if logits is None else np.asarray(logits)[kept]
+    given = _logits(encoder, chosen) if logits is None else np.asarray(logits)[kept]
     data = _gathered(differential, chosen, [truths[i] for i in kept], given)
-    return _fit(differential, data, kept, len(cases), name, seed)
+    left_out = len(cases) - len(kept)
+    join, probability = _fit(
+        Join(differential.pack.version, encoder.id, set=name), differential.pack, data, seed
+    )
+    return JoinFit(replace(join, metrics={"left_out": left_out, **join.metrics}), kept, probability)
 
 
 def keep_join(join: Join, folder: Path) -> None:
@@ -139,29 +149,21 @@ def keep_join(join: Join, folder: Path) -> None:
         ConfigurationError: the folder holds another model.
         CheckpointError: the folder does not verify.
     """
-    import shutil
-
-    from xinglin.model.checkpoint import reseal_checkpoint, saving, verify_checkpoint
+    from xinglin.model.checkpoint import amending, verify_checkpoint
 
     checkpoint = verify_checkpoint(folder)
     if checkpoint.id != join.model:
         raise ConfigurationError(
             f"{folder} holds model {checkpoint.id[:16]!r}, the join was fitted for {join.model[:16]!r}: fit it again"
         )
-    with saving(folder) as new:
-        shutil.copytree(folder, new, dirs_exist_ok=True)
+    with amending(folder) as new:
         text = json.dumps(join.as_json(), ensure_ascii=False, indent=1, allow_nan=False)
         (new / FILE).write_text(text + "\n", encoding="utf-8")
-        reseal_checkpoint(new)
 
 
-def _logits(differential: Differential, cases: Sequence[Case]) -> NDArray[Any]:
-    if differential.encoder is None:  # checked by the door; said again for the type checker
-        raise ConfigurationError("fit_join needs a text model")
+def _logits(encoder: TextModel, cases: Sequence[Case]) -> NDArray[Any]:
     texts = [case.text for case in cases]
-    return np.concatenate(
-        [differential.encoder.logits(texts[i : i + BATCH]) for i in range(0, len(texts), BATCH)]
-    )
+    return np.concatenate([encoder.logits(texts[i : i + BATCH]) for i in range(0, len(texts), BATCH)])
 
 
 def _gathered(
@@ -182,58 +184,71 @@ def _gathered(
         excluded=np.array(
             [ruled_out(differential.engine, case.patient.age, case.patient.sex) for case in cases]
         ),
-        facts=np.array([facts_of(len(case.states), len(case.text)) for case in cases]),
+        facts=np.array([case_facts(differential, case) for case in cases]),
         truth=truth,
         alone=np.array([unread(differential, case) in UNREAD and readable(case.text) for case in cases]),
     )
 
 
-def _fit(differential: Differential, data: _Cases, kept: Ids, asked: int, name: str, seed: int) -> JoinFit:
-    n = len(kept)
+def _fit(blank: Join, pack: Pack, data: _Cases, seed: int) -> tuple[Join, Array]:
+    n = len(data.truth)
     order = np.random.default_rng(seed).permutation(n)
     folds = [(np.setdiff1d(order, fold), fold) for fold in np.array_split(order, FOLDS)]
-    scored, own, single = (np.empty_like(data.graph) for _ in range(3))
+    learnt = np.empty((n, 2))
     for rest, fold in folds:
-        scored[fold] = _pooled(_lines(data[rest]), data[fold])
-    for rest, fold in folds:
-        own[fold] = _softmax(data.graph[fold] / _temperature(data.graph[rest], data.truth[rest]))
-        single[fold] = _alone(data[fold], _alone_temperature(data[rest]))
-    probability = np.empty_like(scored)
-    for rest, fold in folds:
-        probability[fold] = _softmax(scored[fold] / _temperature(scored[rest], data.truth[rest]))
-    metrics: dict[str, Any] = {"folds": FOLDS, "seed": seed, "left_out": asked - n}
+        learnt[fold] = _weights(_lines(data[rest]), data.facts[fold])
+    probability = _cross_fitted(data, learnt, folds)
+    own, single = (_cross_fitted(data, np.tile(w, (n, 1)), folds) for w in (GRAPH_ONLY, MODEL_ONLY))
+    metrics: dict[str, Any] = {"folds": FOLDS, "seed": seed}
     for engine, values in (("graph", own), ("model", single), ("both", probability)):
         metrics[engine] = _figures(values, data.truth)
     reached = _aps_scores(probability, data.truth)
     metrics["set"] = _coverage(probability, reached, folds)
-    metrics["alone"] = _alone_figures(single, data, folds)
+    metrics["unread"] = {
+        "n": int(data.alone.sum()),
+        "both": _unread_figures(probability, data, folds),
+        "model": _unread_figures(single, data, folds),
+    }
     lines, slope = _lines(data), metrics["both"]["slope"]
+    silent = np.tile(MODEL_ONLY, (n, 1))
+    alone_temperature = round(_temperature(data, silent), 6)
+    asked = np.flatnonzero(data.alone)
     enough = n >= MIN_CASES and slope is not None and SLOPE[0] <= slope <= SLOPE[1]
     usable = n >= MIN_SET and metrics["set"]["median_size"] <= USABLE
-    lethal = _lethal(differential, data.truth)
-    join = Join(
-        pack=differential.pack.version,
-        model=differential.encoder.id if differential.encoder is not None else "",
+    lethal = _lethal(pack, data.truth)
+    join = replace(
+        blank,
         graph=_rounded(lines[0]),
         text=_rounded(lines[1]),
-        temperature=round(_temperature(scored, data.truth), 6),
-        alone_temperature=round(_alone_temperature(data), 6),
-        threshold=_threshold(single[data.alone], data.truth[data.alone]),
+        temperature=round(_temperature(data, learnt), 6),
+        threshold=_threshold(probability[asked], data.truth[asked]),
+        alone_temperature=alone_temperature,
+        alone_threshold=_threshold(
+            _joined(data[asked], silent[asked], alone_temperature), data.truth[asked]
+        ),
         quantile=round(aps_quantile(reached, 0.9), 6) if usable else None,
         lethal_quantile=round(aps_quantile(reached[lethal], 0.98), 6)
         if usable and lethal.sum() >= MIN_LETHAL
         else None,
         n=n,
-        set=name,
-        calibrated_on=f"{name} (n={n})" if enough else None,
+        calibrated_on=f"{blank.set} (n={n})" if enough else None,
         metrics=metrics,
     )
-    return JoinFit(join, kept, probability)
+    return join, probability
 
 
-def _lethal(differential: Differential, truth: Mask) -> Mask:
+def _cross_fitted(data: _Cases, weights: Array, folds: Folds) -> Array:
+    """Probabilities whose temperature comes from the other folds."""
+    found = np.empty_like(data.graph)
+    for rest, fold in folds:
+        temperature = _temperature(data[rest], weights[rest])
+        found[fold] = _joined(data[fold], weights[fold], temperature)
+    return found
+
+
+def _lethal(pack: Pack, truth: Mask) -> Mask:
     """Cases with a lethal disease among the right ones."""
-    deadly = np.array([disease.severity == "lethal" for disease in differential.pack.diseases])
+    deadly = np.array([disease.severity == "lethal" for disease in pack.diseases])
     return np.asarray((truth & deadly).any(axis=1))
 
 
@@ -266,26 +281,24 @@ def _lines(data: _Cases) -> tuple[Array, Array]:
     return found.x[:3], found.x[3:]
 
 
-def _pooled(lines: tuple[Array, Array], data: _Cases) -> Array:
-    a, b = (line(part, data.facts)[:, None] for part in lines)
-    return pool(data.graph, data.told, data.excluded, a, b)
-
-
 def _softmax(scores: Array) -> Array:
     return np.asarray(np.exp(log_softmax(scores)))
 
 
-def _temperature(scores: Array, truth: Mask) -> float:
+def _weights(lines: tuple[Array, Array], facts: Array) -> Array:
+    """a and b of every case, cases x 2."""
+    return np.stack([line(part, facts) for part in lines], axis=1)
+
+
+def _joined(data: _Cases, weights: Array, temperature: float) -> Array:
+    """Probability of every disease; a and b by case."""
+    a, b = weights[:, :1], weights[:, 1:]
+    return _softmax(pool(data.graph, data.told, data.excluded, a, b, temperature))
+
+
+def _temperature(data: _Cases, weights: Array) -> float:
     """T in [.05, 20] of least negative log likelihood of the sets."""
-    return _minimal(lambda t: _nll(_softmax(scores / t), truth))
-
-
-def _alone_temperature(data: _Cases) -> float:
-    return _minimal(lambda t: _nll(_alone(data, t), data.truth))
-
-
-def _alone(data: _Cases, temperature: float) -> Array:
-    return _softmax(data.told / temperature + data.excluded)
+    return _minimal(lambda t: _nll(_joined(data, weights, t), data.truth))
 
 
 def _minimal(loss: Any) -> float:
@@ -321,7 +334,7 @@ def _aps_scores(probability: Array, truth: Mask) -> Array:
     return np.asarray(mass[np.arange(len(truth)), rank])
 
 
-def _coverage(probability: Array, reached: Array, folds: list[tuple[Ids, Ids]]) -> dict[str, float]:
+def _coverage(probability: Array, reached: Array, folds: Folds) -> dict[str, float]:
     """Coverage and size of 90 % sets whose quantile comes from the other folds."""
     covered = np.zeros(len(reached), bool)
     sizes = np.zeros(len(reached))
@@ -357,19 +370,15 @@ def _threshold(probability: Array, truth: Mask) -> float | None:
     return None if found is None else float(np.floor(found * 1e6) / 1e6)
 
 
-def _alone_figures(
-    single: Array, data: _Cases, folds: list[tuple[Ids, Ids]]
-) -> dict[str, float | int | None]:
+def _unread_figures(probability: Array, data: _Cases, folds: Folds) -> dict[str, float | int | None]:
     """How the rule of the threshold did on cases that had no part in choosing it."""
     answered = right = 0
     for rest, fold in folds:
         learnt = rest[data.alone[rest]]
-        limit = _threshold(single[learnt], data.truth[learnt])
-        if limit is None:
-            continue
+        limit = _threshold(probability[learnt], data.truth[learnt])
         asked = fold[data.alone[fold]]
-        sure = asked[single[asked].max(axis=1) >= limit] if len(asked) else asked
-        answered += len(sure)
-        right += int(data.truth[sure, single[sure].argmax(axis=1)].sum()) if len(sure) else 0
-    share = round(right / answered, 4) if answered else None
-    return {"n": int(data.alone.sum()), "answered": answered, "right": share}
+        if limit is not None and len(asked):
+            sure = asked[probability[asked].max(axis=1) >= limit]
+            answered += len(sure)
+            right += int(data.truth[sure, probability[sure].argmax(axis=1)].sum())
+    return {"answered": answered, "right": round(right / answered, 4) if answered else None}

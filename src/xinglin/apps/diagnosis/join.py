@@ -2,11 +2,11 @@ r"""The join: how much the graph and how much a text model count when both weigh
 
 A log-linear pool of two opinions (Genest and Zidek 1986; Bordley 1982):
 
-    p(d) ∝ exp((a g_d + b w_d + (1 - a) h_d) / T)
+    p(d) ∝ exp((a g_d + b w_d) / T + max(0, 1 - a / T) h_d)
 
     g_d  log-softmax of the graph's scores
     w_d  log softmax(logits)_d + log K for the K labels of the model, 0 for a disease that it does not know
-    h_d  what age and sex rule out, so that it counts in full however small a is (0 where a >= 1)
+    h_d  what age and sex rule out (it is part of g_d too): it counts in full, however small a / T is
     a, b positive, each a line on the log scale in two facts of the case: how much was read, how long the text
 
 Under equal class priors softmax(logits)_d K is P(text | d) / P(text), so w_d is a log likelihood ratio: a model
@@ -82,10 +82,13 @@ class Join:
     text: tuple[float, float, float] = DEFAULT_LINE
     """log b, along ``FEATURES``."""
     temperature: float = 1.0
+    threshold: float | None = None
+    """Least probability of the first candidate at which both may answer where the graph read nothing; ``None``:
+    they never may."""
     alone_temperature: float = 1.0
     """Of the model without the graph."""
-    threshold: float | None = None
-    """Least probability of the first candidate at which the model may answer where the graph read nothing."""
+    alone_threshold: float | None = None
+    """The same threshold for the model without the graph."""
     quantile: float | None = None
     """APS quantile for 90 % coverage; ``None``: too few cases, or sets too large to be of use."""
     lethal_quantile: float | None = None
@@ -122,7 +125,8 @@ class Join:
             "model": self.model,
             "weights": {"graph": list(self.graph), "model": list(self.text), "features": list(FEATURES)},
             "temperature": self.temperature,
-            "alone": {"temperature": self.alone_temperature, "threshold": self.threshold},
+            "threshold": self.threshold,
+            "alone": {"temperature": self.alone_temperature, "threshold": self.alone_threshold},
             "quantile": self.quantile,
             "lethal_quantile": self.lethal_quantile,
             "n": self.n,
@@ -142,9 +146,17 @@ def line(coefficients: Sequence[float] | Array, facts: Array) -> Array:
     return np.asarray(np.exp(np.clip(facts @ np.asarray(coefficients), -LARGEST, LARGEST)))
 
 
-def pool(graph: Array, told: Array, excluded: Array, a: Array | float, b: Array | float) -> Array:
-    """Return the pooled logits before the temperature; arrays may be of one case or of many."""
-    return np.asarray(a * graph + b * told + np.maximum(0.0, 1.0 - np.asarray(a)) * excluded)
+def pool(
+    graph: Array,
+    told: Array,
+    excluded: Array,
+    a: Array | float,
+    b: Array | float,
+    temperature: float = 1.0,
+) -> Array:
+    """Return the pooled logits; arrays may be of one case or of many (then a and b are columns)."""
+    rest = np.maximum(0.0, 1.0 - np.asarray(a) / temperature)
+    return np.asarray((a * graph + b * told) / temperature + rest * excluded)
 
 
 def log_softmax(logits: Array) -> Array:
@@ -237,8 +249,9 @@ def read_join(body: Mapping[str, Any] | None, pack: Pack, model: TextModel) -> J
             graph=_line(weights["graph"]),
             text=_line(weights["model"]),
             temperature=_positive(body["temperature"]),
+            threshold=_share(body["threshold"]),
             alone_temperature=_positive(alone["temperature"]),
-            threshold=_share(alone["threshold"]),
+            alone_threshold=_share(alone["threshold"]),
             quantile=_share(body["quantile"]),
             lethal_quantile=_share(body["lethal_quantile"]),
             n=int(body["n"]),

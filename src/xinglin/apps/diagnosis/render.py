@@ -94,7 +94,7 @@ def _model(differential: Differential, result: Answer) -> dict[str, Any]:
 def _problems(result: Answer, lang: w.Lang) -> list[str]:
     """What the reader must check; first of all, that no finding stands behind the ranking."""
     listed = list(result.case.problems)
-    if result.diseases and result.weighed.engine == "model" and result.weighed.graph_reason:
+    if result.diseases and result.weighed.graph_reason is not None:
         listed.insert(0, w.say(w.MODEL_ALONE, lang))
     return listed
 

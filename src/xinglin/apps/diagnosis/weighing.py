@@ -1,9 +1,9 @@
 """Graph, text model or both -> one posterior, and why there would be none.
 
 The graph's reading decides whether there is anything to rank. Where it read nothing that touches a disease, the
-text model may answer alone if a threshold was learnt for exactly that (:mod:`.fit_join`), its first candidate
-reaches it, and the text is made of words that a model of Chinese and English can have seen; else the abstention
-stays, with the graph's reason.
+text model may answer without it (over the graph's priors in engine ``both``) if a threshold was learnt for exactly
+that (:mod:`.fit_join`), the first candidate reaches it, and the text is made of words that a model of Chinese and
+English can have seen; else the abstention stays, with the graph's reason.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Weighed:
 
     posterior: Array
     engine: EngineName
-    """What answered: ``both`` may fall back to ``graph`` (no words) or to ``model`` (nothing read)."""
+    """What weighed it: ``graph`` where the text model had no words to read, whatever was asked for."""
     reason: str | None
     """Why nothing is ranked, or ``None``."""
     graph: Array
@@ -74,6 +74,14 @@ def unread(differential: Differential, case: Case) -> str | None:
     return "only_denied" if known else "out_of_scope" if case.states else "nothing_matched"
 
 
+def case_facts(differential: Differential, case: Case) -> Array:
+    """Return the facts of a case on which the weights of a join depend.
+
+    Findings count once: what a more specific one implies, or a more general denial, is left out.
+    """
+    return facts_of(len(informative(differential.engine, case.states)), len(case.text))
+
+
 def text_logits(differential: Differential, case: Case) -> NDArray[np.float32] | None:
     """Return the text model's logits of a case, or ``None`` where it has no say or nothing to read."""
     if differential.engine_name == "graph" or not case.text.strip():
@@ -103,25 +111,27 @@ def weigh(differential: Differential, case: Case, logits: NDArray[Any] | None = 
         return Weighed(graph, "graph", wordless or reason, graph, reason)
     join, told = _join(differential), told_by(logits, differential.label_places, len(graph))
     excluded = ruled_out(differential.engine, case.patient.age, case.patient.sex)
-    if differential.engine_name == "both" and reason not in UNREAD:
-        a, b = join.weights(facts_of(len(case.states), len(case.text)))
-        posterior = softmax(pool(log_softmax(scored), told, excluded, a, b), join.temperature)
-        return Weighed(posterior, "both", reason, graph, reason, b * told, (a, b, join.temperature))
-    b = 1 / join.alone_temperature
-    posterior = softmax(b * told + excluded)
-    if reason in UNREAD:
-        answers = may_answer(join, float(posterior.max()), case.text)
-        if not answers and differential.engine_name == "both":
-            return Weighed(graph, "graph", reason, graph, reason)
-        return Weighed(
-            posterior, "model", None if answers else reason, graph, reason, b * told, (0.0, b, 1.0)
-        )
-    return Weighed(posterior, "model", reason, graph, reason, b * told, (0.0, b, 1.0))
+    if differential.engine_name == "both":
+        a, b = join.weights(case_facts(differential, case))
+        temperature, threshold = join.temperature, join.threshold
+    else:
+        a, b, temperature, threshold = 0.0, 1.0, join.alone_temperature, join.alone_threshold
+    posterior = softmax(pool(log_softmax(scored), told, excluded, a, b, temperature))
+    answers = reason in UNREAD and may_answer(threshold, float(posterior.max()), case.text)
+    return Weighed(
+        posterior,
+        differential.engine_name,
+        None if answers else reason,
+        graph,
+        reason,
+        b * told,
+        (a, b, temperature),
+    )
 
 
-def may_answer(join: Join, confidence: float, text: str) -> bool:
+def may_answer(threshold: float | None, confidence: float, text: str) -> bool:
     """Whether the text model may answer where the graph read nothing."""
-    return join.threshold is not None and confidence >= join.threshold and readable(text)
+    return threshold is not None and confidence >= threshold and readable(text)
 
 
 def readable(text: str) -> bool:

@@ -53,8 +53,9 @@ MODEL_SHARE = ("文本模型的份额", "share of the text model")
 UNCALIBRATED = "uncalibrated join"
 """Name of a join that nothing was learnt for."""
 MODEL_ALONE = (
-    "图谱没有读到可用的内容,以下只凭文本模型,请格外谨慎。",
-    "The graph read nothing of use: what follows rests on the text model alone. Take special care.",
+    "图谱没有读到可用的内容,以下只凭文本模型,没有征象可供核对,请格外谨慎。",
+    "The graph read nothing of use: what follows rests on the text model alone, with no finding to check. "
+    "Take special care.",
 )
 LEARNT = ("权重学自 {name}", "weights learnt on {name}")
 NOT_LEARNT = ("未经校准", "uncalibrated")

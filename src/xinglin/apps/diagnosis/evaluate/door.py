@@ -7,12 +7,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from xinglin.apps.diagnosis.differential import Differential, load_differential
 from xinglin.apps.diagnosis.evaluate.row import Evaluation
 from xinglin.errors import InvalidInputError, MissingDataError, UnknownNameError
 from xinglin.graph.importers import read_graph
 from xinglin.types import Triple
+
+if TYPE_CHECKING:
+    from xinglin.apps.diagnosis.evaluate.text_models import TextSettings
 
 GRAPH_FILES = {
     "xywy": "restricted/zh_disease_kg_xywy/kg.jsonl.gz",
@@ -30,6 +34,12 @@ class Request:
     train: Path | None = None
     graphs: Mapping[str, Path] | None = None
     seed: int = 0
+    model: Path | None = None
+    """Checkpoint folder of the text encoder; ``None``: the one that the package ships."""
+    settings: TextSettings | None = None
+    """Of fine-tuning; ``None``: the set's own."""
+    report: Callable[[str, float], None] | None = None
+    """Called with what is done now and the share of it that is done."""
 
     def training(self) -> Path:
         """Return the training file.
@@ -78,6 +88,20 @@ def _dxbench(request: Request) -> Evaluation:
     )
 
 
+def _texts(request: Request) -> Evaluation:
+    from xinglin.apps.diagnosis.evaluate.texts import evaluate_texts
+
+    return evaluate_texts(
+        request.name,
+        request.data,
+        request.training(),
+        model=request.model,
+        seed=request.seed,
+        settings=request.settings,
+        report=request.report,
+    )
+
+
 def _exams(request: Request) -> Evaluation:
     from xinglin.apps.diagnosis.evaluate.exams import evaluate_exams
 
@@ -110,6 +134,10 @@ SETS: dict[str, Callable[[Request], Evaluation]] = {
     "ai-hospital": _hospital,
     "dxbench": _dxbench,
     "xywy-exams": _exams,
+    "toyhom-department": _texts,
+    "toyhom-disease": _texts,
+    "dxy-text": _texts,
+    "mz10-text": _texts,
 }
 
 

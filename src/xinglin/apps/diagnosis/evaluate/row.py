@@ -87,19 +87,34 @@ def _line(top: Array, hit: NDArray[np.bool_], place: int) -> Callable[[NDArray[n
 def probability_figures(
     probability: Array, truth: NDArray[np.int64], sets: Sequence[Sequence[int]] | None = None, seed: int = 0
 ) -> dict[str, Figure]:
-    """Return accuracy, top3, top5, nll, brier, ece, slope, intercept and, given sets, coverage and set_size."""
+    """Return accuracy, top3, top5, nll, brier, ece, slope, intercept, aurc and, given sets, coverage and set_size.
+
+    A truth of -1 lies outside the label space: it is missed by every figure, with probability 0. Slope and
+    intercept are left out where they are not defined (every case right, or every case wrong).
+    """
     hit = m.top_k(probability, truth, 1)
     top = probability.max(axis=1)
     n = len(truth)
     figures = {"accuracy": rate(hit), "top3": rate(m.top_k(probability, truth, 3))}
     if probability.shape[1] > 5:
         figures["top5"] = rate(m.top_k(probability, truth, 5))
-    figures["nll"] = mean(m.nll(probability, truth), seed)
-    figures["brier"] = mean(m.brier(probability, truth), seed)
+    wide, place = _widened(probability, truth)
+    figures["nll"] = mean(m.nll(wide, place), seed)
+    figures["brier"] = mean(m.brier(wide, place), seed)
     figures["ece"] = m.bootstrap(lambda i: m.debiased_ece(top[i], hit[i]), n, seed=seed, repetitions=400)
-    for place, name in enumerate(("slope", "intercept")):
-        figures[name] = m.bootstrap(_line(top, hit, place), n, seed=seed, repetitions=400)
+    if hit.any() and not hit.all():
+        for number, name in enumerate(("slope", "intercept")):
+            figures[name] = m.bootstrap(_line(top, hit, number), n, seed=seed, repetitions=400)
+    figures["aurc"] = m.bootstrap(lambda i: m.aurc(top[i], hit[i]), n, seed=seed, repetitions=400)
     if sets is not None:
         figures["coverage"] = rate([int(t) in members for t, members in zip(truth, sets, strict=True)])
         figures["set_size"] = mean([float(len(members)) for members in sets], seed)
     return figures
+
+
+def _widened(probability: Array, truth: NDArray[np.int64]) -> tuple[Array, NDArray[np.int64]]:
+    """Give a truth outside the label space a column of its own, with probability 0."""
+    if not (truth < 0).any():
+        return probability, truth
+    wide = np.hstack([probability, np.zeros((len(probability), 1))])
+    return wide, np.where(truth < 0, probability.shape[1], truth)

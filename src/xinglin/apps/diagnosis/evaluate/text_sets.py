@@ -13,6 +13,7 @@ from typing import Any
 
 from xinglin.errors import InvalidInputError
 from xinglin.graph.importers import read_lines
+from xinglin.terms.characters import without_surrogates
 
 Row = Mapping[str, Any]
 WEAK = "weak label: the topic of a question (the disease its title names), not a diagnosis"
@@ -58,7 +59,7 @@ def _field(name: str) -> Callable[[Row], str]:
         text = row[name]
         if not isinstance(text, str):
             raise TypeError(f"{name} is {type(text).__name__}")
-        return text.strip()
+        return without_surrogates(text).strip()
 
     return read
 

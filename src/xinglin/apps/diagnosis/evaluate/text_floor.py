@@ -1,0 +1,183 @@
+"""Linear models of a text's character n-grams: the floor, and half of the evidence.
+
+*svm* is the floor of the text sets: TF-IDF of 1- to 3-grams and a linear SVM, one label against the rest
+(Joachims 1998), which small encoders often lose to. *logistic* is a multinomial regression over the same
+features. *nbsvm* weighs each n-gram's presence by its log-count ratio and fits a linear SVM on that (Wang and
+Manning 2012; where we differ: no interpolation, a small C does the same).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.special import log_softmax
+
+from xinglin.apps.diagnosis.evaluate.text_stack import Array, Ids, tempered
+from xinglin.errors import MissingExtraError
+
+FLOOR = "svm"
+NGRAMS, LEAST = (1, 3), 2
+"""Lengths of the n-grams, and texts that must hold one."""
+SVM_C, NBSVM_C = 1.0, 0.01
+LOGISTIC_C = (1.0, 10.0)
+"""Inverse penalties among which the likelihood of the first fold chooses."""
+SMOOTH = 1.0
+"""Added to every count of a log-count ratio."""
+
+Scorer = Callable[[Ids, Ids], Mapping[str, Array]]
+"""(places to learn from, places to score) -> member -> scores (places scored x labels)."""
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one member says of the cases it learnt from, out of fold, and of the cases to score."""
+
+    inner: Array
+    """Learnt cases x labels, each by a model that was fitted without its fold."""
+    outer: Array
+    """Scored cases x labels."""
+
+
+def need_sklearn(door: str) -> None:
+    """Raise unless scikit-learn is installed.
+
+    Raises:
+        MissingExtraError: it is not.
+    """
+    from importlib.util import find_spec
+
+    if find_spec("sklearn") is None:
+        raise MissingExtraError(door, "train")
+
+
+def cross_fit(
+    score: Scorer, folds: Sequence[tuple[Ids, Ids]], learnt: int, scored: int
+) -> dict[str, Evidence]:
+    """Score every learnt case by a model without its fold, and the others by a model of all learnt cases."""
+    everyone = np.arange(learnt)
+    inner: dict[str, list[tuple[Ids, Array]]] = {}
+    for rest, held in folds:
+        for name, values in score(rest, held).items():
+            inner.setdefault(name, []).append((held, values))
+    found = {}
+    for name, outer in score(everyone, np.arange(learnt, learnt + scored)).items():
+        table = np.empty((learnt, outer.shape[1]))
+        for held, values in inner[name]:
+            table[held] = values
+        found[name] = Evidence(table, outer)
+    return found
+
+
+class NgramScorer:
+    """The three linear models over one list of texts."""
+
+    def __init__(self, texts: Sequence[str], y: Ids, labels: int, seed: int) -> None:
+        """Keep the texts; ``y`` is the label index of the first of them, the rest are to be scored."""
+        self.texts = np.array(texts, dtype=object)
+        self.y, self.labels, self.seed = y, labels, seed
+        self.c = LOGISTIC_C[-1]
+
+    def choose(self, rest: Ids, held: Ids) -> float:
+        """Choose the logistic model's penalty by the likelihood of a held part; return it."""
+        train, asked = self._features(rest, held)
+        losses = []
+        for c in LOGISTIC_C:
+            scores = self._logistic(train, self.y[rest], asked, c)
+            logs = log_softmax(scores / tempered(scores, self.y[held]), axis=1)
+            losses.append(-float(logs[np.arange(len(held)), self.y[held]].mean()))
+        self.c = LOGISTIC_C[int(np.argmin(losses))]
+        return self.c
+
+    def __call__(self, rest: Ids, asked: Ids) -> dict[str, Array]:
+        """Return the scores of the three models."""
+        train, scored = self._features(rest, asked)
+        y = self.y[rest]
+        return {
+            FLOOR: self._margins(train, y, scored, SVM_C),
+            "logistic": self._logistic(train, y, scored, self.c),
+            "nbsvm": self._nbsvm(train, y, scored),
+        }
+
+    def _features(self, rest: Ids, asked: Ids) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        def words(least: int) -> Any:
+            return TfidfVectorizer(analyzer="char", ngram_range=NGRAMS, sublinear_tf=True, min_df=least)
+
+        kind = words(LEAST)
+        try:
+            train = kind.fit_transform(self.texts[rest])
+        except ValueError:  # a few very short texts: no n-gram stands in two of them
+            kind = words(1)
+            train = kind.fit_transform(self.texts[rest])
+        return train.tocsr(), kind.transform(self.texts[asked]).tocsr()
+
+    def _margins(self, train: Any, y: Ids, asked: Any, c: float) -> Array:
+        from sklearn.svm import LinearSVC
+
+        return self._scores(LinearSVC(C=c, random_state=self.seed), train, y, asked)
+
+    def _logistic(self, train: Any, y: Ids, asked: Any, c: float) -> Array:
+        from sklearn.linear_model import LogisticRegression
+
+        return self._scores(LogisticRegression(C=c, max_iter=200), train, y, asked)
+
+    def _nbsvm(self, train: Any, y: Ids, asked: Any) -> Array:
+        from sklearn.svm import LinearSVC
+
+        present, held = train.sign(), asked.sign()
+        found = np.full((asked.shape[0], self.labels), np.nan)
+        for label in np.unique(y):
+            inside = SMOOTH + np.asarray(present[y == label].sum(axis=0)).ravel()
+            outside = SMOOTH + np.asarray(present[y != label].sum(axis=0)).ravel()
+            ratio = np.log((inside / inside.sum()) / (outside / outside.sum()))
+            model = LinearSVC(C=NBSVM_C, random_state=self.seed)
+            _quietly(model, present.multiply(ratio).tocsr(), y == label)
+            found[:, label] = model.decision_function(held.multiply(ratio).tocsr())
+        return _filled(found)
+
+    def _scores(self, model: Any, train: Any, y: Ids, asked: Any) -> Array:
+        _quietly(model, train, y)
+        values = np.asarray(model.decision_function(asked), float)
+        return spread(values, model.classes_, self.labels)
+
+
+def linear_scores(train: Array, y: Ids, asked: Array, labels: int, c: float) -> Array:
+    """Return the scores of a multinomial regression over dense features, standardised on the learnt part."""
+    from sklearn.linear_model import LogisticRegression
+
+    centre, width = train.mean(axis=0), train.std(axis=0) + 1e-6
+    model = LogisticRegression(C=c, max_iter=200)
+    _quietly(model, (train - centre) / width, y)
+    return spread(np.asarray(model.decision_function((asked - centre) / width)), model.classes_, labels)
+
+
+def spread(values: Array, classes: Sequence[int] | NDArray[np.intp], labels: int) -> Array:
+    """Return scores of all labels from those of the labels that a model has met; the others come last."""
+    if values.ndim == 1:  # two labels: scikit-learn gives the second one's score alone
+        values = np.column_stack([-values / 2, values / 2])
+    found = np.full((len(values), labels), np.nan)
+    found[:, np.asarray(classes)] = values
+    return _filled(found)
+
+
+def _filled(scores: Array) -> Array:
+    """A label without a learnt case scores below every other."""
+    if not len(scores):
+        return np.nan_to_num(scores)
+    return np.where(np.isnan(scores), np.nanmin(scores, axis=1, keepdims=True) - 1.0, scores)
+
+
+def _quietly(model: Any, features: Any, y: Any) -> None:
+    """Fit without the library's advice on more iterations: what is left by then changes no figure."""
+    from sklearn.exceptions import ConvergenceWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.fit(features, y)
