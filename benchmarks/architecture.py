@@ -27,6 +27,9 @@ def run(quick: bool) -> list[Line]:
 
     torch.set_num_threads(1)
     data = Path(os.environ.get("XINGLIN_DATA", ROOT.parent / "shared" / "data"))
+    if not (data / "text").is_dir():
+        why = "no folder text below the data folder (XINGLIN_DATA)"
+        return [Line("architecture", "not measured", None, "", 0, note=why)]
     corpus = _corpus(data / "text", quick)
     seconds = 2.0 if quick else SECONDS
     best: dict[str, tuple[float, float, int, int]] = {}

@@ -32,6 +32,9 @@ def run(quick: bool) -> list[Line]:
     torch.set_num_threads(1)
     options = PretrainOptions(size="tiny" if quick else "small", steps=STEPS, threads=1, save_every=10_000)
     data = Path(os.environ.get("XINGLIN_DATA", ROOT.parent / "shared" / "data"))
+    if not (data / "text").is_dir():
+        why = "no folder text below the data folder (XINGLIN_DATA)"
+        return [Line("train_speed", "not measured", None, "", 0, note=why)]
     corpus = _corpus(data / "text", quick)
     speeds: dict[str, list[float]] = {"ours": [], "bare": []}
     runs: dict[str, Callable[[int], float]] = {

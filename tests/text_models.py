@@ -19,6 +19,7 @@ SENTENCES = (
     "腹痛腹泻一天,恶心呕吐,无发热",
     "头痛头晕,眼前发黑,胳膊抬不起来,干活提不起劲,老想躺着",
     "fever and cough for three days, denies chest pain, history of hypertension",
+    "最近总是觉得日子没有意思不想动弹",
     "sudden severe headache with neck stiffness and vomiting",
 )
 WIDTH = 32
@@ -47,10 +48,10 @@ def word_checkpoint(
     tokenizer = train_tokenizer(SENTENCES * 3, 400)
     size = tokenizer.get_vocab_size()
     embeddings = generator.normal(size=(size, WIDTH)).astype(np.float32)
-    head = 0.3 * generator.normal(size=(len(labels), WIDTH)).astype(np.float32)
+    head = 0.1 * generator.normal(size=(len(labels), WIDTH)).astype(np.float32)
     for label, text in (taught or {}).items():
         row = embeddings[tokenizer.encode(text).ids].mean(axis=0)
-        head[list(labels).index(label)] = 8 * row / (row @ row)
+        head[list(labels).index(label)] = 24 * row / (row @ row)
     folder.mkdir(parents=True, exist_ok=True)
     config = {
         "model_type": "modernbert",

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from xinglin import __version__
-from xinglin.cli import calibrate, diagnose, evaluate, graph, ledger, serve, terms, train
+from xinglin.cli import calibrate, diagnose, evaluate, graph, ledger, model, release, serve, terms, train
 from xinglin.errors import XinglinError
 
 app = typer.Typer(
@@ -27,6 +27,8 @@ app.command("serve")(serve.serve)
 app.add_typer(graph.app, name="graph")
 app.add_typer(ledger.app, name="audit")
 app.add_typer(train.app, name="train")
+app.add_typer(model.app, name="model")
+app.add_typer(release.app, name="release")
 
 
 @app.callback(invoke_without_command=True)

@@ -3,7 +3,14 @@
 from importlib import import_module
 from typing import Any
 
-_DOORS: dict[str, str] = {}
+_DOORS = {
+    "TextClassifier": "xinglin.model.runtime",
+    "amending": "xinglin.model.checkpoint",
+    "saving": "xinglin.model.saving",
+    "seal_checkpoint": "xinglin.model.checkpoint",
+    "shipped_folder": "xinglin.model.shipped",
+    "verify_checkpoint": "xinglin.model.checkpoint",
+}
 __all__ = list(_DOORS)
 
 

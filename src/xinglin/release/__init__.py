@@ -3,7 +3,12 @@
 from importlib import import_module
 from typing import Any
 
-_DOORS: dict[str, str] = {}
+_DOORS = {
+    "ExportReport": "xinglin.release.report",
+    "export_onnx": "xinglin.release.export",
+    "export_report": "xinglin.release.report",
+    "quantise_int8": "xinglin.release.quantise",
+}
 __all__ = list(_DOORS)
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from onnx import ModelProto
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification
+from transformers.utils import logging as transformers_logging
 
 from xinglin.errors import CheckpointError
 from xinglin.model.sizes import PAD
@@ -43,9 +44,10 @@ def load(folder: Path) -> Any:
         CheckpointError: it is not a ModernBERT with mean pooling, which is all that is exported here.
     """
     # Eager attention writes the masks as plain sums: a fifth fewer nodes than the fused one, same numbers.
-    model = AutoModelForSequenceClassification.from_pretrained(
-        folder, local_files_only=True, dtype=torch.float32, attn_implementation="eager"
-    )
+    with _quiet():
+        model = AutoModelForSequenceClassification.from_pretrained(
+            folder, local_files_only=True, dtype=torch.float32, attn_implementation="eager"
+        )
     pooling = getattr(model.config, "classifier_pooling", None)
     if model.config.model_type != "modernbert" or pooling != "mean":
         raise CheckpointError(
@@ -112,13 +114,16 @@ def torch_logits(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep the exporter's notes on torchvision and on its own deprecations from the user."""
+    """Keep loading bars and the exporter's notes on torchvision and its own deprecations from the user."""
     log = logging.getLogger("torch.onnx")
-    level = log.level
+    level, bars = log.level, transformers_logging.is_progress_bar_enabled()
     log.setLevel(logging.ERROR)
+    transformers_logging.disable_progress_bar()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
         log.setLevel(level)
+        if bars:
+            transformers_logging.enable_progress_bar()

@@ -47,7 +47,7 @@ WEIGHTS = {"rendered": 0.5, "weak": 1.0, "stated": 2.0}
 """Weight of an example by what its label is worth."""
 WATCHED = 33
 """One mined example in so many is kept from training, to watch it."""
-TUNED_ON = "ai_hospital_cases"
+TUNED_ON = "ai-hospital"
 """Its tuning half is not learnt from: the weights of the join are chosen on it."""
 NAME = "medical-open-model"
 LIMITS = (
