@@ -1,4 +1,4 @@
-"""``python -m benchmarks NAME [NAME ...] [--json] [--quick] [--markdown FILE]``: a benchmark a file."""
+"""``python -m benchmarks NAME [NAME ...] [--json] [--quick] [--only PART] [--markdown FILE]``: a benchmark a file."""
 
 from __future__ import annotations
 
@@ -28,6 +28,12 @@ def main() -> int:
     parser.add_argument("--json", action="store_true", help="print the lines as JSON")
     parser.add_argument("--quick", action="store_true", help="small sizes: a check that it runs")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to a Markdown file")
+    parser.add_argument(
+        "--only",
+        action="append",
+        metavar="PART",
+        help="redo one part (of scoreboard: a data set); repeatable",
+    )
     options = parser.parse_args()
     for name in options.names:
         if name not in NAMES:
@@ -40,7 +46,16 @@ def main() -> int:
 
     modules = {name: import_module(f"benchmarks.{name}") for name in options.names}
     where = machine()
-    lines = {name: module.run(options.quick) for name, module in modules.items()}
+    for name, module in modules.items():
+        unknown = sorted(set(options.only or ()) - set(getattr(module, "PARTS", ())))
+        if unknown:
+            known = ", ".join(getattr(module, "PARTS", ())) or "none: it has no parts"
+            print(f"{name} has no part {', '.join(unknown)}; known: {known}", file=sys.stderr)
+            return 2
+    lines = {
+        name: module.run(options.quick, options.only) if options.only else module.run(options.quick)
+        for name, module in modules.items()
+    }
     if options.markdown:
         titles = {name: (modules[name].__doc__ or name).splitlines()[0] for name in lines}
         options.markdown.write_text(markdown(lines, titles, where, SHARED, sys.argv[1:]), encoding="utf-8")

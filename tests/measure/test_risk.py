@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import numpy as np
 import pytest
@@ -18,7 +18,7 @@ def brute_force(cases: list[tuple[float, bool]]) -> np.ndarray:
     """Mean curve over every order in which confidence never rises."""
     curves = []
     for order in permutations(cases):
-        if all(one[0] >= other[0] for one, other in zip(order, order[1:], strict=False)):
+        if all(one[0] >= other[0] for one, other in pairwise(order)):
             curves.append([sum(not hit for _, hit in order[:k]) / k for k in range(1, len(order) + 1)])
     assert curves
     return np.mean(curves, axis=0)

@@ -44,7 +44,7 @@ def graph() -> EntityGraph:
 def made(graph: EntityGraph, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Embeddings, Path]]:
     folder = tmp_path_factory.mktemp("embeddings")
     return {
-        name: (embed_graph(graph, name, 16, 30, 0, folder / name, test=0.1, valid=0.1), folder / name)
+        name: (embed_graph(graph, name, 16, 20, 0, folder / name, test=0.1, valid=0.1), folder / name)
         for name in RECIPES
     }
 

@@ -24,14 +24,16 @@ def evaluate(
     train: Annotated[Path | None, typer.Option(help="训练文件 File to fit on.")] = None,
     graph: Annotated[list[str] | None, typer.Option(help="NAME=FILE 导入的图谱 An imported graph.")] = None,
     model: Annotated[
-        Path | None, typer.Option(help="文本模型检查点文件夹 Checkpoint of the text encoder; empty: the shipped one.")
+        Path | None,
+        typer.Option(help="文本模型检查点文件夹 Checkpoint of the text encoder; empty: the shipped one."),
     ] = None,
     predictions: Annotated[
         Path | None, typer.Option(help="逐例输出 Write each case's ranked labels.")
     ] = None,
     plot: Annotated[Path | None, typer.Option(help="可靠性图 Write a reliability plot (SVG).")] = None,
     risk: Annotated[
-        Path | None, typer.Option(help="风险-覆盖图 Write a plot of accuracy against the share answered (SVG).")
+        Path | None,
+        typer.Option(help="风险-覆盖图 Write a plot of accuracy against the share answered (SVG)."),
     ] = None,
     seed: Annotated[int, typer.Option(help="随机种子 Seed.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,

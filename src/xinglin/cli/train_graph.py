@@ -36,10 +36,24 @@ def graph(
     progress = report if sys.stderr.isatty() and not as_json else None
     made = embed_graph(entity_graph(), model, dim, epochs, seed, out, report=progress)
     shown = {key: value for key, value in made.description.items() if key not in ("keys", "relations")}
+    _remember(shown)
     if as_json:
         typer.echo(json.dumps(shown | {"out": str(out)}, ensure_ascii=False, indent=2))
         return
     _table(shown, out)
+
+
+def _remember(shown: dict[str, Any]) -> None:
+    """Enter the new embeddings into the ledger."""
+    from xinglin.ledger import append
+    from xinglin.store import open_store
+
+    detail = {
+        "kind": "embeddings",
+        **{key: shown[key] for key in ("model", "dim", "seed", "graph", "metrics")},
+    }
+    with open_store().write() as connection:
+        append(connection, "train", actor="cli", subjects=(shown["sha256"],), detail=detail)
 
 
 def _table(shown: dict[str, Any], out: Path) -> None:

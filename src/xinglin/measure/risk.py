@@ -21,9 +21,7 @@ def risk_curve(confidence: Array, correct: NDArray[np.bool_]) -> Array:
     """
     confidence, correct = np.asarray(confidence, float), np.asarray(correct, bool)
     if confidence.ndim != 1 or confidence.shape != correct.shape or not confidence.size:
-        raise ValueError(
-            f"expected two equal, non-empty vectors, got {confidence.shape} and {correct.shape}"
-        )
+        raise ValueError(f"expected two equal, non-empty vectors, got {confidence.shape} and {correct.shape}")
     order = np.argsort(-confidence, kind="stable")
     wrong = (~correct[order]).astype(float)
     # Within a group of ties every case is as likely as any other to come next.

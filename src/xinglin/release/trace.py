@@ -118,7 +118,7 @@ def _quiet() -> Iterator[None]:
     log = logging.getLogger("torch.onnx")
     level, bars = log.level, transformers_logging.is_progress_bar_enabled()
     log.setLevel(logging.ERROR)
-    transformers_logging.disable_progress_bar()
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -126,4 +126,4 @@ def _quiet() -> Iterator[None]:
     finally:
         log.setLevel(level)
         if bars:
-            transformers_logging.enable_progress_bar()
+            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]

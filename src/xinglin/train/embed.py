@@ -64,6 +64,8 @@ RECIPES = {
 }
 NEGATIVES = 32
 BATCH = 1024
+"""Triples a step; fewer in a small graph, so that an epoch has about ``STEPS``."""
+STEPS = 32
 EVERY, PATIENCE = 10, 3
 """Validation every so many epochs; training ends after so many validations without gain."""
 
@@ -306,7 +308,10 @@ def _trained(
         )
         optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
         loop = SLCWATrainingLoop(
-            model, factory, optimizer=optimiser, negative_sampler_kwargs={"num_negs_per_pos": NEGATIVES}
+            model=model,
+            triples_factory=factory,
+            optimizer=optimiser,
+            negative_sampler_kwargs={"num_negs_per_pos": NEGATIVES},
         )
 
         def score(rows: Ids, tails: bool) -> Array:

@@ -39,9 +39,9 @@ CHINESE = 2
 """How often Chinese text is read for once of English."""
 PRETRAIN = PretrainOptions(size="small", steps=2000, learning_rate=1.5e-3, batch_size=32, length=128)
 DIAGNOSIS = FineTuneOptions(
-    epochs=2.0, batch_size=32, learning_rate=5e-4, max_length=160, label_smoothing=0.1
+    epochs=1.5, batch_size=32, learning_rate=5e-4, max_length=160, label_smoothing=0.1
 )
-NARRATIVES = 24_000
+NARRATIVES = 20_000
 """Texts rendered from the graph, so that every disease is seen, each with half the weight of a mined text."""
 WEIGHTS = {"rendered": 0.5, "weak": 1.0, "stated": 2.0}
 """Weight of an example by what its label is worth."""

@@ -181,7 +181,7 @@ def test_with_a_learnt_threshold_a_sure_model_may_answer_alone(joined: Different
         assert "只凭文本模型" in given["problems"][0]
         english = respond(learnt.using(engine), UNREAD_WORDS, lang="en")
         assert "text model alone" in english["problems"][0]
-    unsure = with_join(joined, threshold=0.999, alone_threshold=0.999, n=300, set="dev")
+    unsure = with_join(joined, threshold=1.0, alone_threshold=1.0, n=300, set="dev")
     assert respond(unsure, UNREAD_WORDS)["abstained"]
     assert respond(unsure.using("model"), UNREAD_WORDS)["abstained"]
 

@@ -223,9 +223,7 @@ def _fit(blank: Join, pack: Pack, data: _Cases, seed: int) -> tuple[Join, Array]
         temperature=round(_temperature(data, learnt), 6),
         threshold=_threshold(probability[asked], data.truth[asked]),
         alone_temperature=alone_temperature,
-        alone_threshold=_threshold(
-            _joined(data[asked], silent[asked], alone_temperature), data.truth[asked]
-        ),
+        alone_threshold=_threshold(_joined(data[asked], silent[asked], alone_temperature), data.truth[asked]),
         quantile=round(aps_quantile(reached, 0.9), 6) if usable else None,
         lethal_quantile=round(aps_quantile(reached[lethal], 0.98), 6)
         if usable and lethal.sum() >= MIN_LETHAL
@@ -305,7 +303,10 @@ def _minimal(loss: Any) -> float:
     from scipy.optimize import minimize_scalar
 
     found = minimize_scalar(
-        lambda x: loss(float(np.exp(x))), bounds=(np.log(0.05), np.log(20.0)), method="bounded"
+        lambda x: loss(float(np.exp(x))),
+        bounds=(np.log(0.05), np.log(20.0)),
+        method="bounded",
+        options={"xatol": 1e-4},
     )
     return float(np.exp(found.x))
 

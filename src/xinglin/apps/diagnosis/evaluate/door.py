@@ -109,13 +109,13 @@ def _exams(request: Request) -> Evaluation:
 
 
 def _arms(request: Request) -> tuple[dict[str, Differential], list[Triple]]:
-    """The starter graph, and the imported one where its file is at hand."""
+    """The starter graph; beside it the text model and both, and the imported graph, where they are at hand."""
     from xinglin.apps.diagnosis.differential import with_echo
     from xinglin.apps.diagnosis.imported import imported_differential
 
-    starter = load_differential()
+    starter = load_differential(engine="graph")
     hearing = with_echo(starter)
-    arms = {"starter": starter, "starter+echo": hearing}
+    arms = {"starter": starter, **_text_arms(request.model), "starter+echo": hearing}
     triples: list[Triple] = []
     xywy, more = request.graph_file("xywy"), request.graph_file("39")
     if more is not None:
@@ -125,6 +125,17 @@ def _arms(request: Request) -> tuple[dict[str, Differential], list[Triple]]:
         arms["xywy"] = imported_differential("xywy", [*own, *triples], hearing)
         triples += own
     return arms, [triple for triple in triples if triple.relation == "alias"]
+
+
+def _text_arms(model: Path | None) -> dict[str, Differential]:
+    """The text model alone and with the graph: of the folder given, else of the shipped one, if there is one."""
+    try:
+        both = load_differential(model, engine="both")
+    except MissingDataError:
+        if model is not None:
+            raise
+        return {}
+    return {"model": both.using("model"), "both": both}
 
 
 SETS: dict[str, Callable[[Request], Evaluation]] = {

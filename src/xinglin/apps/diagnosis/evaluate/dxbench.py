@@ -23,7 +23,7 @@ from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.evaluate.names import CLASS_WORDS, Synonyms, normal
 from xinglin.apps.diagnosis.evaluate.row import CaseResult, Evaluation, ResultRow, rate
 from xinglin.apps.diagnosis.facts import gather
-from xinglin.apps.diagnosis.weighing import log_posterior
+from xinglin.apps.diagnosis.weighing import log_posterior, weigh
 from xinglin.errors import InvalidInputError
 from xinglin.graph.importers import read_lines
 from xinglin.measure import paired_accuracy
@@ -195,7 +195,11 @@ def _most_frequent(case: Choice, frequency: Mapping[str, int]) -> str:
 
 
 def _logits(differential: Differential, text: str) -> NDArray[np.float64]:
-    return log_posterior(differential, gather(differential, text))
+    """Return the log posterior of every disease, up to a constant."""
+    case = gather(differential, text)
+    if differential.engine_name == "graph":
+        return log_posterior(differential, case)
+    return np.log(np.maximum(weigh(differential, case).posterior, 1e-300))
 
 
 def _share(values: NDArray[np.float64]) -> list[float]:

@@ -28,7 +28,9 @@ class CodedScorer:
         shape the mixture in either mode, as in ``learn``.
         """
         known = cases[: len(y)]
-        names = sorted({name for case in known for part in ("explicit", "implicit") for name in case.row[part]})
+        names = sorted(
+            {name for case in known for part in ("explicit", "implicit") for name in case.row[part]}
+        )
         index = {name: place for place, name in enumerate(names)}
         self.explicit = encode((_part(case, "explicit") for case in cases), index)
         self.full = merge(self.explicit, encode((_part(case, "implicit") for case in cases), index))

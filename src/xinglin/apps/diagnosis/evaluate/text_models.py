@@ -226,7 +226,7 @@ def frozen_features(folder: Path, texts: Sequence[str], threads: int | None = No
     """Return the mean-pooled representation of each text, and the checkpoint's own logits if it is a classifier."""
     import torch
     from transformers import AutoModel, AutoModelForSequenceClassification
-    from transformers.utils import logging
+    from transformers.utils import logging as library_logging
 
     from xinglin.model.checkpoint import verify_checkpoint
     from xinglin.model.tokenizer import load_tokenizer
@@ -237,12 +237,16 @@ def frozen_features(folder: Path, texts: Sequence[str], threads: int | None = No
         torch.set_num_threads(threads)
     classifies = verify_checkpoint(folder).manifest["kind"] == "classifier"
     kind: Any = AutoModelForSequenceClassification if classifies else AutoModel
-    before = logging.get_verbosity()
+    logging: Any = library_logging
+    before, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()  # of an encoder's head for masked words nothing is wanted here
+    logging.disable_progress_bar()
     try:
         model = kind.from_pretrained(folder, dtype=torch.float32).eval()
     finally:
         logging.set_verbosity(before)
+        if bars:
+            logging.enable_progress_bar()
     rows = encode(load_tokenizer(folder), texts, FROZEN_LENGTH)
     order = np.argsort([len(row) for row in rows], kind="stable")
     found: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(rows)

@@ -66,7 +66,7 @@ def folds_of(y: Ids, count: int, seed: int) -> list[tuple[Ids, Ids]]:
 
 def tempered(scores: Array, y: Ids) -> float:
     """Return the temperature of a member alone."""
-    return fit_temperature(scores, y)
+    return float(fit_temperature(scores, y))
 
 
 def softened(scores: Array, temperature: float) -> Array:

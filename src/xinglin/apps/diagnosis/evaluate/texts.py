@@ -21,7 +21,6 @@ from xinglin.apps.diagnosis.evaluate.text_cache import Shelf, file_digest
 from xinglin.apps.diagnosis.evaluate.text_coded import CodedScorer
 from xinglin.apps.diagnosis.evaluate.text_floor import FLOOR, Evidence, NgramScorer, cross_fit, need_sklearn
 from xinglin.apps.diagnosis.evaluate.text_models import (
-    Base,
     EncoderEvidence,
     Progress,
     TextSettings,
@@ -178,13 +177,11 @@ def _score_mode(
 ) -> None:
     head = f"{which.name} {mode}"
     folds = [
-        (rest, held)
-        for rest, held in folds_of(cases.y, settings.fold_count(len(cases.y)), seed)
-        if len(held)
+        (rest, held) for rest, held in folds_of(cases.y, settings.fold_count(len(cases.y)), seed) if len(held)
     ]
     evidence, chosen = _gather(which, mode, cases, encoder, folds, seed)
     arms, weights = _answers(evidence, cases, seed)
-    result.remarks += [f"{head}: {remark}" for remark in cases.remarks]
+    result.remarks.extend(f"{head}: {remark}" for remark in cases.remarks)
     result.remarks.append(f"{head}: {chosen}; weights of the pool: {weights}")
     hits = {arm: top_k(answered.outer, cases.truth, 1) for arm, answered in arms.items()}
     first_three = {arm: top_k(answered.outer, cases.truth, 3) for arm, answered in arms.items()}
@@ -204,7 +201,7 @@ def _score_mode(
     for arm, other in ((HEADLINE, "linear"), ("encoder", "linear"), (HEADLINE, "encoder")):
         for figure, table in (("accuracy", hits), ("top3", first_three)):
             result.remarks.append(f"{head} {figure}: {_compared(arm, table[arm], other, table[other])}")
-    result.remarks += [f"{head}: {remark}" for remark in _twin_remarks(which, cases, hits)]
+    result.remarks.extend(f"{head}: {remark}" for remark in _twin_remarks(which, cases, hits))
 
 
 def _gather(
