@@ -45,7 +45,7 @@ def copy(folder: Path, tmp_path: Path) -> Path:
 def inputs(rows: int, length: int) -> dict[str, np.ndarray]:  # type: ignore[type-arg]
     """Random tokens; every row but the first is padded, down to two tokens."""
     draw = np.random.default_rng(1000 * rows + length)
-    ids = draw.integers(5, 300, (rows, length))
+    ids = draw.integers(5, 100, (rows, length))
     mask = np.ones_like(ids)
     for row in range(1, rows):
         mask[row, max(2, length // (row + 1)) :] = 0

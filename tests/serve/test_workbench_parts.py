@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xinglin.apps.diagnosis.differential import Differential, load_differential
+from tests.text_models import word_checkpoint
+from xinglin.apps.diagnosis.differential import (
+    Differential,
+    load_differential,
+    load_encoder,
+    with_encoder,
+)
 from xinglin.errors import ConfigurationError, InputTooLargeError, InvalidInputError, UnknownNameError
 from xinglin.serve.workbench.about import about
-from xinglin.serve.workbench.candidates import details, summary
+from xinglin.serve.workbench.candidates import details, percent_note, summary
 from xinglin.serve.workbench.confirmation import diseases_like
 from xinglin.serve.workbench.consult import consult
 from xinglin.serve.workbench.draft import Draft, draft_from, draft_of_case, listed
@@ -217,6 +224,48 @@ def test_every_sample_has_an_answer_that_can_be_drawn(
         assert summary(rank, item, 1.0, lang)
         assert details(item, answer["model"], lang)
     assert "<script" not in report(result, draft.answers, lang)
+
+
+@pytest.mark.parametrize(
+    ("lang", "share", "learnt"),
+    [
+        ("zh", "文本模型的份额", "权重学自 dev (n=300)"),
+        ("en", "share of the text model", "weights learnt on dev (n=300)"),
+    ],
+)
+def test_the_share_of_a_text_model_is_drawn_and_printed(
+    differential: Differential, tmp_path: Path, lang: Any, share: str, learnt: str
+) -> None:
+    labels = [disease.name for disease in differential.pack.diseases]
+    joined = with_encoder(differential, load_encoder(word_checkpoint(tmp_path / "model", labels)))
+    draft = Draft(text=SEED)
+    result = consult(joined, draft, lang)
+    answer = result.rendered
+    unlearnt = "未经校准" if lang == "zh" else "uncalibrated"
+    for item in answer["candidates"]:
+        opened = details(item, answer["model"], lang)
+        assert opened.count(share) == 1
+        assert unlearnt in opened
+        assert summary(1, item, 1.0, lang)
+    printed = report(result, draft.answers, lang)
+    assert printed.count(share) == len(answer["candidates"])
+    assert joined.encoder is not None
+    assert joined.encoder.id[:12] in printed
+    assert joined.encoder.id[:16] in "".join(about(joined, lang))
+    assert (
+        "text model" in percent_note(answer, lang)
+        if lang == "en"
+        else "文本模型" in percent_note(answer, lang)
+    )
+    assert joined.join is not None
+    fitted = replace(joined, join=replace(joined.join, n=300, set="dev"))
+    known = consult(fitted, draft, lang)
+    assert learnt in full_width(report(known, draft.answers, lang)) or learnt in report(
+        known, draft.answers, lang
+    )
+    assert unlearnt not in details(known.rendered["candidates"][0], known.rendered["model"], lang)
+    plain = consult(joined.using("graph"), draft, lang)
+    assert share not in report(plain, draft.answers, lang)
 
 
 def test_english_pages_name_facts_in_english(differential: Differential) -> None:

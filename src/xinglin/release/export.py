@@ -13,7 +13,7 @@ from xinglin.errors import CheckpointError, MissingExtraError
 from xinglin.model.checkpoint import amending, reseal_checkpoint, verify_checkpoint
 from xinglin.model.runtime import FP32, OF_CHECKPOINT
 from xinglin.release.quantise import quantise_int8
-from xinglin.release.report import ExportReport, export_report, measured, sample_texts
+from xinglin.release.report import ExportReport, export_report, parity, sample_texts
 
 __all__ = ["PARITY", "ExportReport", "export_onnx", "export_report", "quantise_int8"]
 PARITY = 1e-3
@@ -48,7 +48,7 @@ def export_onnx(folder: Path) -> Path:
         model.metadata_props.add(key=OF_CHECKPOINT, value=checkpoint.id)
         onnx.save(model, str(new / FP32))
         reseal_checkpoint(new)
-        found = measured(new, "fp32", sample_texts(_SAMPLES))
+        found = parity(new, "fp32", sample_texts(_SAMPLES))
         allowed = max(FLOOR, PARITY * found.spread)
         if not found.max_delta <= allowed:  # asked so that NaN is refused as well
             raise CheckpointError(

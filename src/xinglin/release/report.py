@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xinglin.errors import MissingExtraError
 from xinglin.graph.load import starter
@@ -64,28 +65,41 @@ def export_report(folder: Path, texts: Sequence[str] | None = None) -> ExportRep
         MissingExtraError: torch or transformers are not installed.
     """
     checkpoint = verify_checkpoint(folder)
-    chosen = sample_texts(TEXTS) if texts is None else texts
-    kinds: list[Precision] = [kind for kind, name in FILES.items() if name in checkpoint.manifest["files"]]
+    chosen = sample_texts(TEXTS) if texts is None else list(texts)
+    expected = _by_torch(folder, chosen)
     return ExportReport(
         id=checkpoint.id,
         texts=len(chosen),
         weights_bytes=(folder / WEIGHTS).stat().st_size,
-        parities=tuple(measured(folder, kind, chosen) for kind in kinds),
+        parities=tuple(
+            _parity(folder, kind, chosen, expected)
+            for kind, name in FILES.items()
+            if name in checkpoint.manifest["files"]
+        ),
     )
 
 
-def measured(folder: Path, precision: Precision, texts: Sequence[str]) -> Parity:
+def parity(folder: Path, precision: Precision, texts: Sequence[str]) -> Parity:
     """Compare one exported file with torch.
 
     Raises:
         CheckpointError: the checkpoint does not verify or has no such file.
         MissingExtraError: torch or transformers are not installed.
     """
+    return _parity(folder, precision, texts, _by_torch(folder, texts))
+
+
+def _by_torch(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
     try:
         from xinglin.release.trace import torch_logits
     except ModuleNotFoundError as error:
         raise MissingExtraError("xinglin release export", "train") from error
-    expected = torch_logits(folder, texts)
+    return torch_logits(folder, texts)
+
+
+def _parity(
+    folder: Path, precision: Precision, texts: Sequence[str], expected: NDArray[np.float32]
+) -> Parity:
     found = TextClassifier.load(folder, precision=precision).logits(texts)
     delta = np.abs(found - expected)
     return Parity(

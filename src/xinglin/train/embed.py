@@ -327,7 +327,14 @@ def _trained(
         while done < epochs and since < PATIENCE:
             more = done > 0
             done = min(epochs, done + EVERY)
-            loop.train(factory, num_epochs=done, batch_size=BATCH, continue_training=more, use_tqdm=False)
+            loop.train(
+                factory,
+                num_epochs=done,
+                batch_size=min(BATCH, max(STEPS, len(train) // STEPS)),
+                continue_training=more,
+                use_tqdm=False,
+                pin_memory=torch.cuda.is_available(),
+            )
             reached = float((1.0 / filtered_ranks(score, watched.triples, whole.triples)).mean())
             if report is not None:
                 report(done, epochs, reached)

@@ -63,19 +63,20 @@ def diagnosis_examples(path: Path, narratives: int = 0, seed: int = 0) -> Exampl
     for place, disease in enumerate(knowledge.diseases.values()):
         for spelling in (disease.name, disease.en, disease.key.value, *disease.aliases, *disease.aliases_en):
             known.setdefault(spelling.casefold(), place)
-    texts, targets = [], []
+    texts: list[str] = []
+    targets: list[int] = []
     for number, row in read_lines(path):
-        disease = row.get("disease")
-        if isinstance(disease, dict):
-            disease = disease.get("display")
+        named: Any = row.get("disease")
+        if isinstance(named, dict):
+            named = named.get("display")
         text = _text(path, number, row, "text")
-        if not isinstance(disease, str) or not disease.strip():
+        if not isinstance(named, str) or not named.strip():
             raise InvalidInputError(f"{path.name}:{number}: expected a field disease with a name")
-        label = known.get(disease.strip().casefold())
+        label = known.get(named.strip().casefold())
         if label is None:
-            near = get_close_matches(disease.strip().casefold(), known, n=3, cutoff=0.5)
+            near = get_close_matches(named.strip().casefold(), known, n=3, cutoff=0.5)
             hint = f"the nearest are {', '.join(near)}" if near else "see xinglin graph show"
-            raise UnknownNameError(f"{path.name}:{number}: the graph has no disease {disease!r}; {hint}")
+            raise UnknownNameError(f"{path.name}:{number}: the graph has no disease {named!r}; {hint}")
         texts.append(text)
         targets.append(label)
     own = Source(path.name, file_digest(path), len(texts), 0, "as stated by its owner")

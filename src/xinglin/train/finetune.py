@@ -13,6 +13,7 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
+from logging import ERROR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +73,7 @@ class Classifier:
         order = np.argsort([len(row) for row in rows], kind="stable")
         found: list[Floats] = [np.empty(0, np.float32)] * len(rows)
         device = next(self.model.parameters()).device
-        self.model.eval()
+        self.model.train(False)
         with torch.no_grad():
             for first in range(0, len(rows), batch_size):
                 chosen = order[first : first + batch_size]
@@ -292,7 +293,7 @@ def _classifier(
     from transformers.utils import logging
 
     before = logging.get_verbosity()
-    logging.set_verbosity_error()  # a fresh head is meant; its warning would say nothing new
+    logging.set_verbosity(ERROR)  # a fresh head is meant; its warning would say nothing new
     try:
         model = ModernBertForSequenceClassification.from_pretrained(
             checkpoint,

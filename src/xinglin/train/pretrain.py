@@ -125,7 +125,7 @@ class PretrainStep(nn.Module):
 
 def mean_pooled(encoder: nn.Module, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
     """Return the mean of an encoder's last hidden states over real tokens, shape (rows, hidden)."""
-    hidden = encoder(input_ids=input_ids, attention_mask=attention_mask)[0]
+    hidden: Tensor = encoder(input_ids=input_ids, attention_mask=attention_mask)[0]
     mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
     return (hidden * mask).sum(1) / mask.sum(1).clamp(min=1.0)
 

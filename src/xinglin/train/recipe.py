@@ -44,7 +44,9 @@ DIAGNOSIS = FineTuneOptions(
 NARRATIVES = 20_000
 """Texts rendered from the graph, so that every disease is seen, each with half the weight of a mined text."""
 WEIGHTS = {"rendered": 0.5, "weak": 1.0, "stated": 2.0}
-"""Weight of an example by what its label is worth."""
+"""Weight of an example by what its label is worth; text rendered from coded fields counts as rendered."""
+BALANCE = 0.5
+"""Examples of a disease weigh less by this power of their number: what is asked online is not what is common."""
 WATCHED = 33
 """One mined example in so many is kept from training, to watch it."""
 TUNED_ON = "ai-hospital"
@@ -164,14 +166,18 @@ def diagnosis_corpus(folder: Path, names: tuple[str, ...], seed: int = 0) -> Dia
             watched.append((example.text, place[example.disease]))
             continue
         counts[example.origin, example.licence, example.weak] += 1
-        rows.append((example.text, place[example.disease], WEIGHTS["weak" if example.weak else "stated"]))
+        worth = "rendered" if example.templated else "weak" if example.weak else "stated"
+        rows.append((example.text, place[example.disease], WEIGHTS[worth]))
     mined = [Mined(f"mined: {name}", many, licence, weak) for (name, licence, weak), many in counts.items()]
     for narrative in narratives(NARRATIVES, seed):
         rows.append((narrative.text, place[narrative.disease], WEIGHTS["rendered"]))
+    targets = np.array([target for _, target, _ in rows])
+    many = np.bincount(targets, minlength=len(names))[targets]
+    weights = np.array([weight for _, _, weight in rows]) / many**BALANCE
     return DiagnosisExamples(
         [text for text, _, _ in rows],
-        np.array([target for _, target, _ in rows]),
-        np.array([weight for _, _, weight in rows], np.float32),
+        targets,
+        (weights / weights.mean()).astype(np.float32),
         [text for text, _ in watched],
         np.array([target for _, target in watched]),
         (*mined, Rendered(NARRATIVES, seed)),
@@ -211,7 +217,7 @@ def build(data: Path, out: Path, *, threads: int | None = None, report: Report |
         return classifier
     names = tuple(starter().diseases)
     if not (embeddings / "embeddings.safetensors").is_file():
-        embed_graph(graph, "rotate", 128, 60, 0, embeddings)
+        embed_graph(graph, "rotate", 128, 20, 0, embeddings)
     examples = diagnosis_corpus(data, names)
     from transformers import AutoConfig
 

@@ -102,7 +102,7 @@ def test_nothing_is_learnt_from_one_label_or_without_texts(tmp_path: Path) -> No
     rows = [{"ask": text, "department": label} for text, label in (("一", "甲"), ("二", "甲"), ("三", "乙"))]
     path = written(tmp_path / "a.jsonl", rows)
     which = TEXT_SETS["toyhom-department"]
-    with pytest.raises(InvalidInputError, match="two labels with two texts each .* 甲 2, 乙 1"):
+    with pytest.raises(InvalidInputError, match=r"two labels with two texts each .* 甲 2, 乙 1"):
         learnable(read_questions(which, "question", path), path)
     rows += [{"ask": "四", "department": "乙"}, {"ask": "  ", "department": "乙"}]
     kept = learnable(read_questions(which, "question", written(path, rows)), path)

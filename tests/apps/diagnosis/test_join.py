@@ -93,6 +93,11 @@ def test_weights_are_positive_and_bounded() -> None:
 def test_labels_are_found_by_either_name(differential: Differential) -> None:
     first, second = differential.pack.diseases[:2]
     assert label_places(differential.pack, (second.en, first.name)).tolist() == [1, 0]
+    with pytest.raises(UnknownNameError):
+        label_places(differential.pack, ("心梗子",))
+    assert label_places(differential.pack, ("心梗子",), {"心梗子": second.name, "x": "no such"}).tolist() == [
+        1
+    ]
 
 
 def test_unknown_labels_are_named_with_the_nearest(differential: Differential) -> None:

@@ -79,7 +79,12 @@ class Differential:
         Raises:
             UnknownNameError: a label is no disease of the pack.
         """
-        return label_places(self.pack, self.encoder.labels if self.encoder is not None else ())
+        aliases = {
+            alias: disease.name
+            for disease in self.knowledge.diseases.values()
+            for alias in (*disease.aliases, *disease.aliases_en)
+        }
+        return label_places(self.pack, self.encoder.labels if self.encoder is not None else (), aliases)
 
     @property
     def pack(self) -> Pack:

@@ -187,8 +187,13 @@ def told_by(logits: NDArray[Any], places: Ids, size: int) -> Array:
     return told
 
 
-def label_places(pack: Pack, labels: Sequence[str]) -> Ids:
-    """Return the pack index of each label, by the disease's Chinese or English name.
+def label_places(pack: Pack, labels: Sequence[str], aliases: Mapping[str, str] | None = None) -> Ids:
+    """Return the pack index of each label, by the disease's Chinese or English name, else by an alias.
+
+    Args:
+        pack: the diseases.
+        labels: of the text model.
+        aliases: other names, each with the Chinese name that it means.
 
     Raises:
         UnknownNameError: a label is no disease of the pack; names the first ones and the nearest disease.
@@ -198,6 +203,9 @@ def label_places(pack: Pack, labels: Sequence[str]) -> Ids:
     for index, disease in enumerate(pack.diseases):
         at.setdefault(disease.name, index)
         at.setdefault(disease.en, index)
+    for alias, name in (aliases or {}).items():
+        if name in at:
+            at.setdefault(alias, at[name])
     unknown = [label for label in labels if label not in at]
     if unknown:
         shown = "; ".join(_nearest(label, at) for label in unknown[:5])

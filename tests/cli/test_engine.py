@@ -1,0 +1,71 @@
+"""``--engine`` and ``--model`` with a text model, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_cli import PATIENT, good, process, refused
+from tests.text_models import word_checkpoint
+from xinglin.apps.diagnosis import load_differential
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    labels = [disease.name for disease in load_differential().pack.diseases]
+    return word_checkpoint(tmp_path_factory.mktemp("words") / "model", labels)
+
+
+def test_the_screen_shows_the_share(folder: Path) -> None:
+    said = good("diagnose", PATIENT, "--model", str(folder))
+    assert "文本模型的份额 words; 未经校准" in said
+    assert said.count("文本模型 ") >= 5
+    assert "(both)" in said
+    english = good("diagnose", "chest pain and sweating for 3 hours", "--model", str(folder), "--lang", "en")
+    assert "share of the text model words; uncalibrated" in english
+    graph = good("diagnose", PATIENT, "--model", str(folder), "--engine", "graph")
+    assert "文本模型" not in graph
+
+
+def test_the_engines_in_json(folder: Path) -> None:
+    given = {
+        engine: json.loads(good("diagnose", PATIENT, "--json", "--model", str(folder), "--engine", engine))
+        for engine in ("graph", "model", "both")
+    }
+    assert {engine: answer["model"]["answered"] for engine, answer in given.items()} == {
+        engine: engine for engine in given
+    }
+    assert given["graph"] == json.loads(good("diagnose", PATIENT, "--json"))
+    assert given["model"]["candidates"] != given["both"]["candidates"]
+    entries = [json.loads(line) for line in good("audit", "list").splitlines()]
+    assert [entry["detail"]["model"]["engine"] for entry in entries] == ["graph", "model", "both", "graph"]
+
+
+def test_the_dialogue_goes_on_with_a_text_model(folder: Path) -> None:
+    said = good("diagnose", "胸痛2小时", "--ask", "--json", "--model", str(folder), stdin="1\n2\nq\n")
+    answer = json.loads(said)
+    assert sorted(i["state"] for i in answer["findings"] if i["origin"] == "answer") == ["absent", "present"]
+    assert answer["model"]["answered"] == "both"
+
+
+def test_a_process_of_its_own(folder: Path) -> None:
+    done = process("diagnose", PATIENT, "--json", "--model", str(folder))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["model"]["encoder"]["name"] == "words"
+
+
+def test_mistakes_are_one_line(folder: Path, tmp_path: Path) -> None:
+    assert "expected graph, model or both" in refused("diagnose", PATIENT, "--engine", "neural")
+    assert "expected graph, model or both" in refused("serve", "--engine", "neural")
+    assert "manifest.json" in refused("diagnose", PATIENT, "--model", str(tmp_path))
+    strange = word_checkpoint(tmp_path / "strange", ["急性心肌梗塞死", "qqq"])
+    assert "nearest 急性心肌梗死" in refused("diagnose", PATIENT, "--model", str(strange))
+    assert "no diseases" in refused("serve", "--model", str(strange), "--no-workbench")
+    broken = tmp_path / "broken"
+    shutil.copytree(folder, broken)
+    (broken / "tokenizer.json").write_text("{}", encoding="utf-8")
+    assert "tokenizer.json" in refused("diagnose", PATIENT, "--model", str(broken))
+    assert "20000" in refused("diagnose", "-", "--model", str(folder), stdin="痛" * 100_000)
