@@ -39,19 +39,19 @@ def run(quick: bool) -> list[Line]:
 
 
 def _mode(name: str, options: list[str], seconds: float) -> list[Line]:
-    with tempfile.TemporaryDirectory() as home, _server(Path(home), options) as (process, port):
+    with tempfile.TemporaryDirectory() as home, server(Path(home), options) as (process, port):
         body = [json.dumps({"text": text}, ensure_ascii=False).encode() for text in TEXTS]
         posts = [request("POST", "/api/diagnose", f"{HOST}:{port}", item) for item in body]
         health = load(HOST, port, [request("GET", "/api/health", f"{HOST}:{port}")], CONNECTIONS, seconds / 4)
         warm = load(HOST, port, posts, CONNECTIONS, seconds / 8)
         before, client = _cpu(process.pid), time.process_time()
         measured = load(HOST, port, posts, CONNECTIONS, seconds)
-        server, client = _cpu(process.pid) - before, time.process_time() - client
+        spent, client = _cpu(process.pid) - before, time.process_time() - client
         process.terminate()
         process.wait(20)
         sent = len(warm.latencies) + len(measured.latencies)
         entries, whole = _ledger(Path(home))
-    return _lines(name, measured, health, server, client, sent, entries, whole, warm.errors)
+    return _lines(name, measured, health, spent, client, sent, entries, whole, warm.errors)
 
 
 def _lines(
@@ -100,7 +100,8 @@ def _lines(
 
 
 @contextmanager
-def _server(home: Path, options: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+def server(home: Path, options: list[str]) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Start ``xinglin serve`` on a free port of loopback with a store of its own; yields process and port."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port = probe.getsockname()[1]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,22 @@ def test_a_process_of_its_own(folder: Path) -> None:
     done = process("diagnose", PATIENT, "--json", "--model", str(folder))
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["model"]["encoder"]["name"] == "words"
+
+
+def test_the_graph_alone_loads_no_runtime() -> None:
+    code = (
+        "import sys, xinglin; xinglin.diagnose('胸痛3天')\n"
+        "print('onnxruntime' in sys.modules, 'tokenizers' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_a_text_model_is_not_unsealed_by_a_calibration(folder: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site.jsonl"
+    site.write_text(json.dumps({"text": "胸痛3天", "disease": "急性心肌梗死"}) + "\n", encoding="utf-8")
+    assert "holds a text model" in refused("calibrate", "--site", str(site), "--out", str(folder))
+    assert load_differential(folder).engine_name == "both"
 
 
 def test_mistakes_are_one_line(folder: Path, tmp_path: Path) -> None:

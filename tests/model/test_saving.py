@@ -97,9 +97,12 @@ def test_a_link_stays_a_link(good: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("error", [ValueError("loss is not finite"), KeyboardInterrupt()])
 def test_an_error_in_the_block_changes_nothing(good: Path, error: BaseException) -> None:
-    with pytest.raises(type(error)), saving(good) as new:
+    def half(new: Path) -> None:
         (new / "a").write_text("half")
         raise error
+
+    with pytest.raises(type(error)), saving(good) as new:
+        half(new)
     assert contents(good) == {"good"}
     assert leftovers(good) == []
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from tests.cli.test_cli import good
 from tests.text_models import SENTENCES, random_checkpoint
 from xinglin.errors import CheckpointError
 from xinglin.model.checkpoint import amending, seal_checkpoint, verify_checkpoint
@@ -24,9 +27,41 @@ LABELS = tuple(f"病{i}" for i in range(40))
 LENGTHS = (2, 5, 64, 65, 200, 256)
 
 
+@dataclass(frozen=True)
+class Exported:
+    """What the command made and said."""
+
+    folder: Path
+    sealed: str
+    """Id before the export."""
+    said: dict[str, Any]
+    ledger: list[dict[str, Any]]
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return random_checkpoint(tmp_path_factory.mktemp("export") / "random", LABELS)
+def exported(tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """One export for all tests here, by the command: tracing takes ten seconds."""
+    place = tmp_path_factory.mktemp("export")
+    folder = random_checkpoint(place / "random", LABELS, exported=False)
+    sealed = verify_checkpoint(folder).id
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XINGLIN_HOME", str(place / "home"))
+        said = json.loads(good("release", "export", str(folder), "--int8", "--json"))
+        ledger = [json.loads(line) for line in good("audit", "list").splitlines()]
+    return Exported(folder, sealed, said, ledger)
+
+
+@pytest.fixture(scope="module")
+def folder(exported: Exported) -> Path:
+    return exported.folder
+
+
+def test_the_command_reports_and_enters_the_ledger(exported: Exported) -> None:
+    assert exported.said["id"] == exported.sealed == verify_checkpoint(exported.folder).id
+    assert [item["precision"] for item in exported.said["parities"]] == ["int8", "fp32"]
+    assert [entry["action"] for entry in exported.ledger] == ["release.export"]
+    assert exported.ledger[0]["subjects"] == [exported.sealed]
+    assert exported.ledger[0]["detail"] == exported.said
 
 
 @pytest.fixture(scope="module")
@@ -83,7 +118,7 @@ def test_the_comparison_would_see_another_window(folder: Path, torch_model: Any)
     for length, seen in ((30, False), (200, True)):
         given = inputs(1, length)
         difference = np.abs(by_torch(wider, given)[0] - by_torch(torch_model, given)[0]).max()
-        assert (difference > 1e-3) is seen, (length, difference)
+        assert bool(difference > 1e-3) is seen, (length, difference)
 
 
 def test_int8_is_near_and_small(folder: Path) -> None:
@@ -130,7 +165,7 @@ def test_the_files_name_their_checkpoint_and_no_machine(folder: Path) -> None:
         session = onnxruntime.InferenceSession(str(folder / name))
         assert session.get_modelmeta().custom_metadata_map["xinglin.checkpoint"] == sealed.id
         raw = (folder / name).read_bytes()
-        for trace in (b"site-packages", b".py", b"File \"", str(Path.home()).encode() + b"/"):
+        for trace in (b"site-packages", b".py", b'File "', str(Path.home()).encode() + b"/"):
             assert trace not in raw, (name, trace)
 
 
@@ -149,7 +184,9 @@ def test_an_encoder_is_not_exported(copy: Path) -> None:
     from safetensors.numpy import load_file, save_file
 
     weights = load_file(copy / "model.safetensors")
-    save_file({k: v for k, v in weights.items() if not k.startswith("classifier")}, copy / "model.safetensors")
+    save_file(
+        {k: v for k, v in weights.items() if not k.startswith("classifier")}, copy / "model.safetensors"
+    )
     for name in (FP32, INT8):
         (copy / name).unlink()
     seal_checkpoint(copy, name="e", kind="encoder", data=[], settings={}, seeds=[], metrics={})
@@ -193,5 +230,7 @@ def test_without_torch_the_door_says_what_to_install(folder: Path) -> None:
         "    except MissingExtraError as error:\n"
         "        print(error)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder)], capture_output=True, text=True, check=True
+    )
     assert done.stdout.count('pip install "xinglin[train]"') == 3

@@ -19,12 +19,17 @@ def calibrate(
     """用本院确诊病例重新校准。Recalibrate on a site's confirmed diagnoses."""
     from xinglin.apps.diagnosis import load_differential
     from xinglin.apps.diagnosis.calibrate import MIN_CASES, calibrate_site
-    from xinglin.apps.diagnosis.differential import PACK_FILE
+    from xinglin.apps.diagnosis.differential import MANIFEST_FILE, PACK_FILE
     from xinglin.apps.diagnosis.pack import write_pack
+    from xinglin.errors import ConfigurationError
     from xinglin.ledger import append
     from xinglin.store import open_store
     from xinglin.store.keys import digest
 
+    if (out / MANIFEST_FILE).exists():
+        raise ConfigurationError(
+            f"--out: {out} holds a text model, which this would unseal: choose another folder"
+        )
     result = calibrate_site(load_differential(model, engine="graph"), site, seed=seed)
     out.mkdir(parents=True, exist_ok=True)
     write_pack(result.pack, out / PACK_FILE)

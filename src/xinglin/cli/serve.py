@@ -27,6 +27,10 @@ def serve(
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="进程数,仅接口 Processes; more than one serves the API only.")
     ] = 1,
+    batch: Annotated[
+        int,
+        typer.Option(min=1, max=256, help="文本模型一次最多几条 Most texts in one run of the text model."),
+    ] = 16,
     add_user: Annotated[str | None, typer.Option(help="添加用户后退出 Add a user and stop.")] = None,
     certificate: Annotated[Path | None, typer.Option(help="TLS 证书 TLS certificate (PEM).")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS 私钥 TLS private key (PEM).")] = None,
@@ -55,7 +59,9 @@ def serve(
         raise ConfigurationError(
             "--workers: a page of the workbench lives in one process: add --no-workbench"
         )
-    build = partial(open_app, model, profile, known_engine(engine), host=host, workbench=workbench)
+    build = partial(
+        open_app, model, profile, known_engine(engine), host=host, workbench=workbench, batch=batch
+    )
     config = uvicorn.Config(
         # Each process builds its own; one alone is built here, so that its errors are ours.
         build if workers > 1 else build(),

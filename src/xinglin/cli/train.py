@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xinglin.cli.train_graph import graph as graph_embeddings
 from xinglin.errors import InvalidInputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -194,10 +195,13 @@ def open_model(
     from xinglin.release.export import export_onnx, quantise_int8
 
     export_onnx(classifier)
-    quantise_int8(classifier)
+    quantise_int8(classifier, keep_fp32=False)
     from xinglin.model.checkpoint import verify_checkpoint
 
     _done(verify_checkpoint(classifier), as_json)
+
+
+app.command("graph")(graph_embeddings)
 
 
 def _classifier(
@@ -254,7 +258,7 @@ def _classifier(
         from xinglin.release.export import export_onnx, quantise_int8
 
         export_onnx(out)
-        quantise_int8(out)
+        quantise_int8(out, keep_fp32=False)
         checkpoint = verify_checkpoint(out)
     _done(checkpoint, as_json)
 

@@ -14,7 +14,7 @@ from xinglin import __version__
 from xinglin.apps.diagnosis.differential import Differential, EngineName, load_differential
 from xinglin.errors import ConfigurationError
 from xinglin.serve import access, api, cds
-from xinglin.serve.batching import Batcher
+from xinglin.serve.batching import LARGEST, Batcher
 from xinglin.serve.problem import Unexpected, install, problem
 from xinglin.store import Store, open_store
 from xinglin.types import DISCLAIMER
@@ -63,7 +63,12 @@ class BodyLimit:
 
 
 def create_app(
-    differential: Differential, store: Store, *, host: str = "127.0.0.1", workbench: bool = True
+    differential: Differential,
+    store: Store,
+    *,
+    host: str = "127.0.0.1",
+    workbench: bool = True,
+    batch: int = LARGEST,
 ) -> FastAPI:
     """Build the service.
 
@@ -72,6 +77,7 @@ def create_app(
         store: where predictions, cases and feedback are kept.
         host: the address it will listen on; anything but this machine needs a login.
         workbench: mount the web workbench (NiceGUI) at ``/``.
+        batch: most texts in one run of the text model.
 
     Raises:
         ConfigurationError: it would listen beyond this machine and nobody can log in.
@@ -81,7 +87,7 @@ def create_app(
         raise ConfigurationError(
             f"refusing to listen on {host} without a login: add a user first (xinglin serve --add-user NAME)"
         )
-    batcher = Batcher(differential.encoder) if differential.encoder is not None else None
+    batcher = Batcher(differential.encoder, largest=batch) if differential.encoder is not None else None
     if batcher is not None:
         differential = replace(differential, encoder=batcher)
 
@@ -124,6 +130,7 @@ def open_app(
     *,
     host: str,
     workbench: bool,
+    batch: int = LARGEST,
 ) -> FastAPI:
     """Open the store, load the model and build the service: what each worker process does.
 
@@ -134,4 +141,4 @@ def open_app(
         CheckpointError: the text model is damaged.
     """
     loaded = load_differential(model, profile, engine)
-    return create_app(loaded, open_store(), host=host, workbench=workbench)
+    return create_app(loaded, open_store(), host=host, workbench=workbench, batch=batch)

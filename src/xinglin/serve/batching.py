@@ -4,9 +4,11 @@ One worker thread takes what waits and runs it as one batch; while it runs, the 
 more only when a batch was shared a moment ago, and then at most ``WINDOW`` seconds, so that a lone request is
 never held back. The queue is bounded: beyond it a request is refused at once (503) instead of waiting for ever.
 
+An INT8 model takes its texts one by one, since its scales would couple them (see :mod:`xinglin.model.runtime`): there
+a batch is one text, and each answer goes out as soon as it is ready while the next text runs.
+
 A :class:`Batcher` is a text model itself: the API, CDS Hooks and the workbench all ask it where they would ask the
-model, from any thread. (How the runtime runs a batch is its own matter: an INT8 model takes its texts one by one,
-since its scales would couple them.)
+model, from any thread.
 """
 
 from __future__ import annotations
@@ -45,7 +47,9 @@ class Batcher:
         self, model: TextModel, *, window: float = WINDOW, largest: int = LARGEST, waiting: int = WAITING
     ) -> None:
         self.model = model
-        self.window, self.largest, self.waiting = window, largest, waiting
+        self.window, self.waiting = window, waiting
+        self.largest = 1 if getattr(model, "precision", None) == "int8" else largest
+        """Most texts of one run."""
         self.batches = 0
         """Batches run so far."""
         self.texts = 0

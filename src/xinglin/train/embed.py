@@ -1,9 +1,8 @@
 """Embeddings of the knowledge graph by PyKEEN, scored on held-out triples, and disease heads made of them.
 
-TransE (Bordes et al. 2013), RotatE (Sun et al. 2019, arXiv 1902.10197), ComplEx (Trouillon et al. 2016, arXiv
-1606.06357), trained on sampled negatives. Ranks are filtered (other true answers are left out) and realistic (ties
-count half; Ali et al. 2021, arXiv 2006.13365); beside them stands a floor that knows no structure: how often an
-entity is the answer for this relation in training. Saved as safetensors and JSON, no pickle.
+TransE (Bordes et al. 2013) and RotatE (Sun et al. 2019, arXiv 1902.10197) are trained on sampled negatives weighted
+by their own score; ComplEx (Trouillon et al. 2016, arXiv 1606.06357) by a softmax over all entities, as tail and as
+head (Lacroix et al. 2018, arXiv 1806.07297). Saved as safetensors and JSON, no pickle.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ import logging
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,12 +32,11 @@ from xinglin.errors import (
 )
 from xinglin.model.knowledge import EntityGraph, split
 from xinglin.model.saving import saving
+from xinglin.train.link_ranks import Score, figures, filtered_ranks, popularity
 
 Ids = NDArray[np.int64]
 Floats = NDArray[np.float32]
 Array = NDArray[np.float64]
-Score = Callable[[Ids, bool], Array]
-"""(triples, whether tails are asked) -> score of every entity in that place, shape (triples, entities)."""
 WEIGHTS, DESCRIPTION = "embeddings.safetensors", "embeddings.json"
 INITIAL_DEVIATION = 0.02
 """Standard deviation of a fresh head in ``transformers``."""
@@ -51,17 +50,16 @@ class Recipe:
     """Class of PyKEEN."""
     complex: bool
     """Whether a vector of ``dim`` numbers is ``dim / 2`` complex ones."""
-    learning_rate: float
-    margin: float
-    sharpness: float
-    """Of the weights of negatives (self-adversarial)."""
+    margin: float | None
+    """Of the loss over sampled negatives, weighted by their own score; ``None``: softmax over all entities."""
 
 
 RECIPES = {
-    "transe": Recipe("TransE", False, 0.01, 6.0, 1.0),
-    "rotate": Recipe("RotatE", True, 0.01, 6.0, 1.0),
-    "complex": Recipe("ComplEx", True, 0.01, 0.0, 1.0),
+    "transe": Recipe("TransE", False, 6.0),
+    "rotate": Recipe("RotatE", True, 6.0),
+    "complex": Recipe("ComplEx", True, None),
 }
+LEARNING_RATE = 0.01
 NEGATIVES = 32
 BATCH = 1024
 """Triples a step; fewer in a small graph, so that an epoch has about ``STEPS``."""
@@ -222,57 +220,7 @@ def disease_head(embeddings: Embeddings, hidden_size: int, names: Sequence[str],
     turn, upper = np.linalg.qr(np.random.default_rng(seed).normal(size=(hidden_size, hidden_size)))
     turn *= np.sign(np.diag(upper))  # makes the draw uniform over rotations (Mezzadri 2007)
     head = left[:, :kept] @ turn[:kept]
-    return (head * (INITIAL_DEVIATION / head.std())).astype(np.float32)
-
-
-def popularity(train: EntityGraph) -> Score:
-    """Return the floor: how often an entity is the tail, or the head, of the relation in training."""
-    counts = {}
-    for tails, column in ((True, 2), (False, 0)):
-        counts[tails] = np.zeros((len(train.relations), len(train.keys)))
-        np.add.at(counts[tails], (train.triples[:, 1], train.triples[:, column]), 1.0)
-    return lambda rows, tails: np.asarray(counts[tails][rows[:, 1]])
-
-
-def filtered_ranks(score: Score, held: Ids, known: Ids) -> Array:
-    """Return the filtered, realistic rank of each held-out triple's tail and head.
-
-    Args:
-        score: scores of all entities.
-        held: triples to rank.
-        known: every true triple, ``held`` included; other true answers are left out of the list.
-
-    Returns:
-        Shape (held, 2): rank of the tail, rank of the head; 1 is best, ties take the mean of their places.
-    """
-    ranks = np.zeros((len(held), 2))
-    for side, (tails, given, asked) in enumerate(((True, 0, 2), (False, 2, 0))):
-        answers: dict[tuple[int, int], list[int]] = {}
-        for row in known.tolist():
-            answers.setdefault((row[given], row[1]), []).append(row[asked])
-        for first in range(0, len(held), 256):
-            rows = held[first : first + 256]
-            scores = np.array(score(rows, tails), np.float64)
-            for place, row in enumerate(rows.tolist()):
-                own = scores[place, row[asked]]
-                others = scores[place]
-                others[answers[row[given], row[1]]] = -np.inf
-                above, level = int((others > own).sum()), int((others == own).sum())
-                ranks[first + place, side] = above + level / 2 + 1
-    return ranks
-
-
-def figures(ranks: Array, floor: Array, seed: int) -> dict[str, Any]:
-    """Return MRR and Hits@10 with intervals over test triples, the floor's, and the paired gain."""
-    from xinglin.measure import bootstrap
-
-    found: dict[str, Any] = {"n": len(ranks)}
-    for name, of in (("mrr", lambda r: 1.0 / r), ("hits_at_10", lambda r: (r <= 10.0).astype(float))):
-        ours, theirs = of(ranks).mean(axis=1), of(floor).mean(axis=1)
-        for key, values in ((name, ours), (f"floor_{name}", theirs), (f"gain_{name}", ours - theirs)):
-            figure = bootstrap(lambda i, v=values: float(v[i].mean()), len(values), seed=seed)  # type: ignore[misc]
-            found[key] = figure.as_json()
-    return found
+    return np.asarray(head * (INITIAL_DEVIATION / head.std()), np.float32)
 
 
 def _trained(
@@ -289,8 +237,7 @@ def _trained(
     with _pykeen():
         try:
             import torch
-            from pykeen import losses, models
-            from pykeen.training import SLCWATrainingLoop
+            from pykeen import losses, models, training
             from pykeen.triples import CoreTriplesFactory
         except ImportError as error:
             raise MissingExtraError(f"xinglin train graph ({error.name})", "train") from None
@@ -300,40 +247,49 @@ def _trained(
             num_entities=len(train.keys),
             num_relations=len(train.relations),
         )
+        more: dict[str, Any] = {}
+        if recipe.margin is None:
+            loss: Any = losses.CrossEntropyLoss()
+            # PyKEEN's own start, deviation 1, is far from what a softmax can still move.
+            more = dict.fromkeys(("entity_initializer", "relation_initializer"), "xavier_uniform")
+        else:
+            loss = losses.NSSALoss(margin=recipe.margin, adversarial_temperature=1.0)
         model = getattr(models, recipe.kind)(
             triples_factory=factory,
             embedding_dim=dim // 2 if recipe.complex else dim,
-            loss=losses.NSSALoss(margin=recipe.margin, adversarial_temperature=recipe.sharpness),
+            loss=loss,
             random_seed=seed,
+            **more,
         )
-        optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
-        loop = SLCWATrainingLoop(
-            model=model,
-            triples_factory=factory,
-            optimizer=optimiser,
-            negative_sampler_kwargs={"num_negs_per_pos": NEGATIVES},
-        )
+        given = {
+            "model": model,
+            "triples_factory": factory,
+            "optimizer": torch.optim.Adam(model.parameters(), lr=LEARNING_RATE),
+        }
+        if recipe.margin is None:
+            loop: Any = training.SymmetricLCWATrainingLoop(**given)
+        else:
+            sampler = {"num_negs_per_pos": NEGATIVES}
+            loop = training.SLCWATrainingLoop(**given, negative_sampler_kwargs=sampler)
 
         def score(rows: Ids, tails: bool) -> Array:
-            given = torch.from_numpy(np.ascontiguousarray(rows[:, :2] if tails else rows[:, 1:])).to(
-                model.device
-            )
+            asked = np.ascontiguousarray(rows[:, :2] if tails else rows[:, 1:])
+            pairs = torch.from_numpy(asked).to(model.device)
             with torch.no_grad():
-                found = model.predict_t(given) if tails else model.predict_h(given)
+                found = model.predict_t(pairs) if tails else model.predict_h(pairs)
             return np.asarray(found.cpu().numpy(), np.float64)
 
         best, kept, since = -1.0, (0, model.state_dict()), 0
         done = 0
         while done < epochs and since < PATIENCE:
-            more = done > 0
+            again = done > 0
             done = min(epochs, done + EVERY)
             loop.train(
                 factory,
                 num_epochs=done,
                 batch_size=min(BATCH, max(STEPS, len(train) // STEPS)),
-                continue_training=more,
+                continue_training=again,
                 use_tqdm=False,
-                pin_memory=torch.cuda.is_available(),
             )
             reached = float((1.0 / filtered_ranks(score, watched.triples, whole.triples)).mean())
             if report is not None:
@@ -373,7 +329,9 @@ def _pykeen() -> Iterator[None]:
             os.environ["PYSTOW_HOME"] = folder
         logger.setLevel(logging.ERROR)
         try:
-            yield
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", module=r"torch\.utils\.data|pykeen")
+                yield
         finally:
             logger.setLevel(level)
             if before is None:

@@ -26,7 +26,7 @@ from safetensors.torch import load_file, load_model, save_file, save_model
 from torch import Tensor, nn
 
 from xinglin.errors import TrainingError
-from xinglin.model.saving import saving
+from xinglin.model.saving import heal, saving
 
 Batch = Mapping[str, Tensor]
 STATE, WEIGHTS, MOMENTS = "state.json", "module.safetensors", "optimiser.safetensors"
@@ -123,6 +123,9 @@ def train(
     # On one device this is AdamW with its loop fused; the arithmetic is the same.
     optimiser = torch.optim.AdamW(groups, lr=plan.learning_rate, betas=(0.9, 0.98), fused=True)
     trained = Trained(processes=accelerator.num_processes, main=accelerator.is_main_process)
+    if accelerator.is_main_process:
+        heal(state)
+    accelerator.wait_for_everyone()
     first = _resume(state, plan, module, optimiser, trained) if (state / STATE).is_file() else 0
     trained.resumed_at = first
     prepared, optimiser = accelerator.prepare(module, optimiser)

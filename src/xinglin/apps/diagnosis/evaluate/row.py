@@ -80,8 +80,17 @@ def mean(values: Sequence[float] | Array, seed: int = 0) -> Figure:
     return m.bootstrap(lambda index: float(array[index].mean()), len(array), seed=seed)
 
 
-def _line(top: Array, hit: NDArray[np.bool_], place: int) -> Callable[[NDArray[np.int64]], float]:
-    return lambda index: m.slope_intercept(top[index], hit[index])[place]
+def _lines(top: Array, hit: NDArray[np.bool_]) -> list[Callable[[NDArray[np.int64]], float]]:
+    """Slope and intercept as two statistics; the same resample is fitted once for both."""
+    known: dict[bytes, tuple[float, float]] = {}
+
+    def fitted(index: NDArray[np.int64]) -> tuple[float, float]:
+        key = index.tobytes()
+        if key not in known:
+            known[key] = m.slope_intercept(top[index], hit[index])
+        return known[key]
+
+    return [lambda index: fitted(index)[0], lambda index: fitted(index)[1]]
 
 
 def probability_figures(
@@ -103,8 +112,8 @@ def probability_figures(
     figures["brier"] = mean(m.brier(wide, place), seed)
     figures["ece"] = m.bootstrap(lambda i: m.debiased_ece(top[i], hit[i]), n, seed=seed, repetitions=400)
     if hit.any() and not hit.all():
-        for number, name in enumerate(("slope", "intercept")):
-            figures[name] = m.bootstrap(_line(top, hit, number), n, seed=seed, repetitions=400)
+        for name, statistic in zip(("slope", "intercept"), _lines(top, hit), strict=True):
+            figures[name] = m.bootstrap(statistic, n, seed=seed, repetitions=400)
     figures["aurc"] = m.bootstrap(lambda i: m.aurc(top[i], hit[i]), n, seed=seed, repetitions=400)
     if sets is not None:
         figures["coverage"] = rate([int(t) in members for t, members in zip(truth, sets, strict=True)])
