@@ -42,7 +42,7 @@ def graph() -> EntityGraph:
 @pytest.fixture(scope="module")
 def made(graph: EntityGraph, tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Embeddings, Path]]:
     folder = tmp_path_factory.mktemp("embeddings")
-    epochs = {"transe": 20, "rotate": 2, "complex": 10}
+    epochs = {"transe": 10, "rotate": 2, "complex": 10}
     return {
         name: (
             embed_graph(graph, name, 16, epochs[name], 0, folder / name, test=0.1, valid=0.1),

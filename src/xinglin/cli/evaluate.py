@@ -13,13 +13,7 @@ import typer
 
 
 def evaluate(
-    name: Annotated[
-        str,
-        typer.Argument(
-            help="dxy | mz4 | mz10 | ai-hospital | dxbench | xywy-exams | toyhom-department | toyhom-disease | "
-            "dxy-text | mz10-text"
-        ),
-    ],
+    name: Annotated[str, typer.Argument(help="数据集 The data set; all are named above.")],
     data: Annotated[Path, typer.Option(help="评测文件 File to score (JSONL or JSONL.gz).")],
     train: Annotated[Path | None, typer.Option(help="训练文件 File to fit on.")] = None,
     graph: Annotated[list[str] | None, typer.Option(help="NAME=FILE 导入的图谱 An imported graph.")] = None,
@@ -38,7 +32,13 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="随机种子 Seed.")] = 0,
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
 ) -> None:
-    """在数据集上评测,附 n 和 95% 区间。Score a data set; every figure with n and a 95 % interval."""
+    """在数据集上评测,附 n 和 95% 区间。Score a data set; every figure with n and a 95 % interval.
+
+    NAME 数据集: dxy, mz4, mz10, ai-hospital, dxbench, xywy-exams; 文本 texts: toyhom-department, toyhom-disease,
+    dxy-text, mz10-text.
+    文本数据集用 --train 微调编码器,需数分钟,结果按摘要缓存。The text sets fine-tune the encoder on --train: minutes,
+    kept by digest below XINGLIN_HOME/cache.
+    """
     from xinglin.apps.diagnosis.evaluate import evaluate as run
     from xinglin.apps.diagnosis.evaluate.door import Request
     from xinglin.errors import InvalidInputError

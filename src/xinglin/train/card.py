@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -20,6 +21,17 @@ class Described(Protocol):
     def as_json(self) -> dict[str, Any]:
         """Return name, records, licence and whether its labels are weak."""
         ...
+
+
+@dataclass(frozen=True)
+class Inherited:
+    """A data set that an earlier step was trained on, as its manifest has it."""
+
+    body: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the entry as it stands there."""
+        return dict(self.body)
 
 
 def write_card(

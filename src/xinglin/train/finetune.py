@@ -90,6 +90,7 @@ class Classifier:
         name: str,
         data: Sequence[Described],
         metrics: Mapping[str, Any],
+        settings: Mapping[str, Any] | None = None,
         half: bool = False,
         limits: str = "",
         notes: Sequence[str] = (),
@@ -101,6 +102,7 @@ class Classifier:
             name: name in the manifest.
             data: what it was trained on.
             metrics: figures for the manifest and the card.
+            settings: more settings for the manifest, beside those of fine-tuning.
             half: store the weights in 16 bits (they are loaded as 32).
             limits: what it must not be used for.
             notes: Markdown for the card.
@@ -115,7 +117,7 @@ class Classifier:
                 name=name,
                 kind="classifier",
                 data=[source.as_json() for source in data],
-                settings=self.options.as_json(),
+                settings={**self.options.as_json(), **(settings or {})},
                 seeds=[self.options.seed],
                 metrics=dict(metrics),
                 parents=(self.parent,),

@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xinglin.errors import CheckpointError, MissingDataError
+from xinglin.train.card import Inherited
 from xinglin.train.corpus import OPEN_SETS, Passage, Source, read_open_set
 from xinglin.train.examples import Rendered
 from xinglin.train.options import FineTuneOptions, PretrainOptions
@@ -201,12 +202,13 @@ def build(data: Path, out: Path, *, threads: int | None = None, report: Report |
         TrainingError: see ``pretrain`` and ``fine_tune``.
     """
     from xinglin.graph.load import starter
+    from xinglin.model.checkpoint import verify_checkpoint
     from xinglin.model.knowledge import entity_graph
     from xinglin.train.embed import disease_head, embed_graph, read_embeddings
     from xinglin.train.finetune import fine_tune
     from xinglin.train.pretrain import pretrain
 
-    encoder, classifier, embeddings = out / "encoder", out / NAME, out / "graph"
+    encoder, classifier, vectors = out / "encoder", out / NAME, out / "graph"
     graph = entity_graph()
     if not _made(encoder):
         settings = replace(PRETRAIN, threads=threads)
@@ -216,8 +218,9 @@ def build(data: Path, out: Path, *, threads: int | None = None, report: Report |
     if _made(classifier):
         return classifier
     names = tuple(starter().diseases)
-    if not (embeddings / "embeddings.safetensors").is_file():
-        embed_graph(graph, "rotate", 128, 20, 0, embeddings)
+    if not (vectors / "embeddings.safetensors").is_file():
+        embed_graph(graph, "rotate", 128, 20, 0, vectors)
+    embeddings = read_embeddings(vectors)
     examples = diagnosis_corpus(data, names)
     from transformers import AutoConfig
 
@@ -229,21 +232,33 @@ def build(data: Path, out: Path, *, threads: int | None = None, report: Report |
         names,
         replace(DIAGNOSIS, threads=threads),
         weights=examples.weights,
-        head=disease_head(read_embeddings(embeddings), hidden, names, 0),
+        head=disease_head(embeddings, hidden, names, 0),
         state=out / f".{NAME}.run",
         report=report,
     )
     logits = tuned.logits(examples.watched)
     order = np.argsort(-logits, axis=1)
     hit = order == examples.watched_targets[:, None]
+    before = verify_checkpoint(encoder).manifest
     metrics = {
+        "encoder_validation_loss": before["metrics"]["validation_loss"],
+        "encoder_tokens": before["metrics"]["tokens"],
         "examples": len(examples.texts),
         "classes": len(names),
         "watched_n": len(examples.watched),
         "watched_top1_weak": round(float(hit[:, 0].mean()), 4),
         "watched_top5_weak": round(float(hit[:, :5].any(1).mean()), 4),
+        "head_from_embeddings_mrr": embeddings.description["metrics"]["mrr"]["value"],
     }
-    tuned.save(classifier, name=NAME, data=examples.sources, metrics=metrics, half=True, limits=LIMITS)
+    tuned.save(
+        classifier,
+        name=NAME,
+        data=[*map(Inherited, before["data"]), *examples.sources],
+        metrics=metrics,
+        settings={"encoder": before["settings"]},
+        half=True,
+        limits=LIMITS,
+    )
     return classifier
 
 

@@ -8,7 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax
 
-from xinglin.apps.diagnosis.evaluate.text_stack import RIDGES, fit_stack, folds_of, softened, tempered
+from xinglin.apps.diagnosis.evaluate.text_stack import (
+    RIDGES,
+    fit_stack,
+    folds_of,
+    settle,
+    softened,
+    tempered,
+)
 
 
 def made(n: int, labels: int, noise: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -84,3 +91,28 @@ def test_the_same_seed_gives_the_same_stack() -> None:
     first, second = fit_stack([scores], y, 7)[0], fit_stack([scores], y, 7)[0]
     assert (first.weight == second.weight).all()
     assert (first.correction == second.correction).all()
+
+
+def test_a_member_that_knew_most_cases_is_trusted_less_once_settled() -> None:
+    """It remembers the labels of the first 300 cases and guesses on the 150 that are new, as on any other."""
+    honest, y = made(450, 3, 1.5, 8)
+    generator = np.random.default_rng(9)
+    remembered = generator.normal(size=honest.shape)
+    remembered[np.arange(300), y[:300]] += 3.0
+    new = np.arange(300, 450)
+    scores = [honest, remembered]
+    stack, inner = fit_stack(scores, y)
+    settled, again = settle(stack, inner, scores, y, new)
+    assert nll(again, y[new]) < nll(inner[new], y[new]) - 0.1
+
+    other, truth = made(300, 3, 1.5, 10)
+    asked = [other, generator.normal(size=other.shape)]
+    assert nll(settled.probabilities(asked), truth) < nll(stack.probabilities(asked), truth) - 0.1
+
+
+def test_a_stack_that_was_right_stays_as_it_is() -> None:
+    scores, y = made(400, 3, 1.5, 11)
+    stack, inner = fit_stack([scores], y)
+    settled, _ = settle(stack, inner, [scores], y, np.arange(200, 400))
+    assert settled.probabilities([scores]) == pytest.approx(stack.probabilities([scores]), abs=0.12)
+    assert abs(settled.weight[:-1].sum() + settled.weight[-1] - 1) < 0.35

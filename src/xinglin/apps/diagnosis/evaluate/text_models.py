@@ -72,8 +72,12 @@ class Base:
     folder: Path
     id: str
     name: str
-    read: frozenset[str]
-    """SHA-256 of the files that its training read, by its manifest."""
+    read: tuple[str, ...]
+    """Names of the sets that its training read, by its manifest."""
+
+    def knows(self, sources: Sequence[str]) -> bool:
+        """Return whether one of these sets is among them."""
+        return any(source in name for source in sources for name in self.read)
 
 
 def open_base(folder: Path | None, door: str) -> Base:
@@ -101,8 +105,8 @@ def open_base(folder: Path | None, door: str) -> Base:
                 "(--model DIR)"
             ) from None
     checkpoint = verify_checkpoint(folder)
-    read = {str(item.get("sha256")) for item in checkpoint.manifest["data"]}
-    return Base(folder, checkpoint.id, str(checkpoint.manifest["name"]), frozenset(read))
+    read = tuple(str(item.get("name")) for item in checkpoint.manifest["data"])
+    return Base(folder, checkpoint.id, str(checkpoint.manifest["name"]), read)
 
 
 class EncoderEvidence:

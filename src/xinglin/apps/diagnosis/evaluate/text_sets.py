@@ -52,6 +52,14 @@ class TextSet:
     """What every figure of the set must say."""
     coded: bool = False
     """Whether rows hold coded symptoms that may be learned from beside the text."""
+    sources: tuple[str, ...] = ()
+    """Names under which a checkpoint's manifest lists what holds these cases (``train.corpus``, ``train.weak``)."""
+
+    def unread(self, row: Row) -> bool:
+        """Return whether no training of ours ever read the case: it lies in the part kept for reporting."""
+        from xinglin.train.corpus import reported
+
+        return reported(str(row.get(self.key)))
 
 
 def _field(name: str) -> Callable[[Row], str]:
@@ -93,6 +101,7 @@ TEXT_SETS: dict[str, TextSet] = {
             "ask",
             "department",
             {"question": _field("ask")},
+            sources=("toyhom",),
         ),
         TextSet(
             "toyhom-disease",
@@ -101,6 +110,7 @@ TEXT_SETS: dict[str, TextSet] = {
             "disease",
             {"question, name masked": _field("text_masked")},
             WEAK,
+            sources=("toyhom",),
         ),
         TextSet(
             "dxy-text",
@@ -118,6 +128,7 @@ TEXT_SETS: dict[str, TextSet] = {
             {"self-report": self_report, "full": full_report},
             TEMPLATED,
             coded=True,
+            sources=("mz10",),
         ),
     )
 }

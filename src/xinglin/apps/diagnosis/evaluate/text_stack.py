@@ -5,6 +5,9 @@ members' log probabilities, weights at least 0 and pulled towards equal, plus a 
 member's whole distribution (which labels a member mistakes for which), pulled towards none. How strongly it is
 pulled is chosen by cross-validated likelihood, *no correction at all* among the choices. All of it is fitted to
 scores that the members gave to cases they were not fitted on.
+
+A member may know cases in another way: an encoder that met them in its own training. Where some cases are known to
+be new to it, the stack is weighed again on those (:func:`settle`), pulled towards staying as it is.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ RIDGES = (np.inf, 1000.0, 300.0, 100.0, 30.0)
 PULL = 1.0
 """Penalty of the weights' distance from equal ones."""
 FOLDS = 5
+STAY = 10.0
+"""Penalty of a settled stack's distance from the stack."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,69 @@ def fit_stack(scores: Sequence[Array], y: Ids, seed: int = 0) -> tuple[Stack, Ar
         tried.append((loss, ridge, found))
     _, ridge, found = min(tried, key=lambda item: item[0])
     return _fit(scores, y, ridge, None)[0], found
+
+
+@dataclass(frozen=True)
+class Settled:
+    """A stack that was weighed again: its own log probabilities, and a correction of every member's weight."""
+
+    stack: Stack
+    weight: Array
+    """(M + 1,) the members' corrections, which may be negative, and the stack's own weight: 0, ..., 0, 1 to stay."""
+
+    def probabilities(self, scores: Sequence[Array]) -> Array:
+        """Return cases x labels from the members' scores, in the order of the fit."""
+        return _reweighed(self.weight, _views(self.stack, scores, self.stack.probabilities(scores)))
+
+
+def settle(
+    stack: Stack, inner: Array, scores: Sequence[Array], y: Ids, rows: Ids, seed: int = 0
+) -> tuple[Settled, Array]:
+    """Weigh a stack again on some of its cases; return it, and its probabilities of those cases, cross-fitted.
+
+    Args:
+        stack: fitted to all cases.
+        inner: what stacks fitted without a case's fold give to the case.
+        scores: cases x labels of each member, out of fold.
+        y: label index of each case.
+        rows: places of the cases that are new to every member.
+        seed: of the folds.
+    """
+    views = _views(stack, scores, inner)[:, rows]
+    found = np.empty((len(rows), inner.shape[1]))
+    for rest, held in folds_of(y[rows], FOLDS, seed):
+        if len(held) and len(rest):
+            found[held] = _reweighed(_weights(views[:, rest], y[rows][rest]), views[:, held])
+    return Settled(stack, _weights(views, y[rows])), found
+
+
+def _views(stack: Stack, scores: Sequence[Array], probability: Array) -> Array:
+    """(M + 1) x cases x labels: the members' log probabilities and the stack's own."""
+    own = np.log(np.maximum(probability, 1e-12))
+    return np.concatenate([_logs(scores, stack.temperature), own[None]])
+
+
+def _reweighed(weight: Array, views: Array) -> Array:
+    return np.asarray(np.exp(log_softmax(np.tensordot(weight, views, 1), axis=1)))
+
+
+def _weights(views: Array, y: Ids) -> Array:
+    from scipy.optimize import minimize
+
+    stay = np.zeros(len(views))
+    stay[-1] = 1.0
+    rows = np.arange(len(y))
+
+    def loss(x: Array) -> tuple[float, Array]:
+        pooled = np.tensordot(x, views, 1)
+        log_p = pooled - logsumexp(pooled, axis=1, keepdims=True)
+        pull = np.exp(log_p)
+        pull[rows, y] -= 1.0
+        away = x - stay
+        value = -log_p[rows, y].sum() + STAY / 2 * float(away @ away)
+        return float(value), np.einsum("mnk,nk->m", views, pull) + STAY * away
+
+    return np.asarray(minimize(loss, stay, jac=True, method="L-BFGS-B").x)
 
 
 def _logs(scores: Sequence[Array], temperature: Array) -> Array:

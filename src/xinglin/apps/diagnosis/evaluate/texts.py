@@ -21,6 +21,7 @@ from xinglin.apps.diagnosis.evaluate.text_cache import Shelf, file_digest
 from xinglin.apps.diagnosis.evaluate.text_coded import CodedScorer
 from xinglin.apps.diagnosis.evaluate.text_floor import FLOOR, Evidence, NgramScorer, cross_fit, need_sklearn
 from xinglin.apps.diagnosis.evaluate.text_models import (
+    Base,
     EncoderEvidence,
     Progress,
     TextSettings,
@@ -30,8 +31,11 @@ from xinglin.apps.diagnosis.evaluate.text_sets import TEXT_SETS, Question, TextS
 from xinglin.apps.diagnosis.evaluate.text_stack import (
     Array,
     Ids,
+    Settled,
+    Stack,
     fit_stack,
     folds_of,
+    settle,
     softened,
     tempered,
 )
@@ -41,6 +45,8 @@ from xinglin.measure import aps_quantile, aps_scores, aps_set, paired_accuracy, 
 ARMS = ("linear", "encoder", "xinglin")
 HEADLINE = "xinglin"
 COVERAGE = 0.9
+ENOUGH = 200
+"""Learnt cases new to a checkpoint, from which what the pool trusts is settled on them alone."""
 FLOOR_NAME = "character 1-3-gram TF-IDF + linear SVM, same run"
 
 
@@ -50,6 +56,8 @@ class Answered:
 
     inner: Array
     """Learnt cases x labels, out of fold: what the conformal quantile is learnt from."""
+    y: Ids
+    """Label index of those cases."""
     outer: Array
     """Scored cases x labels."""
 
@@ -67,6 +75,8 @@ class Cases:
     """Label index of each scored case; -1: the training file has no such label."""
     told: NDArray[np.bool_]
     """Scored cases that have a text."""
+    new: Ids | None = None
+    """Places of learnt cases that the checkpoint cannot have met, where it met the others; ``None``: all are new."""
     remarks: list[str] = field(default_factory=list)
 
 
@@ -102,14 +112,12 @@ def evaluate_texts(
     need_sklearn(door)
     modes = {mode: read_cases(which, mode, data, train) for mode in which.modes}
     base = open_base(model, door)
+    if base.knows(which.sources):
+        for cases in modes.values():
+            _mark_new(which, cases, base)
     settings = settings or TextSettings()
     result = Evaluation([])
     source = {"train": file_digest(train), "data": file_digest(data), "set": name}
-    if base.read & set(source.values()):
-        result.remarks.append(
-            f"{name}: the manifest of {base.name} lists a file of this run: its training read that file, all of it or "
-            "what is not kept for reporting; what is learnt out of fold may trust the encoder too much"
-        )
     for mode, cases in modes.items():
         encoder = EncoderEvidence(
             base,
@@ -162,6 +170,22 @@ def read_cases(which: TextSet, mode: str, data: Path, train: Path) -> Cases:
     return cases
 
 
+def _mark_new(which: TextSet, cases: Cases, base: Base) -> None:
+    """Note which learnt cases are new to a checkpoint that has read the set, and say what follows."""
+    new = np.flatnonzero([which.unread(question.row) for question in cases.learnt])
+    known = f"{base.name} has read the part of this set that is not kept for reporting"
+    if len(new) >= ENOUGH:
+        cases.new = new
+        cases.remarks.append(
+            f"{known}; weights, temperatures and quantiles are settled on the {len(new)} learnt cases that are new to it"
+        )
+    else:
+        cases.remarks.append(
+            f"{known}, and only {len(new)} of the learnt cases are new to it (expected {ENOUGH}): weights and "
+            "temperatures may trust the encoder too much, and confidences may be too high"
+        )
+
+
 def _told(cases: Cases) -> list[Question]:
     return [question for question in cases.scored if question.text]
 
@@ -186,7 +210,7 @@ def _score_mode(
     hits = {arm: top_k(answered.outer, cases.truth, 1) for arm, answered in arms.items()}
     first_three = {arm: top_k(answered.outer, cases.truth, 3) for arm, answered in arms.items()}
     for arm, answered in arms.items():
-        quantile = aps_quantile(aps_scores(answered.inner, cases.y), COVERAGE)
+        quantile = aps_quantile(aps_scores(answered.inner, answered.y), COVERAGE)
         sets = [aps_set(row, quantile) for row in answered.outer]
         figures = probability_figures(answered.outer, cases.truth, sets, seed)
         if arm != "linear":
@@ -234,16 +258,25 @@ def _gather(
 def _answers(evidence: dict[str, Evidence], cases: Cases, seed: int) -> tuple[dict[str, Answered], str]:
     """Return each arm's probabilities, and the pool's weights in words."""
     arms = {}
+    new = np.arange(len(cases.y)) if cases.new is None else cases.new
+    y = cases.y[new]
     for arm, member in (("linear", FLOOR), ("encoder", "encoder")):
         one = evidence[member]
-        t = tempered(one.inner, cases.y)
-        arms[arm] = Answered(softened(one.inner, t), _placed(softened(one.outer, t), cases))
-    stack, inner = fit_stack([one.inner for one in evidence.values()], cases.y, seed)
-    outer = stack.probabilities([one.outer for one in evidence.values()])
-    arms[HEADLINE] = Answered(inner, _placed(outer, cases))
+        t = tempered(one.inner[new], y)
+        arms[arm] = Answered(softened(one.inner[new], t), y, _placed(softened(one.outer, t), cases))
+    scores = [one.inner for one in evidence.values()]
+    stack, inner = fit_stack(scores, cases.y, seed)
     weights = ", ".join(f"{name} {weight:.2f}" for name, weight in zip(evidence, stack.weight, strict=True))
     ridge = "none" if np.isinf(stack.ridge) else f"penalty {stack.ridge:g}"
-    return arms, f"{weights}; correction: {ridge}"
+    said = f"{weights}; correction: {ridge}"
+    final: Stack | Settled = stack
+    if cases.new is not None:
+        settled, inner = settle(stack, inner, scores, cases.y, new, seed)
+        final, moved = settled, ", ".join(f"{weight:+.2f}" for weight in settled.weight[:-1])
+        said += f"; settled by {moved} and {settled.weight[-1]:.2f} of the whole"
+    outer = final.probabilities([one.outer for one in evidence.values()])
+    arms[HEADLINE] = Answered(inner, y, _placed(outer, cases))
+    return arms, said
 
 
 def _placed(outer: Array, cases: Cases) -> Array:
