@@ -194,6 +194,24 @@ def test_the_encoders_own_logits_are_used_and_the_fit_repeats(
     assert fit_join(joined, cases[:30], truths[:30], name="dev", seed=4, logits=given).join == one.join
 
 
+def test_cases_of_one_patient_stay_in_one_fold(joined: Differential, cases: list[Case]) -> None:
+    whose = np.random.default_rng(5).permutation(60) // 3
+    folds = module._folds(whose, 0)
+    assert sorted(np.concatenate([fold for _, fold in folds]).tolist()) == list(range(60))
+    for rest, fold in folds:
+        assert len(fold) == 12
+        assert set(whose[rest]).isdisjoint(whose[fold])
+        assert len(rest) + len(fold) == 60
+    assert any((a[1] != b[1]).any() for a, b in zip(folds, module._folds(whose, 1), strict=True))
+    twins = [f"p{i // 2}" for i in range(60)]
+    found = fit_join(joined, cases, [[i % 60] for i in range(60)], name="dev", groups=twins).join
+    assert (found.n, found.metrics["patients"]) == (60, 30)
+    with pytest.raises(InvalidInputError, match="one group a case"):
+        fit_join(joined, cases, [[1]] * 60, name="dev", groups=twins[:-1])
+    with pytest.raises(InvalidInputError, match="at least 10"):
+        fit_join(joined, cases, [[1]] * 60, name="dev", groups=["one", "two"] * 30)
+
+
 def test_cases_that_cannot_count_are_left_out_and_counted(
     joined: Differential, cases: list[Case], truths: Any
 ) -> None:
@@ -209,7 +227,7 @@ def test_mistakes_are_named(
 ) -> None:
     with pytest.raises(ConfigurationError, match="needs a text model"):
         fit_join(differential, cases, truths, name="dev")
-    with pytest.raises(InvalidInputError, match="one truth"):
+    with pytest.raises(InvalidInputError, match="one truth a case"):
         fit_join(joined, cases, truths[:-1], name="dev")
     with pytest.raises(InvalidInputError, match="at least 10"):
         fit_join(joined, cases[:9], truths[:9], name="dev")

@@ -99,6 +99,7 @@ def fit_join(
     *,
     name: str,
     logits: NDArray[Any] | None = None,
+    groups: Sequence[str] | None = None,
     seed: int = 0,
 ) -> JoinFit:
     """Learn the join of a differential that has a text model.
@@ -110,6 +111,8 @@ def fit_join(
         name: of the set of cases, kept in the calibration and shown in answers.
         logits: what the model says of each case's text (cases x labels), when the caller has it; these may
             come from other weights (cross-fitting), the labels must be the encoder's.
+        groups: whose case each one is, when several are of one patient: they stay in one fold, and what is claimed
+            counts patients; ``None``: each its own.
         seed: of the folds.
 
     Raises:
@@ -121,23 +124,23 @@ def fit_join(
         raise ConfigurationError(
             "fit_join needs a text model: load_differential(checkpoint folder) gives one"
         )
-    if len(cases) != len(truths) or (logits is not None and len(logits) != len(cases)):
-        raise InvalidInputError(
-            f"expected one truth (and one row of logits) a case; got {len(cases)} cases, {len(truths)} truths"
-        )
+    for what, values in (("truth", truths), ("row of logits", logits), ("group", groups)):
+        if values is not None and len(values) != len(cases):
+            raise InvalidInputError(f"expected one {what} a case; got {len(values)} for {len(cases)} cases")
     kept = np.array(
         [i for i, truth in enumerate(truths) if len(truth) and cases[i].text.strip()], dtype=np.int64
     )
-    if len(kept) < 2 * FOLDS:
+    whose = kept if groups is None else np.unique([groups[i] for i in kept], return_inverse=True)[1]
+    if len(np.unique(whose)) < 2 * FOLDS:
         raise InvalidInputError(
-            f"expected at least {2 * FOLDS} cases with words and a known disease; got {len(kept)}"
+            f"expected at least {2 * FOLDS} cases with words and a known disease; got {len(np.unique(whose))}"
         )
     chosen = [cases[i] for i in kept]
     given = _logits(encoder, chosen) if logits is None else np.asarray(logits)[kept]
     data = _gathered(differential, chosen, [truths[i] for i in kept], given)
     left_out = len(cases) - len(kept)
     join, probability = _fit(
-        Join(differential.pack.version, encoder.id, set=name), differential.pack, data, seed
+        Join(differential.pack.version, encoder.id, set=name), differential.pack, data, whose, seed
     )
     return JoinFit(replace(join, metrics={"left_out": left_out, **join.metrics}), kept, probability)
 
@@ -190,16 +193,14 @@ def _gathered(
     )
 
 
-def _fit(blank: Join, pack: Pack, data: _Cases, seed: int) -> tuple[Join, Array]:
-    n = len(data.truth)
-    order = np.random.default_rng(seed).permutation(n)
-    folds = [(np.setdiff1d(order, fold), fold) for fold in np.array_split(order, FOLDS)]
+def _fit(blank: Join, pack: Pack, data: _Cases, whose: Ids, seed: int) -> tuple[Join, Array]:
+    n, patients, folds = len(data.truth), np.unique(whose), _folds(whose, seed)
     learnt = np.empty((n, 2))
     for rest, fold in folds:
         learnt[fold] = _weights(_lines(data[rest]), data.facts[fold])
     probability = _cross_fitted(data, learnt, folds)
     own, single = (_cross_fitted(data, np.tile(w, (n, 1)), folds) for w in (GRAPH_ONLY, MODEL_ONLY))
-    metrics: dict[str, Any] = {"folds": FOLDS, "seed": seed}
+    metrics: dict[str, Any] = {"folds": FOLDS, "seed": seed, "patients": len(patients)}
     for engine, values in (("graph", own), ("model", single), ("both", probability)):
         metrics[engine] = _figures(values, data.truth)
     reached = _aps_scores(probability, data.truth)
@@ -213,9 +214,10 @@ def _fit(blank: Join, pack: Pack, data: _Cases, seed: int) -> tuple[Join, Array]
     silent = np.tile(MODEL_ONLY, (n, 1))
     alone_temperature = round(_temperature(data, silent), 6)
     asked = np.flatnonzero(data.alone)
-    enough = n >= MIN_CASES and slope is not None and SLOPE[0] <= slope <= SLOPE[1]
-    usable = n >= MIN_SET and metrics["set"]["median_size"] <= USABLE
+    enough = len(patients) >= MIN_CASES and slope is not None and SLOPE[0] <= slope <= SLOPE[1]
+    usable = len(patients) >= MIN_SET and metrics["set"]["median_size"] <= USABLE
     lethal = _lethal(pack, data.truth)
+    deadly = len(np.unique(whose[lethal]))
     join = replace(
         blank,
         graph=_rounded(lines[0]),
@@ -226,13 +228,20 @@ def _fit(blank: Join, pack: Pack, data: _Cases, seed: int) -> tuple[Join, Array]
         alone_threshold=_threshold(_joined(data[asked], silent[asked], alone_temperature), data.truth[asked]),
         quantile=round(aps_quantile(reached, 0.9), 6) if usable else None,
         lethal_quantile=round(aps_quantile(reached[lethal], 0.98), 6)
-        if usable and lethal.sum() >= MIN_LETHAL
+        if usable and deadly >= MIN_LETHAL
         else None,
         n=n,
         calibrated_on=f"{blank.set} (n={n})" if enough else None,
         metrics=metrics,
     )
     return join, probability
+
+
+def _folds(whose: Ids, seed: int) -> Folds:
+    """Deal the patients to the folds, each with all of its cases."""
+    dealt = np.array_split(np.random.default_rng(seed).permutation(np.unique(whose)), FOLDS)
+    inside = [np.isin(whose, part) for part in dealt]
+    return [(np.flatnonzero(~fold), np.flatnonzero(fold)) for fold in inside]
 
 
 def _cross_fitted(data: _Cases, weights: Array, folds: Folds) -> Array:

@@ -99,4 +99,6 @@ def fit_hospital_join(
         ConfigurationError: the differential has no text model.
         InvalidInputError: too few cases with a disease of the pack, or logits of another number of cases.
     """
-    return fit_join(differential, tuning.cases, tuning.truths, name=name, logits=logits, seed=seed)
+    return fit_join(
+        differential, tuning.cases, tuning.truths, name=name, logits=logits, groups=tuning.ids, seed=seed
+    )

@@ -55,6 +55,9 @@ class TextSet:
     sources: tuple[str, ...] = ()
     """Names under which a checkpoint's manifest lists what holds these cases (``train.corpus``, ``train.weak``)."""
 
+    kin: tuple[str, ...] = ()
+    """Names of sets that hold the same cases in another form, under labels that cannot be matched case by case."""
+
     def unread(self, row: Row) -> bool:
         """Return whether no training of ours ever read the case: it lies in the part kept for reporting."""
         from xinglin.train.corpus import reported
@@ -119,6 +122,7 @@ TEXT_SETS: dict[str, TextSet] = {
             "disease",
             {"self-report": _field("self_report")},
             SMALL,
+            kin=("dxy",),
         ),
         TextSet(
             "mz10-text",

@@ -115,6 +115,12 @@ def evaluate_texts(
     if base.knows(which.sources):
         for cases in modes.values():
             _mark_new(which, cases, base)
+    if base.knows(which.kin):
+        for cases in modes.values():
+            cases.remarks.append(
+                f"{base.name} has learnt from {', '.join(which.kin)}: the same consultations as coded symptoms with their "
+                "labels, of scored cases among them unless these come from the official test part"
+            )
     settings = settings or TextSettings()
     result = Evaluation([])
     source = {"train": file_digest(train), "data": file_digest(data), "set": name}
