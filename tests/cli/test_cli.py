@@ -78,7 +78,18 @@ def test_help_comes_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(f"\nxinglin --help: {min(took):.2f} s (best of 3; the aim is 0.7 s)")
     assert min(took) < 2.0
-    for verb in ("diagnose", "code", "evaluate", "calibrate", "serve", "graph", "audit", "train", "model", "release"):
+    for verb in (
+        "diagnose",
+        "code",
+        "evaluate",
+        "calibrate",
+        "serve",
+        "graph",
+        "audit",
+        "train",
+        "model",
+        "release",
+    ):
         assert verb in done.stdout
     assert "未经注册" in done.stdout
 

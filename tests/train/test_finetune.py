@@ -104,7 +104,7 @@ def test_soft_targets_weights_and_a_given_head(encoder: Path, labelled) -> None:
 
 
 @pytest.mark.parametrize(
-    ("texts", "targets", "names", "said"),
+    ("given", "targets", "names", "said"),
     [
         ([], [], NAMES, "at least one"),
         (["胸痛"], [0, 1], NAMES, "as many texts"),
@@ -116,9 +116,9 @@ def test_soft_targets_weights_and_a_given_head(encoder: Path, labelled) -> None:
         (["胸痛"], np.ones((1, 2), np.float32), NAMES, "3 columns"),
     ],
 )
-def test_bad_examples_are_named(encoder: Path, texts, targets, names, said: str) -> None:
+def test_bad_examples_are_named(encoder: Path, given, targets, names, said: str) -> None:
     with pytest.raises(InvalidInputError, match=said):
-        fine_tune(encoder, texts, targets, names, OPTIONS)
+        fine_tune(encoder, given, targets, names, OPTIONS)
 
 
 def test_a_damaged_checkpoint_is_refused(encoder: Path, labelled, tmp_path: Path) -> None:

@@ -38,9 +38,9 @@ class TextSettings:
     """How the encoder is fine-tuned on a set. The defaults fit minutes on two cores."""
 
     folds: int | None = None
-    """Folds; empty: 4, or 8 for a small set."""
+    """Folds; empty: 4, or 5 for a small set."""
     epochs: tuple[float, ...] | None = None
-    """Passes over the cases among which the first fold chooses; empty: 4 or 8, or 8 or 16 for a small set."""
+    """Passes over the cases among which the first fold chooses; empty: 2 or 4, or 4 or 8 for a small set."""
     batch_size: int = 32
     """Cases a step."""
     learning_rate: float = 3e-4
@@ -58,11 +58,11 @@ class TextSettings:
 
     def fold_count(self, cases: int) -> int:
         """Return the number of folds for so many cases."""
-        return self.folds or (8 if cases < SMALL_SET else 4)
+        return self.folds or (5 if cases < SMALL_SET else 4)
 
     def choices(self, cases: int) -> tuple[float, ...]:
         """Return the passes to choose from for so many cases."""
-        return self.epochs or ((8.0, 16.0) if cases < SMALL_SET else (4.0, 8.0))
+        return self.epochs or ((4.0, 8.0) if cases < SMALL_SET else (2.0, 4.0))
 
 
 @dataclass(frozen=True, slots=True)
