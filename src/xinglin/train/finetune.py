@@ -13,7 +13,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from logging import ERROR
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +31,7 @@ from xinglin.train.card import Described, write_card
 from xinglin.train.curves import write_curves
 from xinglin.train.loop import Plan, Report, Trained, train
 from xinglin.train.options import FineTuneOptions
+from xinglin.train.quiet import quiet_transformers
 from xinglin.types import Checkpoint
 
 if TYPE_CHECKING:
@@ -130,7 +130,8 @@ def save_model(model: Any, folder: Path, half: bool) -> None:
     """Write ``config.json`` and ``model.safetensors``; in 16 bits the config still asks for 32 when loaded."""
     from safetensors.torch import save_file
 
-    model.save_pretrained(folder)
+    with quiet_transformers():
+        model.save_pretrained(folder)
     if not half:
         return
     weights = {
@@ -292,11 +293,8 @@ def _classifier(
     checkpoint: Path, names: Sequence[str], options: FineTuneOptions, head: Floats | None
 ) -> ModernBertForSequenceClassification:
     from transformers import ModernBertForSequenceClassification
-    from transformers.utils import logging
 
-    before = logging.get_verbosity()
-    logging.set_verbosity(ERROR)  # a fresh head is meant; its warning would say nothing new
-    try:
+    with quiet_transformers():
         model = ModernBertForSequenceClassification.from_pretrained(
             checkpoint,
             dtype=torch.float32,
@@ -304,8 +302,6 @@ def _classifier(
             label2id={name: i for i, name in enumerate(names)},
             ignore_mismatched_sizes=options.head == "fresh",
         )
-    finally:
-        logging.set_verbosity(before)
     if options.head == "fresh":
         with torch.no_grad():
             model.classifier.weight.normal_(0.0, 0.02)

@@ -33,6 +33,7 @@ from xinglin.train.masking import EntityFinder, Stream, encode_stream, masked_ba
 from xinglin.train.objectives import Objective
 from xinglin.train.objectives import objective as build_objective
 from xinglin.train.options import PretrainOptions
+from xinglin.train.quiet import quiet_transformers
 from xinglin.types import Checkpoint
 
 if TYPE_CHECKING:
@@ -215,7 +216,8 @@ def _model(corpus: Corpus, options: PretrainOptions, start: Path | None) -> Mode
         raise CheckpointError(
             f"{start}: its tokenizer is not the corpus's; prepare the corpus with it to go on"
         )
-    return ModernBertForMaskedLM.from_pretrained(start, dtype=torch.float32)
+    with quiet_transformers():
+        return ModernBertForMaskedLM.from_pretrained(start, dtype=torch.float32)
 
 
 def _objective(
@@ -286,7 +288,8 @@ def _finish(
     if knowledge is not None:
         metrics["triples"] = len(knowledge.triples)
     with saving(out) as folder:
-        model.save_pretrained(folder)
+        with quiet_transformers():
+            model.save_pretrained(folder)
         save_tokenizer(corpus.tokenizer, folder)
         if objective is not None and (own := objective.state_dict()):
             save_file(own, str(folder / "knowledge.safetensors"))
