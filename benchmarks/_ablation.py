@@ -41,9 +41,9 @@ class Budget:
     """Of the graph's loss."""
     shots: tuple[int | None, ...] = (None, 20, 5, 1)
     """Examples a disease that are learnt from; ``None``: all."""
-    epochs: tuple[float, ...] = (3.0, 6.0, 12.0, 24.0)
+    epochs: tuple[float, ...] = (2.5, 6.0, 12.0, 24.0)
     """Passes over them."""
-    draws: tuple[int, ...] = (1, 1, 2, 3)
+    draws: tuple[int, ...] = (1, 1, 1, 2)
     """Sets of examples drawn for each of them; the figure is their mean."""
     rate: float = 1e-3
     tokens: int = 64

@@ -1,7 +1,8 @@
 """One dial: the shape of the encoder by size. A standard ModernBERT of ``transformers``, nothing of ours in it.
 
 ModernBERT (Warner et al. 2024, arXiv 2412.13663): rotary positions, gated feed-forward layers, alternating local
-and global attention. Why not BERT: docs/decisions/0006. Where we differ: mean pooling for the head, a window of 64 tokens, heads 64 wide.
+and global attention. Why not BERT: docs/decisions/0006. Where we differ: mean pooling for the head, a window of 64
+tokens, heads 64 wide.
 """
 
 from __future__ import annotations

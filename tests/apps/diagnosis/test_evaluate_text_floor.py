@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 from xinglin.apps.diagnosis.evaluate.text_floor import (
     FLOOR,
     LOGISTIC_C,
     NgramScorer,
+    WordScorer,
     cross_fit,
     linear_scores,
+    log_count_ratio,
     spread,
+    word_pairs,
 )
 from xinglin.apps.diagnosis.evaluate.text_stack import Ids, folds_of
 
@@ -36,13 +40,33 @@ def test_all_three_learn_what_tells() -> None:
         assert (scores.argmax(1) == y[45:]).all(), name
 
 
-def test_the_ratios_of_naive_bayes_against_a_slow_oracle() -> None:
-    texts, y = ["甲乙", "甲乙", "丙丁", "丙丁"], np.array([0, 0, 1, 1])
-    scorer = NgramScorer([*texts, "甲"], y, 2, 0)
-    assert scorer(np.arange(4), np.array([4]))["nbsvm"][0].argmax() == 0
-    # 甲 stands in 2 of the 2 texts of its label and in none of the other: log (3 / 9) / (1 / 9).
-    ratio = np.log(((1 + 2) / (6 * 1 + 3 * 2)) / ((1 + 0) / (6 * 1 + 3 * 2)))
-    assert ratio == pytest.approx(np.log(3))
+def test_log_count_ratios_against_a_slow_oracle() -> None:
+    generator = np.random.default_rng(0)
+    present = generator.integers(0, 2, (12, 5))
+    inside = np.arange(12) < 5
+    found = log_count_ratio(sparse.csr_matrix(present), inside)
+    for feature in range(5):
+        ours = (1 + present[inside, feature].sum()) / (5 + present[inside].sum())
+        theirs = (1 + present[~inside, feature].sum()) / (5 + present[~inside].sum())
+        assert found[feature] == pytest.approx(np.log(ours / theirs))
+
+
+def test_pairs_have_no_order_and_do_not_reach_far() -> None:
+    found = word_pairs(["b", "a", *"defgh", "z"])
+    assert found[:8] == ["b", "a", *"defgh", "z"]
+    assert "a\0b" in found
+    assert "b\0a" not in found
+    assert "a\0z" in found
+    assert "b\0z" not in found
+    assert word_pairs([]) == []
+
+
+def test_words_tell_as_well() -> None:
+    texts, y = cases(60)
+    found = WordScorer([list(text) for text in texts], y[:45], 3, 0)(np.arange(45), np.arange(45, 60))
+    assert set(found) == {"word pairs", "word pairs, nbsvm"}
+    for name, scores in found.items():
+        assert (scores.argmax(1) == y[45:]).all(), name
 
 
 def test_a_label_without_a_learnt_case_comes_last() -> None:

@@ -1,9 +1,11 @@
-"""Linear models of a text's character n-grams: the floor, and half of the evidence.
+"""Linear models of a text's n-grams and word pairs: the floor, and half of the evidence.
 
 *svm* is the floor of the text sets: TF-IDF of 1- to 3-grams and a linear SVM, one label against the rest
 (Joachims 1998), which small encoders often lose to. *logistic* is a multinomial regression over the same
 features. *nbsvm* weighs each n-gram's presence by its log-count ratio and fits a linear SVM on that (Wang and
-Manning 2012; where we differ: no interpolation, a small C does the same).
+Manning 2012; where we differ: no interpolation, a small C does the same). *word pairs* are models of the first and
+the last kind over the tokenizer's words and unordered pairs of them that stand close together: what is asked,
+however it is put.
 """
 
 from __future__ import annotations
@@ -24,6 +26,8 @@ from xinglin.errors import MissingExtraError
 FLOOR = "svm"
 NGRAMS, LEAST = (1, 3), 2
 """Lengths of the n-grams, and texts that must hold one."""
+NEAR = 6
+"""Words that a pair may be apart."""
 SVM_C, NBSVM_C = 1.0, 0.01
 LOGISTIC_C = (1.0, 10.0)
 """Inverse penalties among which the likelihood of the first fold chooses."""
@@ -75,7 +79,7 @@ def cross_fit(
 
 
 class NgramScorer:
-    """The three linear models over one list of texts."""
+    """The three models of character n-grams over one list of texts."""
 
     def __init__(self, texts: Sequence[str], y: Ids, labels: int, seed: int) -> None:
         """Keep the texts; ``y`` is the label index of the first of them, the rest are to be scored."""
@@ -99,53 +103,91 @@ class NgramScorer:
         train, scored = self._features(rest, asked)
         y = self.y[rest]
         return {
-            FLOOR: self._margins(train, y, scored, SVM_C),
+            FLOOR: _svm(train, y, scored, self.labels, self.seed),
             "logistic": self._logistic(train, y, scored, self.c),
-            "nbsvm": self._nbsvm(train, y, scored),
+            "nbsvm": _nbsvm(train, y, scored, self.labels, self.seed),
         }
 
     def _features(self, rest: Ids, asked: Ids) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        def words(least: int) -> Any:
-            return TfidfVectorizer(analyzer="char", ngram_range=NGRAMS, sublinear_tf=True, min_df=least)
-
-        kind = words(LEAST)
-        try:
-            train = kind.fit_transform(self.texts[rest])
-        except ValueError:  # a few very short texts: no n-gram stands in two of them
-            kind = words(1)
-            train = kind.fit_transform(self.texts[rest])
-        return train.tocsr(), kind.transform(self.texts[asked]).tocsr()
-
-    def _margins(self, train: Any, y: Ids, asked: Any, c: float) -> Array:
-        from sklearn.svm import LinearSVC
-
-        return self._scores(LinearSVC(C=c, random_state=self.seed), train, y, asked)
+        return _tfidf(
+            self.texts[rest],
+            self.texts[asked],
+            {"analyzer": "char", "ngram_range": NGRAMS, "lowercase": True},
+        )
 
     def _logistic(self, train: Any, y: Ids, asked: Any, c: float) -> Array:
         from sklearn.linear_model import LogisticRegression
 
-        return self._scores(LogisticRegression(C=c, max_iter=200), train, y, asked)
-
-    def _nbsvm(self, train: Any, y: Ids, asked: Any) -> Array:
-        from sklearn.svm import LinearSVC
-
-        present, held = train.sign(), asked.sign()
-        found = np.full((asked.shape[0], self.labels), np.nan)
-        for label in np.unique(y):
-            inside = SMOOTH + np.asarray(present[y == label].sum(axis=0)).ravel()
-            outside = SMOOTH + np.asarray(present[y != label].sum(axis=0)).ravel()
-            ratio = np.log((inside / inside.sum()) / (outside / outside.sum()))
-            model = LinearSVC(C=NBSVM_C, random_state=self.seed)
-            _quietly(model, present.multiply(ratio).tocsr(), y == label)
-            found[:, label] = model.decision_function(held.multiply(ratio).tocsr())
-        return _filled(found)
-
-    def _scores(self, model: Any, train: Any, y: Ids, asked: Any) -> Array:
+        model = LogisticRegression(C=c, max_iter=200)
         _quietly(model, train, y)
-        values = np.asarray(model.decision_function(asked), float)
-        return spread(values, model.classes_, self.labels)
+        return spread(np.asarray(model.decision_function(asked), float), model.classes_, self.labels)
+
+
+class WordScorer:
+    """Two models of words and close pairs of words, over texts that a tokenizer has cut."""
+
+    def __init__(self, words: Sequence[Sequence[str]], y: Ids, labels: int, seed: int) -> None:
+        """Keep the words of each text; ``y`` is the label index of the first texts."""
+        self.pairs = [word_pairs(row) for row in words]
+        self.y, self.labels, self.seed = y, labels, seed
+
+    def __call__(self, rest: Ids, asked: Ids) -> dict[str, Array]:
+        """Return the scores of both models."""
+        train, scored = _tfidf(rest, asked, {"analyzer": lambda place: self.pairs[place]})
+        y = self.y[rest]
+        return {
+            "word pairs": _svm(train, y, scored, self.labels, self.seed),
+            "word pairs, nbsvm": _nbsvm(train, y, scored, self.labels, self.seed),
+        }
+
+
+def word_pairs(words: Sequence[str]) -> list[str]:
+    """Return the words, and every unordered pair of words at most ``NEAR`` places apart."""
+    found = list(words)
+    for place, word in enumerate(words):
+        for other in words[place + 1 : place + 1 + NEAR]:
+            found.append("\0".join(sorted((word, other))))
+    return found
+
+
+def _tfidf(rest: Any, asked: Any, options: Mapping[str, Any]) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    kind = TfidfVectorizer(sublinear_tf=True, min_df=LEAST, **options)
+    try:
+        train = kind.fit_transform(rest)
+    except ValueError:  # a few very short texts: nothing stands in two of them
+        kind = TfidfVectorizer(sublinear_tf=True, min_df=1, **options)
+        train = kind.fit_transform(rest)
+    return train.tocsr(), kind.transform(asked).tocsr()
+
+
+def _svm(train: Any, y: Ids, asked: Any, labels: int, seed: int) -> Array:
+    from sklearn.svm import LinearSVC
+
+    model = LinearSVC(C=SVM_C, random_state=seed)
+    _quietly(model, train, y)
+    return spread(np.asarray(model.decision_function(asked), float), model.classes_, labels)
+
+
+def _nbsvm(train: Any, y: Ids, asked: Any, labels: int, seed: int) -> Array:
+    from sklearn.svm import LinearSVC
+
+    present, held = train.sign(), asked.sign()
+    found = np.full((asked.shape[0], labels), np.nan)
+    for label in np.unique(y):
+        ratio = log_count_ratio(present, y == label)
+        model = LinearSVC(C=NBSVM_C, random_state=seed)
+        _quietly(model, present.multiply(ratio).tocsr(), y == label)
+        found[:, label] = model.decision_function(held.multiply(ratio).tocsr())
+    return _filled(found)
+
+
+def log_count_ratio(present: Any, inside: NDArray[np.bool_]) -> Array:
+    """Return log of each feature's smoothed share among the cases inside over its share among the others."""
+    ours = SMOOTH + np.asarray(present[inside].sum(axis=0)).ravel()
+    theirs = SMOOTH + np.asarray(present[~inside].sum(axis=0)).ravel()
+    return np.asarray(np.log((ours / ours.sum()) / (theirs / theirs.sum())))
 
 
 def linear_scores(train: Array, y: Ids, asked: Array, labels: int, c: float) -> Array:

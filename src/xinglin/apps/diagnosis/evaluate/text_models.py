@@ -148,6 +148,13 @@ class EncoderEvidence:
         }
         self.report = report or (lambda what, share: None)
 
+    def words(self) -> list[list[str]]:
+        """Return every text as the words that the checkpoint's tokenizer cuts it into."""
+        from xinglin.model.tokenizer import load_tokenizer
+
+        tokenizer = load_tokenizer(self.base.folder)
+        return [encoding.tokens[1:-1] for encoding in tokenizer.encode_batch(self.texts)]
+
     def fine_tuned(self, folds: Sequence[tuple[Ids, Ids]]) -> tuple[Evidence, float]:
         """Return the evidence of the fine-tuned models, and the passes that were chosen."""
         choices = self.settings.choices(len(self.y))

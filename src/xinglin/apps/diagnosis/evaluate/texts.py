@@ -2,7 +2,7 @@
 
 Arms: ``linear``, the floor (TF-IDF of character 1- to 3-grams, linear SVM); ``encoder``, the text encoder
 fine-tuned on ``--train``; ``xinglin``, the headline: encoder, the same encoder frozen under a linear model, and
-three linear models of n-grams, pooled with weights learnt by cross-fitting (and, for coded cases, the fitted
+linear models of n-grams and word pairs, pooled with weights learnt by cross-fitting (and, for coded cases, the fitted
 engine on the symptoms themselves). Every choice (passes, penalties, temperatures, weights, conformal quantiles)
 is made on the training file alone.
 """
@@ -19,7 +19,14 @@ from numpy.typing import NDArray
 from xinglin.apps.diagnosis.evaluate.row import CaseResult, Evaluation, ResultRow, probability_figures, rate
 from xinglin.apps.diagnosis.evaluate.text_cache import Shelf, file_digest
 from xinglin.apps.diagnosis.evaluate.text_coded import CodedScorer
-from xinglin.apps.diagnosis.evaluate.text_floor import FLOOR, Evidence, NgramScorer, cross_fit, need_sklearn
+from xinglin.apps.diagnosis.evaluate.text_floor import (
+    FLOOR,
+    Evidence,
+    NgramScorer,
+    WordScorer,
+    cross_fit,
+    need_sklearn,
+)
 from xinglin.apps.diagnosis.evaluate.text_models import (
     Base,
     EncoderEvidence,
@@ -249,6 +256,8 @@ def _gather(
     ngrams = NgramScorer(texts, cases.y, labels, seed)
     c = ngrams.choose(*folds[0])
     evidence = cross_fit(ngrams, folds, learnt, len(told))
+    words = WordScorer(encoder.words(), cases.y, labels, seed)
+    evidence |= cross_fit(words, folds, learnt, len(told))
     if which.coded:
         coded = CodedScorer([*cases.learnt, *told], cases.y, labels, mode, seed)
         evidence |= cross_fit(coded, folds, learnt, len(told))
