@@ -35,7 +35,9 @@ HEAD = """# Scoreboard
 Rebuilt by `python -m benchmarks scoreboard`; not edited by hand. Every figure with its 95 % interval (Wilson for
 shares, bootstrap otherwise) and the floor of the same run. The parts that are scored are fixed and were read by
 nothing that the package ships (`benchmarks/scoreboard.py` says how they are split); published figures are on the
-official test parts, which are not here. Weak labels and templated texts are called so wherever they appear.
+official test parts, which are not here. The other cases of a set, from which the text sets learn here, *were* read
+by the shipped model; so here its evidence out of fold flatters it, where a training file with new cases would
+settle that (each set's remarks say which it was). Weak labels and templated texts are called so wherever they appear.
 
 *slope* and *intercept*: Cox's calibration of the first label's confidence, 1 and 0 are perfect, a slope below 1 is
 over-confidence. *aurc*: area under the risk-coverage curve, the mean error over all shares answered, surest first.

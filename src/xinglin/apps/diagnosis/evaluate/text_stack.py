@@ -51,7 +51,10 @@ class Stack:
 
     def probabilities(self, scores: Sequence[Array]) -> Array:
         """Return cases x labels from the members' scores, in the order of the fit."""
-        logs = _logs(scores, self.temperature)
+        return self.pooled(_logs(scores, self.temperature))
+
+    def pooled(self, logs: Array) -> Array:
+        """Return cases x labels from the members' log probabilities, members x cases x labels."""
         flat = _flat(logs) - self.centre
         pooled = np.tensordot(self.weight, logs, 1) + flat @ self.correction + self.bias
         return np.asarray(np.exp(log_softmax(pooled, axis=1)))
@@ -91,17 +94,20 @@ def fit_stack(scores: Sequence[Array], y: Ids, seed: int = 0) -> tuple[Stack, Ar
         seed: of the folds.
     """
     parts = [(rest, held) for rest, held in folds_of(y, FOLDS, seed) if len(rest) and len(held)]
+    # One number a member, to bring all to one scale: what it could tell of a case, the weights undo.
+    temperature = np.array([tempered(part, y) for part in scores])
+    logs = _logs(scores, temperature)
     starts: list[Array | None] = [None] * len(parts)
     tried: list[tuple[float, float, Array]] = []
     for ridge in RIDGES:
         found = np.empty(scores[0].shape)
         for place, (rest, held) in enumerate(parts):
-            fitted, starts[place] = _fit([part[rest] for part in scores], y[rest], ridge, starts[place])
-            found[held] = fitted.probabilities([part[held] for part in scores])
+            fitted, starts[place] = _fit(temperature, logs[:, rest], y[rest], ridge, starts[place])
+            found[held] = fitted.pooled(logs[:, held])
         loss = -float(np.log(np.maximum(found[np.arange(len(y)), y], 1e-12)).mean())
         tried.append((loss, ridge, found))
     _, ridge, found = min(tried, key=lambda item: item[0])
-    return _fit(scores, y, ridge, None)[0], found
+    return _fit(temperature, logs, y, ridge, None)[0], found
 
 
 @dataclass(frozen=True)
@@ -176,12 +182,10 @@ def _flat(logs: Array) -> Array:
     return np.asarray(logs.transpose(1, 0, 2).reshape(logs.shape[1], -1))
 
 
-def _fit(scores: Sequence[Array], y: Ids, ridge: float, start: Array | None) -> tuple[Stack, Array]:
+def _fit(temperature: Array, logs: Array, y: Ids, ridge: float, start: Array | None) -> tuple[Stack, Array]:
     """Return the stack at a penalty, and where the next search may start."""
     from scipy.optimize import minimize
 
-    temperature = np.array([tempered(part, y) for part in scores])
-    logs = _logs(scores, temperature)
     members, n, labels = logs.shape
     centre = _flat(logs).mean(axis=0)
     flat = _flat(logs) - centre
