@@ -5,8 +5,9 @@ real diagnoses. A disease of the pack is right if it hits the record's *first* g
 :mod:`.names`; a record whose diagnosis no disease of the pack hits teaches nothing and is counted. Each record
 comes once a mode, since a join must know how much to trust a model on a short statement and on one with results.
 
-The text model must not have learnt from these records. The shipped one has (their text, and their diagnoses as
-gold labels), so its join is fitted on logits of models that were trained without the record's fold: ``logits``.
+The text model must not have learnt the labels of these records: the recipe of the shipped one leaves them out
+(``train.recipe.TUNED_ON``), though its encoder read their text in masked language modelling. A model that has learnt
+them is fitted on logits of models trained without the record's fold: ``logits``.
 """
 
 from __future__ import annotations
