@@ -7,13 +7,28 @@ from pathlib import Path
 import pytest
 
 from xinglin.errors import InvalidInputError, MissingDataError
-from xinglin.train.corpus import OPEN_SETS, file_digest, read_open_set, read_own, reported
+from xinglin.train.corpus import (
+    OPEN_SETS,
+    file_digest,
+    read_open_set,
+    read_own,
+    reported,
+    settling,
+    unlearnt,
+)
 
 
 def test_a_fifth_and_a_half_are_reported() -> None:
     keys = [f"case {i}" for i in range(5000)]
     assert 0.18 < sum(map(reported, keys)) / 5000 < 0.22
     assert 0.47 < sum(reported(key, 2) for key in keys) / 5000 < 0.53
+
+
+def test_a_tenth_settles_and_is_never_scored() -> None:
+    keys = [f"case {i}" for i in range(5000)]
+    assert 0.085 < sum(map(settling, keys)) / 5000 < 0.115
+    assert not [key for key in keys if settling(key) and reported(key)]
+    assert 0.28 < sum(map(unlearnt, keys)) / 5000 < 0.32
 
 
 def test_every_open_set_is_read_without_what_is_reported(data: Path) -> None:

@@ -14,7 +14,9 @@ from xinglin.cli.train_graph import graph as graph_embeddings
 from xinglin.errors import InvalidInputError, MissingExtraError
 
 if TYPE_CHECKING:
+    from xinglin.train.examples import Examples
     from xinglin.train.loop import Tick
+    from xinglin.train.options import FineTuneOptions
     from xinglin.types import Checkpoint
 
 app = typer.Typer(help="训练 Train: encoder, diagnosis, department, graph, open-model.", no_args_is_help=True)
@@ -125,21 +127,19 @@ def diagnosis(
 
     --data: JSONL with text and disease (a name, alias or code of the graph). --start: the shipped model when empty.
     """
-    _classifier(
-        "diagnosis",
-        data,
-        out,
-        start,
-        narratives,
-        epochs,
-        learning_rate,
-        batch_size,
-        max_length,
-        seed,
-        threads,
-        int8,
-        as_json,
+    _needs_torch("xinglin train diagnosis")
+    from xinglin.train.examples import diagnosis_examples
+    from xinglin.train.options import FineTuneOptions
+
+    options = FineTuneOptions(
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        max_length=max_length,
+        seed=seed,
+        threads=threads,
     )
+    _classifier(diagnosis_examples(data, narratives, seed), out, start, options, int8=int8, as_json=as_json)
 
 
 @app.command("department")
@@ -162,21 +162,19 @@ def department(
 
     --data: JSONL with text (or ask) and department. --start: the shipped model when empty.
     """
-    _classifier(
-        "department",
-        data,
-        out,
-        start,
-        0,
-        epochs,
-        learning_rate,
-        batch_size,
-        max_length,
-        seed,
-        threads,
-        int8,
-        as_json,
+    _needs_torch("xinglin train department")
+    from xinglin.train.examples import department_examples
+    from xinglin.train.options import FineTuneOptions
+
+    options = FineTuneOptions(
+        epochs=epochs,
+        learning_rate=learning_rate,
+        batch_size=batch_size,
+        max_length=max_length,
+        seed=seed,
+        threads=threads,
     )
+    _classifier(department_examples(data), out, start, options, int8=int8, as_json=as_json)
 
 
 @app.command("open-model")
@@ -205,35 +203,12 @@ app.command("graph")(graph_embeddings)
 
 
 def _classifier(
-    kind: str,
-    data: Path,
-    out: Path,
-    start: Path | None,
-    narratives: int,
-    epochs: float,
-    learning_rate: float,
-    batch_size: int,
-    max_length: int,
-    seed: int,
-    threads: int | None,
-    int8: bool,
-    as_json: bool,
+    read: Examples, out: Path, start: Path | None, options: FineTuneOptions, *, int8: bool, as_json: bool
 ) -> None:
-    _needs_torch(f"xinglin train {kind}")
+    """Fine-tune on what was read, save, export and enter it into the ledger."""
     from xinglin.model.shipped import shipped_folder
-    from xinglin.train.examples import department_examples, diagnosis_examples
     from xinglin.train.finetune import fine_tune
-    from xinglin.train.options import FineTuneOptions
 
-    options = FineTuneOptions(
-        epochs=epochs,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        max_length=max_length,
-        seed=seed,
-        threads=threads,
-    )
-    read = department_examples(data) if kind == "department" else diagnosis_examples(data, narratives, seed)
     with _progress(as_json) as report:
         classifier = fine_tune(
             start or shipped_folder(),

@@ -3,7 +3,7 @@
     xinglin train open-model --data DIR --out DIR
 
 1. *Encoder*: masked language modelling on the open Chinese and English text, with the starter graph's contrastive
-   objective beside it.
+   objective beside it, in two rounds.
 2. *Diagnosis head*: narratives rendered from the graph, weak labels mined from the same open text and the gold
    labels among it, over the graph's diseases.
 3. *Export*: ONNX and INT8.
@@ -26,11 +26,13 @@ from numpy.typing import NDArray
 
 from xinglin.errors import CheckpointError, MissingDataError
 from xinglin.train.card import Inherited
-from xinglin.train.corpus import OPEN_SETS, Passage, Source, read_open_set
+from xinglin.train.corpus import OPEN_SETS, Passage, Source, read_open_set, unlearnt
 from xinglin.train.examples import Rendered
 from xinglin.train.options import FineTuneOptions, PretrainOptions
 
 if TYPE_CHECKING:
+    from xinglin.model.knowledge import EntityGraph
+    from xinglin.train.finetune import Classifier
     from xinglin.train.loop import Report
     from xinglin.train.pretrain import Corpus
 
@@ -39,6 +41,12 @@ CHARACTERS = {"medquad": 3_000_000, "openstax": 2_500_000, "genmedgpt": 1_500_00
 CHINESE = 2
 """How often Chinese text is read for once of English."""
 PRETRAIN = PretrainOptions(size="small", steps=2000, learning_rate=1.5e-3, batch_size=32, length=128)
+"""One round of pre-training."""
+ROUNDS = 2
+"""Rounds, each from where the last one ended, with its own order and masks, the rate rising and falling anew (warm
+restarts, Loshchilov and Hutter 2017, arXiv 1608.03983): every round leaves an encoder that can be used."""
+EMBEDDING = ("rotate", 128, 20)
+"""Model, numbers a vector and passes of the graph embeddings from which the head starts."""
 DIAGNOSIS = FineTuneOptions(
     epochs=1.5, batch_size=32, learning_rate=5e-4, max_length=160, label_smoothing=0.1
 )
@@ -160,7 +168,7 @@ def diagnosis_corpus(folder: Path, names: tuple[str, ...], seed: int = 0) -> Dia
     rows: list[tuple[str, int, float]] = []
     watched: list[tuple[str, int]] = []
     counts: Counter[tuple[str, str, bool]] = Counter()
-    for example in mine(folder / "text"):
+    for example in mine(folder / "text", exclude=unlearnt):
         if example.origin.startswith(TUNED_ON):
             continue
         if int(sha256(example.row.encode()).hexdigest(), 16) % WATCHED == 0:
@@ -206,20 +214,17 @@ def build(data: Path, out: Path, *, threads: int | None = None, report: Report |
     from xinglin.model.knowledge import entity_graph
     from xinglin.train.embed import disease_head, embed_graph, read_embeddings
     from xinglin.train.finetune import fine_tune
-    from xinglin.train.pretrain import pretrain
 
-    encoder, classifier, vectors = out / "encoder", out / NAME, out / "graph"
+    classifier, vectors = out / NAME, out / "graph"
     graph = entity_graph()
-    if not _made(encoder):
-        settings = replace(PRETRAIN, threads=threads)
-        pretrain(
-            open_corpus(data), encoder, settings, knowledge=graph, name="medical-open-encoder", report=report
-        )
+    rounds = [out / f"encoder-{number + 1}" for number in range(ROUNDS)]
+    _pretrain_rounds(data, rounds, graph, threads, report)
+    encoder = rounds[-1]
     if _made(classifier):
         return classifier
     names = tuple(starter().diseases)
     if not (vectors / "embeddings.safetensors").is_file():
-        embed_graph(graph, "rotate", 128, 20, 0, vectors)
+        embed_graph(graph, *EMBEDDING, 0, vectors)
     embeddings = read_embeddings(vectors)
     examples = diagnosis_corpus(data, names)
     from transformers import AutoConfig
@@ -236,18 +241,13 @@ def build(data: Path, out: Path, *, threads: int | None = None, report: Report |
         state=out / f".{NAME}.run",
         report=report,
     )
-    logits = tuned.logits(examples.watched)
-    order = np.argsort(-logits, axis=1)
-    hit = order == examples.watched_targets[:, None]
     before = verify_checkpoint(encoder).manifest
     metrics = {
         "encoder_validation_loss": before["metrics"]["validation_loss"],
-        "encoder_tokens": before["metrics"]["tokens"],
+        "encoder_tokens": sum(verify_checkpoint(made).manifest["metrics"]["tokens"] for made in rounds),
         "examples": len(examples.texts),
         "classes": len(names),
-        "watched_n": len(examples.watched),
-        "watched_top1_weak": round(float(hit[:, 0].mean()), 4),
-        "watched_top5_weak": round(float(hit[:, :5].any(1).mean()), 4),
+        **_watched(tuned, examples),
         "head_from_embeddings_mrr": embeddings.description["metrics"]["mrr"]["value"],
     }
     tuned.save(
@@ -260,6 +260,42 @@ def build(data: Path, out: Path, *, threads: int | None = None, report: Report |
         limits=LIMITS,
     )
     return classifier
+
+
+def _watched(tuned: Classifier, examples: DiagnosisExamples) -> dict[str, float]:
+    """Return how the classifier does on the mined texts that were kept from it."""
+    if not examples.watched:
+        return {"watched_n": 0}
+    order = np.argsort(-tuned.logits(examples.watched), axis=1)
+    hit = order == examples.watched_targets[:, None]
+    return {
+        "watched_n": len(hit),
+        "watched_top1_weak": round(float(hit[:, 0].mean()), 4),
+        "watched_top5_weak": round(float(hit[:, :5].any(1).mean()), 4),
+    }
+
+
+def _pretrain_rounds(
+    data: Path, rounds: list[Path], graph: EntityGraph, threads: int | None, report: Report | None
+) -> None:
+    """Make the encoders that are not there yet, each from the one before."""
+    from xinglin.train.pretrain import pretrain
+
+    made = [_made(folder) for folder in rounds]
+    if made[-1]:
+        return
+    first = made.index(False)
+    corpus = open_corpus(data, tokenizer=rounds[0] if first else None)
+    for number, folder in enumerate(rounds[first:], first):
+        pretrain(
+            corpus,
+            folder,
+            replace(PRETRAIN, seed=number, threads=threads),
+            knowledge=graph,
+            start=rounds[number - 1] if number else None,
+            name="medical-open-encoder",
+            report=report,
+        )
 
 
 def _made(folder: Path) -> bool:

@@ -197,8 +197,11 @@ _ASKED = ("", "", "请问是怎么回事？", "怎么办？", "这是什么病�
 
 
 def coded_cases(mining: Mining, folder: Path) -> Iterator[Weak]:
-    """Paediatric cases of coded symptoms, rendered as a parent's sentences; the label is real, the text templated."""
-    for name in ("dxy", "mz4", "mz10"):
+    """Paediatric cases of coded symptoms, rendered as a parent's sentences; the label is real, the text templated.
+
+    The dxy cases stay out: their consultations are scored as free text (dxy-text), where no key tells them apart.
+    """
+    for name in ("mz4", "mz10"):
         path = folder / "mz_dxy_diagnosis" / f"{name}_train.jsonl.gz"
         for at, row in mining.rows(path, name, ("id",)):
             disease = mining.exact(str(row.get("disease", "")))

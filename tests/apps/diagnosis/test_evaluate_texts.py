@@ -16,7 +16,7 @@ from xinglin.apps.diagnosis.evaluate.row import Evaluation, probability_figures
 from xinglin.apps.diagnosis.evaluate.text_cache import Shelf
 from xinglin.apps.diagnosis.evaluate.text_stack import folds_of
 from xinglin.errors import CheckpointError, InvalidInputError, MissingDataError
-from xinglin.train.corpus import reported
+from xinglin.train.corpus import unlearnt
 
 pytest.importorskip("sklearn")
 pytest.importorskip("torch")
@@ -193,8 +193,8 @@ def test_coded_cases_in_both_modes_never_show_answers_to_the_self_report(
     assert accuracy["self-report", "xinglin"] == pytest.approx(1 / 3), "the answers have leaked"
     assert all("templated" in row.note for row in result.rows)
     assert any("engine, log-linear" in remark for remark in result.remarks)
-    # The checkpoint has read such cases; some of the learnt ones lie in the part that no training reads.
-    new = sum(reported(str(case["id"])) for case in CODED)
+    # The checkpoint has learnt from such cases; some of these lie in the parts whose labels it never learns.
+    new = sum(unlearnt(str(case["id"])) for case in CODED)
     assert 2 <= new < 24
     assert f"settled on the {new} learnt cases that are new to it" in result.remarks[0]
     assert "settled by" in " ".join(result.remarks)

@@ -55,14 +55,11 @@ class TextSet:
     sources: tuple[str, ...] = ()
     """Names under which a checkpoint's manifest lists what holds these cases (``train.corpus``, ``train.weak``)."""
 
-    kin: tuple[str, ...] = ()
-    """Names of sets that hold the same cases in another form, under labels that cannot be matched case by case."""
+    def unlearnt(self, row: Row) -> bool:
+        """Return whether the shipped classifier has not learnt the case's label (``train.corpus.unlearnt``)."""
+        from xinglin.train.corpus import unlearnt
 
-    def unread(self, row: Row) -> bool:
-        """Return whether no training of ours ever read the case: it lies in the part kept for reporting."""
-        from xinglin.train.corpus import reported
-
-        return reported(str(row.get(self.key)))
+        return unlearnt(str(row.get(self.key)))
 
 
 def _field(name: str) -> Callable[[Row], str]:
@@ -122,7 +119,6 @@ TEXT_SETS: dict[str, TextSet] = {
             "disease",
             {"self-report": _field("self_report")},
             SMALL,
-            kin=("dxy",),
         ),
         TextSet(
             "mz10-text",

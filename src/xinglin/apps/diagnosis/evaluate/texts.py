@@ -83,7 +83,7 @@ class Cases:
     told: NDArray[np.bool_]
     """Scored cases that have a text."""
     new: Ids | None = None
-    """Places of learnt cases that the checkpoint cannot have met, where it met the others; ``None``: all are new."""
+    """Places of learnt cases whose label is new to a checkpoint that learnt others; ``None``: all are new."""
     remarks: list[str] = field(default_factory=list)
 
 
@@ -122,12 +122,6 @@ def evaluate_texts(
     if base.knows(which.sources):
         for cases in modes.values():
             _mark_new(which, cases, base)
-    if base.knows(which.kin):
-        for cases in modes.values():
-            cases.remarks.append(
-                f"{base.name} has learnt from {', '.join(which.kin)}: the same consultations as coded symptoms with their "
-                "labels, of scored cases among them unless these come from the official test part"
-            )
     settings = settings or TextSettings()
     result = Evaluation([])
     source = {"train": file_digest(train), "data": file_digest(data), "set": name}
@@ -184,9 +178,9 @@ def read_cases(which: TextSet, mode: str, data: Path, train: Path) -> Cases:
 
 
 def _mark_new(which: TextSet, cases: Cases, base: Base) -> None:
-    """Note which learnt cases are new to a checkpoint that has read the set, and say what follows."""
-    new = np.flatnonzero([which.unread(question.row) for question in cases.learnt])
-    known = f"{base.name} has read the part of this set that is not kept for reporting"
+    """Note which learnt cases are new to a checkpoint that has learnt from the set, and say what follows."""
+    new = np.flatnonzero([which.unlearnt(question.row) for question in cases.learnt])
+    known = f"{base.name} has learnt from part of this set"
     if len(new) >= ENOUGH:
         cases.new = new
         cases.remarks.append(
