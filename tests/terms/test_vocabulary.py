@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from xinglin.errors import MissingDataError, UnknownNameError, VocabularyError
+from xinglin.terms import read
 from xinglin.terms.vocabulary import Vocabulary, checked, in_band, load_vocabulary, starter_vocabulary
 
 HEADER = "name\ten\tkind\tparents\taliases\taliases_en\tsource\tverified\treviewed_by\n"
@@ -108,3 +109,26 @@ def test_starter_vocabulary_loads_quickly() -> None:
     assert time.perf_counter() - start < 2.0  # 70 ms on the author's machine; loose on purpose
     assert len(starter.findings) > 500
     assert starter_vocabulary() is starter_vocabulary()
+
+
+@pytest.mark.parametrize(
+    ("text", "burnt"),
+    [
+        *(
+            ("烧了三天", False),
+            ("昨天烧到今天", False),
+            ("烧到39度不退", False),
+            ("每天下午发烧,早上就退烧", False),
+        ),
+        *(
+            ("开水烫到手", True),
+            ("火烧到了身上,烧到脸", True),
+            ("炉子烧着了手", True),
+            ("胳膊烧伤起泡", True),
+        ),
+    ],
+)
+def test_a_fever_is_no_burn(text: str, burnt: bool) -> None:
+    names = {finding.code.display for finding in read(text).findings}
+    assert ("烧烫伤" in names) is burnt
+    assert burnt or "发热" in names
