@@ -63,7 +63,8 @@ def small(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XINGLIN_HOME", str(tmp_path / "home"))
     options = PretrainOptions(size="tiny", steps=3, batch_size=4, length=32, vocabulary=600)
     monkeypatch.setattr(recipe, "PRETRAIN", options)
-    monkeypatch.setattr(recipe, "DIAGNOSIS", replace(recipe.DIAGNOSIS, epochs=0.5, max_length=32))
+    brief = tuple(replace(options, epochs=0.5, max_length=32) for options in recipe.DIAGNOSIS)
+    monkeypatch.setattr(recipe, "DIAGNOSIS", brief)
     monkeypatch.setattr(recipe, "NARRATIVES", 64)
     monkeypatch.setattr(recipe, "EMBEDDING", ("transe", 8, 1))
     monkeypatch.setattr(recipe, "WATCHED", 3)
@@ -88,7 +89,9 @@ def test_one_command_makes_the_model_and_goes_on_where_it_was(
     model = verify_checkpoint(out / recipe.NAME)
     assert json.loads(done.stdout)["id"] == model.id
     assert (out / recipe.NAME / "model.int8.onnx").is_file()
-    assert model.manifest["parents"] == [second.id]
+    earlier = verify_checkpoint(out / "classifier-1")
+    assert earlier.manifest["parents"] == [second.id]
+    assert model.manifest["parents"] == [earlier.id]
     metrics = model.manifest["metrics"]
     assert metrics["classes"] == len(starter().diseases)
     assert metrics["encoder_tokens"] == sum(made.manifest["metrics"]["tokens"] for made in (first, second))

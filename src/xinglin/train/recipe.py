@@ -3,8 +3,8 @@
     xinglin train open-model --data DIR --out DIR
 
 1. *Encoder*: masked language modelling on the open Chinese and English text, with the starter graph's contrastive
-   objective beside it, in two rounds.
-2. *Diagnosis head*: narratives rendered from the graph, weak labels mined from the same open text and the gold
+   objective beside it, in rounds.
+2. *Diagnosis head*, in rounds: narratives rendered from the graph, weak labels mined from the same open text and the gold
    labels among it, over the graph's diseases.
 3. *Export*: ONNX and INT8.
 
@@ -32,6 +32,7 @@ from xinglin.train.options import FineTuneOptions, PretrainOptions
 
 if TYPE_CHECKING:
     from xinglin.model.knowledge import EntityGraph
+    from xinglin.train.embed import Embeddings
     from xinglin.train.finetune import Classifier
     from xinglin.train.loop import Report
     from xinglin.train.pretrain import Corpus
@@ -47,9 +48,11 @@ ROUNDS = 2
 restarts, Loshchilov and Hutter 2017, arXiv 1608.03983): every round leaves an encoder that can be used."""
 EMBEDDING = ("rotate", 128, 20)
 """Model, numbers a vector and passes of the graph embeddings from which the head starts."""
-DIAGNOSIS = FineTuneOptions(
+_FINE_TUNE = FineTuneOptions(
     epochs=1.5, batch_size=32, learning_rate=5e-4, max_length=160, label_smoothing=0.1
 )
+DIAGNOSIS = (_FINE_TUNE, replace(_FINE_TUNE, epochs=2.0, head="kept", seed=1))
+"""Rounds of fine-tuning, the second from where the first ended."""
 NARRATIVES = 20_000
 """Texts rendered from the graph, so that every disease is seen, each with half the weight of a mined text."""
 WEIGHTS = {"rendered": 0.5, "weak": 1.0, "stated": 2.0}
@@ -210,56 +213,76 @@ def build(data: Path, out: Path, *, threads: int | None = None, report: Report |
         TrainingError: see ``pretrain`` and ``fine_tune``.
     """
     from xinglin.graph.load import starter
-    from xinglin.model.checkpoint import verify_checkpoint
     from xinglin.model.knowledge import entity_graph
-    from xinglin.train.embed import disease_head, embed_graph, read_embeddings
-    from xinglin.train.finetune import fine_tune
+    from xinglin.train.embed import embed_graph, read_embeddings
 
     classifier, vectors = out / NAME, out / "graph"
     graph = entity_graph()
-    rounds = [out / f"encoder-{number + 1}" for number in range(ROUNDS)]
-    _pretrain_rounds(data, rounds, graph, threads, report)
-    encoder = rounds[-1]
+    encoders = [out / f"encoder-{number + 1}" for number in range(ROUNDS)]
+    _pretrain_rounds(data, encoders, graph, threads, report)
     if _made(classifier):
         return classifier
-    names = tuple(starter().diseases)
     if not (vectors / "embeddings.safetensors").is_file():
         embed_graph(graph, *EMBEDDING, 0, vectors)
-    embeddings = read_embeddings(vectors)
-    examples = diagnosis_corpus(data, names)
+    examples = diagnosis_corpus(data, tuple(starter().diseases))
+    folders = [*(out / f"classifier-{number + 1}" for number in range(len(DIAGNOSIS) - 1)), classifier]
+    _diagnosis_rounds(encoders, folders, examples, read_embeddings(vectors), threads, report)
+    return classifier
+
+
+def _diagnosis_rounds(
+    encoders: list[Path],
+    folders: list[Path],
+    examples: DiagnosisExamples,
+    embeddings: Embeddings,
+    threads: int | None,
+    report: Report | None,
+) -> None:
+    """Make the classifiers that are not there yet: the first from the last encoder, each other from the one before."""
     from transformers import AutoConfig
 
-    hidden = AutoConfig.from_pretrained(encoder).hidden_size
-    tuned = fine_tune(
-        encoder,
-        examples.texts,
-        examples.targets,
-        names,
-        replace(DIAGNOSIS, threads=threads),
-        weights=examples.weights,
-        head=disease_head(embeddings, hidden, names, 0),
-        state=out / f".{NAME}.run",
-        report=report,
-    )
-    before = verify_checkpoint(encoder).manifest
-    metrics = {
-        "encoder_validation_loss": before["metrics"]["validation_loss"],
-        "encoder_tokens": sum(verify_checkpoint(made).manifest["metrics"]["tokens"] for made in rounds),
-        "examples": len(examples.texts),
-        "classes": len(names),
-        **_watched(tuned, examples),
-        "head_from_embeddings_mrr": embeddings.description["metrics"]["mrr"]["value"],
-    }
-    tuned.save(
-        classifier,
-        name=NAME,
-        data=[*map(Inherited, before["data"]), *examples.sources],
-        metrics=metrics,
-        settings={"encoder": before["settings"]},
-        half=True,
-        limits=LIMITS,
-    )
-    return classifier
+    from xinglin.graph.load import starter
+    from xinglin.model.checkpoint import verify_checkpoint
+    from xinglin.train.embed import disease_head
+    from xinglin.train.finetune import fine_tune
+
+    names = tuple(starter().diseases)
+    before = [verify_checkpoint(encoder).manifest for encoder in encoders]
+    hidden = AutoConfig.from_pretrained(encoders[-1]).hidden_size
+    start = encoders[-1]
+    for options, folder in zip(DIAGNOSIS, folders, strict=True):
+        if _made(folder):
+            start = folder
+            continue
+        tuned = fine_tune(
+            start,
+            examples.texts,
+            examples.targets,
+            names,
+            replace(options, threads=threads),
+            weights=examples.weights,
+            head=disease_head(embeddings, hidden, names, 0) if options.head == "fresh" else None,
+            state=folder.with_name(f".{folder.name}.run"),
+            report=report,
+        )
+        metrics = {
+            "encoder_validation_loss": before[-1]["metrics"]["validation_loss"],
+            "encoder_tokens": sum(manifest["metrics"]["tokens"] for manifest in before),
+            "examples": len(examples.texts),
+            "classes": len(names),
+            **_watched(tuned, examples),
+            "head_from_embeddings_mrr": embeddings.description["metrics"]["mrr"]["value"],
+        }
+        tuned.save(
+            folder,
+            name=NAME,
+            data=[*map(Inherited, before[-1]["data"]), *examples.sources],
+            metrics=metrics,
+            settings={"encoder": before[-1]["settings"]},
+            half=True,
+            limits=LIMITS,
+        )
+        start = folder
 
 
 def _watched(tuned: Classifier, examples: DiagnosisExamples) -> dict[str, float]:
