@@ -27,7 +27,7 @@ def _in_process(folder: Path, quick: bool) -> list[Line]:
     from xinglin.apps.diagnosis.render import as_json
     from xinglin.store import open_store
 
-    model, store = load_differential(), open_store(f"sqlite:///{folder / 'speed.db'}")
+    model, store = load_differential(engine="graph"), open_store(f"sqlite:///{folder / 'speed.db'}")
     times: dict[str, list[float]] = {"bare": [], "ledger": [], "cpu": []}
     abstained = 0
     for round_ in range(-1, 2 if quick else 25):  # round -1 warms up

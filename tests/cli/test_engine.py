@@ -17,7 +17,7 @@ from xinglin.apps.diagnosis import load_differential
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    labels = [disease.name for disease in load_differential().pack.diseases]
+    labels = [disease.name for disease in load_differential(engine="graph").pack.diseases]
     return word_checkpoint(tmp_path_factory.mktemp("words") / "model", labels)
 
 
@@ -40,10 +40,12 @@ def test_the_engines_in_json(folder: Path) -> None:
     assert {engine: answer["model"]["answered"] for engine, answer in given.items()} == {
         engine: engine for engine in given
     }
-    assert given["graph"] == json.loads(good("diagnose", PATIENT, "--json"))
+    assert given["graph"] == json.loads(good("diagnose", PATIENT, "--json", "--engine", "graph"))
+    shipped = json.loads(good("diagnose", PATIENT, "--json"))["model"]
+    assert (shipped["answered"], shipped["encoder"]["name"]) == ("both", "medical-open-model")
     assert given["model"]["candidates"] != given["both"]["candidates"]
     entries = [json.loads(line) for line in good("audit", "list").splitlines()]
-    assert [entry["detail"]["model"]["engine"] for entry in entries] == ["graph", "model", "both", "graph"]
+    assert [entry["detail"]["model"]["engine"] for entry in entries] == ["graph", "model", "both", "graph", "both"]
 
 
 def test_the_dialogue_goes_on_with_a_text_model(folder: Path) -> None:
@@ -61,7 +63,7 @@ def test_a_process_of_its_own(folder: Path) -> None:
 
 def test_the_graph_alone_loads_no_runtime() -> None:
     code = (
-        "import sys, xinglin; xinglin.diagnose('胸痛3天')\n"
+        "import sys, xinglin; xinglin.diagnose('胸痛3天', engine='graph')\n"
         "print('onnxruntime' in sys.modules, 'tokenizers' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -25,7 +25,7 @@ PROBLEM = "application/problem+json"
 
 @pytest.fixture(scope="session")
 def differential() -> Differential:
-    return load_differential()
+    return load_differential(engine="graph")
 
 
 @contextmanager

@@ -18,7 +18,7 @@ UNREAD_WORDS = "最近总是觉得日子没有意思不想动弹"
 
 @pytest.fixture(scope="session")
 def differential() -> Differential:
-    return load_differential()
+    return load_differential(engine="graph")
 
 
 @pytest.fixture(scope="session")

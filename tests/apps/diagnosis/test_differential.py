@@ -38,13 +38,13 @@ def copy(words: Path, tmp_path: Path) -> Path:
 
 
 def test_the_engine_that_a_folder_gives(words: Path, tmp_path: Path) -> None:
-    assert load_differential().engine_name == "graph"
-    assert load_differential().encoder is None
+    assert load_differential().engine_name == "both", "the default is stated in one place"
+    assert load_differential().encoder is not None
     both = load_differential(words)
     assert (both.engine_name, both.encoder is not None) == ("both", True)
     graph = load_differential(words, engine="graph")
     assert (graph.engine_name, graph.encoder) == ("graph", None)
-    assert graph is load_differential(), "nothing is loaded twice"
+    assert graph is load_differential(engine="graph"), "nothing is loaded twice"
     write_pack(read_vectors()[0], tmp_path / PACK_FILE)
     fitted = load_differential(tmp_path)
     assert (fitted.engine_name, fitted.pack.name) == ("graph", "conformance")
@@ -126,18 +126,17 @@ def test_without_a_shipped_model(monkeypatch: pytest.MonkeyPatch) -> None:
     for engine in ("model", "both"):
         with pytest.raises(MissingDataError, match=rf"engine {engine} needs a text model.*--model DIR"):
             load_differential(engine=engine)  # type: ignore[arg-type]
-    monkeypatch.setattr(module, "DEFAULT_ENGINE", "both")
-    assert load_differential().engine_name == "graph"
+    assert load_differential().engine_name == "graph", "without a text model the graph answers"
 
 
 def test_with_a_shipped_model(words: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import xinglin.model.shipped as shipped
 
     monkeypatch.setattr(shipped, "shipped_folder", lambda name="medical-open-model": words)
-    assert load_differential().engine_name == "graph", "the default is stated in one place"
-    assert load_differential(engine="model").engine_name == "model"
-    monkeypatch.setattr(module, "DEFAULT_ENGINE", "both")
     assert load_differential().engine_name == "both"
+    assert load_differential(engine="model").engine_name == "model"
+    monkeypatch.setattr(module, "DEFAULT_ENGINE", "graph")
+    assert load_differential().engine_name == "graph"
 
 
 def test_the_python_door_and_its_ledger_name_the_text_model(words: Path, store: Store) -> None:

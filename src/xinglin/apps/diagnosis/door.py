@@ -37,7 +37,7 @@ def diagnose(
         lang: language of the answer.
         model: folder of a fitted or recalibrated graph, of a text model, or of both; ``None`` is the starter graph.
         profile: the clinic's profile (TOML).
-        engine: ``graph``, ``model`` or ``both``; ``None`` is ``both`` where the folder holds a text model.
+        engine: ``graph``, ``model`` or ``both``; ``None`` is ``both``, and ``graph`` where a folder without a text model is named.
         store: when given, the prediction is appended to its ledger.
 
     Raises:

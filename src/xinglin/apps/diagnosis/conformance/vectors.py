@@ -144,4 +144,4 @@ def write_vectors(source: Pack) -> None:
 if __name__ == "__main__":
     from xinglin.apps.diagnosis.differential import load_differential
 
-    write_vectors(load_differential().pack)
+    write_vectors(load_differential(engine="graph").pack)
