@@ -109,9 +109,18 @@ def _export_words(path: Path, embeddings: np.ndarray, head: np.ndarray, identity
 
 
 def random_checkpoint(
-    folder: Path, labels: Sequence[str], *, size: str = "tiny", seed: int = 0, exported: bool = True
+    folder: Path,
+    labels: Sequence[str],
+    *,
+    size: str = "tiny",
+    seed: int = 0,
+    exported: bool = True,
+    texts: Sequence[str] = SENTENCES,
 ) -> Path:
-    """Write a sealed ModernBERT with random weights, exported to ONNX and INT8; needs the training extra."""
+    """Write a sealed ModernBERT with random weights, exported to ONNX and INT8; needs the training extra.
+
+    ``texts`` are what its tokenizer is made from.
+    """
     import torch
     from transformers import ModernBertForSequenceClassification
     from transformers.utils.logging import disable_progress_bar
@@ -121,7 +130,7 @@ def random_checkpoint(
 
     torch.manual_seed(seed)
     disable_progress_bar()
-    tokenizer = train_tokenizer(SENTENCES * 3, 400)
+    tokenizer = train_tokenizer([*texts] * 3, 400)
     model = ModernBertForSequenceClassification(build_config(size, tokenizer.get_vocab_size(), labels)).eval()
     with torch.no_grad():  # logits that differ about as much as a trained model's
         model.classifier.weight.mul_(20)

@@ -49,6 +49,13 @@ class MissingExtraError(XinglinError, ImportError):
         self.extra = extra
 
 
+class MissingProgramError(XinglinError):
+    """A door needs a program of the system that is not there."""
+
+    title = "a program is not installed"
+    status = 501
+
+
 class MissingDataError(XinglinError, FileNotFoundError):
     """A file or data set is absent."""
 

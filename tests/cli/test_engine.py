@@ -45,7 +45,13 @@ def test_the_engines_in_json(folder: Path) -> None:
     assert (shipped["answered"], shipped["encoder"]["name"]) == ("both", "medical-open-model")
     assert given["model"]["candidates"] != given["both"]["candidates"]
     entries = [json.loads(line) for line in good("audit", "list").splitlines()]
-    assert [entry["detail"]["model"]["engine"] for entry in entries] == ["graph", "model", "both", "graph", "both"]
+    assert [entry["detail"]["model"]["engine"] for entry in entries] == [
+        "graph",
+        "model",
+        "both",
+        "graph",
+        "both",
+    ]
 
 
 def test_the_dialogue_goes_on_with_a_text_model(folder: Path) -> None:

@@ -20,6 +20,8 @@ OPERATIONS = [
     ("GET", "/api/session"),
     ("POST", "/api/diagnose"),
     ("POST", "/api/note"),
+    ("GET", "/api/explain"),
+    ("POST", "/api/explain"),
     ("GET", "/api/cases"),
     ("POST", "/api/cases"),
     ("GET", "/api/cases/confirmed"),

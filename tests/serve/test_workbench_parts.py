@@ -18,7 +18,10 @@ from xinglin.apps.diagnosis.differential import (
     load_encoder,
     with_encoder,
 )
+from xinglin.apps.diagnosis.wording import aged
 from xinglin.errors import ConfigurationError, InputTooLargeError, InvalidInputError, UnknownNameError
+from xinglin.explain.markup import tag
+from xinglin.explain.typography import full_width
 from xinglin.serve.workbench.about import about
 from xinglin.serve.workbench.candidates import details, percent_note, summary
 from xinglin.serve.workbench.confirmation import diseases_like
@@ -26,22 +29,20 @@ from xinglin.serve.workbench.consult import consult
 from xinglin.serve.workbench.draft import Draft, draft_from, draft_of_case, listed
 from xinglin.serve.workbench.highlight import clusters, highlighted, lasting, shown_state
 from xinglin.serve.workbench.icons import PATHS, icon
-from xinglin.serve.workbench.markup import tag
 from xinglin.serve.workbench.mounting import installation_secret
 from xinglin.serve.workbench.neighbourhood import find, neighbourhood, suggestions
 from xinglin.serve.workbench.phrases import PHRASES, say
 from xinglin.serve.workbench.radial import MAX_SPOKES, chosen, radial
 from xinglin.serve.workbench.report import report
 from xinglin.serve.workbench.samples import SAMPLES
-from xinglin.serve.workbench.typography import full_width
-from xinglin.serve.workbench.verdict import aged, reading, red_flags, triage_banner
+from xinglin.serve.workbench.verdict import reading, red_flags, triage_banner
 
 SEED = "患者男性,58岁,胸痛3天,心电图显示ST段压低"
 
 
 @pytest.fixture(scope="module")
 def differential() -> Differential:
-    return load_differential()
+    return load_differential(engine="graph")
 
 
 def finding(start: int, end: int, state: str = "present", **more: Any) -> dict[str, Any]:

@@ -7,7 +7,19 @@ import sys
 import typer
 
 from xinglin import __version__
-from xinglin.cli import calibrate, diagnose, evaluate, graph, ledger, model, release, serve, terms, train
+from xinglin.cli import (
+    calibrate,
+    diagnose,
+    evaluate,
+    explain,
+    graph,
+    ledger,
+    model,
+    release,
+    serve,
+    terms,
+    train,
+)
 from xinglin.errors import XinglinError
 
 app = typer.Typer(
@@ -20,6 +32,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 app.command("diagnose")(diagnose.diagnose)
+app.command("explain")(explain.explain)
 app.command("code")(terms.code)
 app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)

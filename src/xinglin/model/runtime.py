@@ -57,6 +57,10 @@ class TextClassifier:
     """Tokens of a window."""
     width: int
     """Length of a pooled vector."""
+    folder: Path = field(repr=False)
+    """Where it was loaded from."""
+    threads: int
+    """Threads of one run."""
     _session: InferenceSession = field(repr=False)
     _tokenizer: Tokenizer = field(repr=False)
 
@@ -85,7 +89,7 @@ class TextClassifier:
                 "FOLDER --int8"
             )
         name = FILES[found]
-        session = _session(folder / name, threads)
+        session = open_session(folder / name, threads)
         width = _check(session, folder / name, checkpoint.id, len(parts.labels))
         calibration = read_json(folder / CALIBRATION) if CALIBRATION in listed else None
         return TextClassifier(
@@ -96,6 +100,8 @@ class TextClassifier:
             precision=found,
             max_length=min(MAX_LENGTH, _positions(parts.config)),
             width=width,
+            folder=folder,
+            threads=threads,
             _session=session,
             _tokenizer=load_tokenizer(folder),
         )
@@ -152,9 +158,7 @@ class TextClassifier:
         if not ids:
             raise InvalidInputError(f"text {place + 1}: expected words, got an empty text: 请输入病情描述")
         room = self.max_length - 2
-        count = min(MAX_WINDOWS, -(-len(ids) // room))
-        starts = np.linspace(0, max(0, len(ids) - room), count).round().astype(int)
-        return [[CLS, *ids[start : start + room], SEP] for start in starts.tolist()]
+        return [[CLS, *ids[start : start + room], SEP] for start in window_starts(len(ids), room)]
 
     def _groups(self, rows: list[list[int]]) -> Iterator[list[int]]:
         """Rows that run together, longest first so that neighbours need little padding.
@@ -185,7 +189,20 @@ class TextClassifier:
         return found
 
 
-def _session(path: Path, threads: int) -> InferenceSession:
+def window_starts(tokens: int, room: int) -> list[int]:
+    """Return where the windows of a text start: as many as it needs, at most ``MAX_WINDOWS``, evenly spread."""
+    count = min(MAX_WINDOWS, -(-tokens // room))
+    starts: list[int] = np.linspace(0, max(0, tokens - room), count).round().astype(int).tolist()
+    return starts
+
+
+def open_session(model: Path | bytes, threads: int) -> InferenceSession:
+    """Open an ONNX model, from a file or from memory, with this runtime's settings.
+
+    Raises:
+        InvalidInputError: less than one thread.
+        CheckpointError: ONNX Runtime cannot run it.
+    """
     import onnxruntime
 
     if threads < 1:
@@ -200,10 +217,12 @@ def _session(path: Path, threads: int) -> InferenceSession:
     # Idle threads would spin for the next run and starve a small machine's other work.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        given = model if isinstance(model, bytes) else str(model)
+        return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime raises a class of its own for every status
         reason = str(error).splitlines()[0][:200]
-        raise CheckpointError(f"{path.name}: cannot be run ({reason}): export it again") from error
+        name = "ONNX model" if isinstance(model, bytes) else model.name
+        raise CheckpointError(f"{name}: cannot be run ({reason}): export it again") from error
 
 
 def _check(session: InferenceSession, path: Path, identity: str, labels: int) -> int:

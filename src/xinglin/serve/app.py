@@ -13,8 +13,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from xinglin import __version__
 from xinglin.apps.diagnosis.differential import Differential, EngineName, load_differential
 from xinglin.errors import ConfigurationError
-from xinglin.serve import access, api, cds
+from xinglin.serve import access, api, cds, explain_api
 from xinglin.serve.batching import LARGEST, Batcher
+from xinglin.serve.explaining import Explaining
 from xinglin.serve.problem import Unexpected, install, problem
 from xinglin.store import Store, open_store
 from xinglin.types import DISCLAIMER
@@ -108,6 +109,8 @@ def create_app(
     )
     install(app)
     app.include_router(api.router(differential, store))
+    explaining = Explaining(differential)
+    app.include_router(explain_api.router(explaining, store))
     app.include_router(cds.router(differential, store))
     if required:
         from xinglin.serve import login
@@ -116,7 +119,7 @@ def create_app(
     if workbench:
         from xinglin.serve.workbench import mount
 
-        mount(app, differential, store)
+        mount(app, differential, store, explaining)
     app.add_middleware(Unexpected)
     app.add_middleware(BodyLimit, limit=api.MAX_BODY)
     app.add_middleware(access.Guard, store=store, required=required)

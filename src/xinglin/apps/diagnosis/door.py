@@ -37,7 +37,7 @@ def diagnose(
         lang: language of the answer.
         model: folder of a fitted or recalibrated graph, of a text model, or of both; ``None`` is the starter graph.
         profile: the clinic's profile (TOML).
-        engine: ``graph``, ``model`` or ``both``; ``None`` is ``both``, and ``graph`` where a folder without a text model is named.
+        engine: ``graph``, ``model`` or ``both``; ``None`` is ``both``, or ``graph`` where a folder has no text model.
         store: when given, the prediction is appended to its ledger.
 
     Raises:

@@ -13,6 +13,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from xinglin.apps.diagnosis.wording import model_line
 from xinglin.errors import UnknownNameError
+from xinglin.explain.basis import CaseExplanation
+from xinglin.explain.basis import as_json as explained_json
 from xinglin.ledger import append
 from xinglin.store import Store
 from xinglin.store.keys import digest, keyed_digest, new_salt
@@ -52,6 +54,29 @@ def remember_prediction(
     with store.write() as connection:
         entry.keep(connection, "prediction", actor)
     return entry.subject
+
+
+def remember_explanation(store: Store, explanation: CaseExplanation, *, actor: str) -> str:
+    """Append an explanation to the ledger: HMACs of the note and of the explanation, the model; no text is kept.
+
+    Returns:
+        The subject: the HMAC under a fresh salt, which the store keeps until it is erased.
+    """
+    salt = new_salt()
+    subject = keyed_digest(salt, explanation.text.encode())
+    attribution, faithfulness = explanation.attribution, explanation.faithfulness
+    versions = explanation.versions
+    detail = {
+        "model": {"engine": versions.engine, "pack": versions.pack, "encoder": versions.model_id},
+        "target": {"system": explanation.target.system, "value": explanation.target.code},
+        "method": attribution.method if attribution else None,
+        "failed": list(faithfulness.failed) if faithfulness else None,
+        "explanation": keyed_digest(salt, digest(orjson.dumps(explained_json(explanation))).encode()),
+    }
+    with store.write() as connection:
+        connection.execute(_KEEP_SALT, {"subject": subject, "salt": salt})
+        append(connection, "explain", actor=actor, subjects=(subject,), detail=detail)
+    return subject
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,20 @@ def joined(names: list[str], lang: Lang) -> str:
     return ("、" if lang == "zh" else ", ").join(names)
 
 
+def aged(age: float, lang: Lang) -> str:
+    """Return an age in years, months below two years, days below one month."""
+    if age >= 2:
+        number, unit = age, "years"
+    elif age >= 1 / 12:
+        number, unit = age * 12, "months"
+    else:
+        number, unit = age * 365.25, "days"
+    shown = f"{round(number, 1):g}"
+    if lang == "zh":
+        return shown + {"years": "岁", "months": "个月", "days": "天"}[unit]
+    return f"{shown} {unit}"
+
+
 def weights_from(join: str | None, lang: Lang) -> str:
     """Return what the weight of the text model rests on: the cases it was learnt on, or that it is uncalibrated."""
     if join is None or join == UNCALIBRATED:

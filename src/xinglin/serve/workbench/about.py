@@ -11,10 +11,10 @@ from xinglin import __version__
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.render import model_json
 from xinglin.apps.diagnosis.wording import Lang
+from xinglin.explain.markup import Markup, tag
 from xinglin.graph.knowledge import Provenance
 from xinglin.serve.workbench.desk import visit
 from xinglin.serve.workbench.icons import blossom, icon
-from xinglin.serve.workbench.markup import Markup, tag
 from xinglin.serve.workbench.shell import fragment, frame
 from xinglin.types import DISCLAIMER
 

@@ -8,9 +8,9 @@ from typing import Any
 from nicegui import ui
 
 from xinglin.errors import XinglinError
+from xinglin.explain.markup import Markup, tag
 from xinglin.serve.workbench.desk import Visitor
 from xinglin.serve.workbench.icons import icon
-from xinglin.serve.workbench.markup import Markup, tag
 from xinglin.serve.workbench.shell import fragment
 
 KEYS = (("present", "ask_yes", "1"), ("absent", "ask_no", "2"), ("unknown", "ask_unknown", "3"))

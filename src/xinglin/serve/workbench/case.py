@@ -13,19 +13,21 @@ from xinglin.apps.diagnosis import remember
 from xinglin.apps.diagnosis.render import model_json
 from xinglin.apps.diagnosis.wording import model_line
 from xinglin.errors import InvalidInputError
+from xinglin.explain.markup import Markup, tag
 from xinglin.serve.workbench import advice, candidates, verdict
 from xinglin.serve.workbench.asking import Asking
 from xinglin.serve.workbench.confirmation import Confirmation
-from xinglin.serve.workbench.consult import Consultation, consult
+from xinglin.serve.workbench.consult import Consultation, consult, question_of
 from xinglin.serve.workbench.desk import Visitor, visit
 from xinglin.serve.workbench.draft import draft_of_case
 from xinglin.serve.workbench.entry import Entry
 from xinglin.serve.workbench.icons import blossom, icon
-from xinglin.serve.workbench.markup import Markup, tag
 from xinglin.serve.workbench.papers import Papers
 from xinglin.serve.workbench.report import report
 from xinglin.serve.workbench.samples import SAMPLES
 from xinglin.serve.workbench.shell import fragment, frame
+from xinglin.serve.workbench.tabs import Tabs
+from xinglin.serve.workbench.why import Why
 
 
 class CasePage:
@@ -34,6 +36,8 @@ class CasePage:
     def __init__(self, visitor: Visitor) -> None:
         self.visitor = visitor
         self.shown: Consultation | None = None
+        self.why: Why | None = None
+        """Why the shown answer reads as it does."""
         self.opened: set[str] = set()
         """Candidates that the reader opened, kept over a new answer."""
         self.busy = asyncio.Lock()
@@ -161,6 +165,7 @@ class CasePage:
             self._show(consult(self.visitor.desk.differential, draft, self.visitor.lang))
             return
         draft.asked = ""
+        self._forget()
         self.shown = None
         self.visitor.keep(draft)
         self.asking.hide()
@@ -168,6 +173,12 @@ class CasePage:
         self.right.clear()
         with self.right:
             self._waiting()
+
+    def _forget(self) -> None:
+        """Give up explaining an answer that is no longer shown."""
+        if self.why is not None:
+            self.why.stop()
+            self.why = None
 
     def _waiting(self) -> None:
         say = self.visitor.say
@@ -180,6 +191,7 @@ class CasePage:
                     ui.button(sample.name(self.visitor.lang), on_click=act).props("outline no-caps dense")
 
     def _show(self, result: Consultation) -> None:
+        self._forget()
         self.shown, draft = result, self.entry.draft
         self.visitor.keep(draft)
         answer, lang = result.rendered, self.visitor.lang
@@ -192,27 +204,37 @@ class CasePage:
                 tag("div", icon("clock"), tag("b", self.visitor.say("stale"))), "xl-stale-notice"
             ).props("role=alert")
             self.notice.set_visibility(False)
-            self._fragments(
-                verdict.triage_banner(answer, lang),
-                verdict.red_flags(answer, lang),
-                verdict.reading(result.text, answer, lang),
-                verdict.problems(answer, lang),
-                verdict.abstention(answer, lang),
-            )
-            if answer["candidates"]:
-                self._differential(answer)
-            self._fragments(
-                advice.cannot_exclude(answer, lang),
-                advice.examinations(answer, lang),
-                advice.danger_signs(answer, lang),
-            )
-            with ui.element("section").classes("xl-card xl-papers"):
-                fragment(tag("h2", icon("page"), self.visitor.say("papers")))
-                with ui.element("div").classes("xl-papers-row"):
-                    self.papers.build()
-                    self.confirmation.build()
+            self._fragments(verdict.triage_banner(answer, lang))
+            asked, _ = question_of(self.visitor.desk.differential, draft, lang)
+            self.why = Why(self.visitor, asked, answer["candidates"])
+            tabs = Tabs(self.visitor)
+            with tabs.panel("answer"):
+                self._answer(result)
+            with tabs.panel("why", self.why.open):
+                self.why.build()
             fragment(report(result, draft.answers, lang), "xl-report")
         self.edited()
+
+    def _answer(self, result: Consultation) -> None:
+        answer, lang = result.rendered, self.visitor.lang
+        self._fragments(
+            verdict.red_flags(answer, lang),
+            verdict.reading(result.text, answer, lang),
+            verdict.problems(answer, lang),
+            verdict.abstention(answer, lang),
+        )
+        if answer["candidates"]:
+            self._differential(answer)
+        self._fragments(
+            advice.cannot_exclude(answer, lang),
+            advice.examinations(answer, lang),
+            advice.danger_signs(answer, lang),
+        )
+        with ui.element("section").classes("xl-card xl-papers"):
+            fragment(tag("h2", icon("page"), self.visitor.say("papers")))
+            with ui.element("div").classes("xl-papers-row"):
+                self.papers.build()
+                self.confirmation.build()
 
     def _fragments(self, *parts: Markup | None) -> None:
         for part in parts:

@@ -10,9 +10,9 @@ from nicegui import events, ui
 
 from xinglin.apps.diagnosis import remember
 from xinglin.errors import InvalidInputError
+from xinglin.explain.markup import tag
 from xinglin.graph.knowledge import Disease, Knowledge
 from xinglin.serve.workbench.desk import Visitor
-from xinglin.serve.workbench.markup import tag
 from xinglin.serve.workbench.shell import fragment
 from xinglin.terms.codes import ICD10_WHO
 from xinglin.types import Code

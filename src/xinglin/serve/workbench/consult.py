@@ -14,6 +14,7 @@ from xinglin.apps.diagnosis.render import as_json, question
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.records.intake import record_from_json
+from xinglin.serve.explaining import Question
 from xinglin.serve.workbench.draft import MAX_TEXT, Draft
 from xinglin.serve.workbench.phrases import say
 
@@ -38,6 +39,27 @@ def consult(differential: Differential, draft: Draft, lang: Lang) -> Consultatio
         InvalidInputError: nothing to read, or a header value outside its range.
         InputTooLargeError: the text is longer than 20,000 characters.
     """
+    asked, unread = question_of(differential, draft, lang)
+    case = gather(differential, asked.text, asked.record, asked.patient, asked.answers, lang)
+    result = answer(differential, case, TOP)
+    rendered = as_json(differential, result, lang)
+    if unread:
+        rendered["problems"] += [say("unread_medicine", lang, names="、".join(unread))]
+    skip = frozenset(key for key, state in asked.answers.items() if state == "unknown")
+    if skip:
+        rendered["question"] = question(differential, result, lang, skip)
+    if lang == "en":
+        _name_in_english(differential, rendered)
+    return Consultation(case.text, rendered)
+
+
+def question_of(differential: Differential, draft: Draft, lang: Lang) -> tuple[Question, tuple[str, ...]]:
+    """Return a draft as what is asked, and the medicine names in it that are not in the vocabulary.
+
+    Raises:
+        InvalidInputError: nothing to read, or a header value outside its range.
+        InputTooLargeError: the text is longer than 20,000 characters.
+    """
     if draft.empty:
         raise InvalidInputError(say("nothing_typed", lang))
     if len(draft.text) > MAX_TEXT:
@@ -48,18 +70,7 @@ def consult(differential: Differential, draft: Draft, lang: Lang) -> Consultatio
         record = record_from_json(draft.record)
         named, unread_record = by_vocabulary(record.patient, differential.vocabulary)
         record, unread = replace(record, patient=named), (*unread, *unread_record)
-    states = draft.states()
-    case = gather(differential, draft.text, record, patient, states, lang)
-    result = answer(differential, case, TOP)
-    rendered = as_json(differential, result, lang)
-    if unread:
-        rendered["problems"] += [say("unread_medicine", lang, names="、".join(unread))]
-    skip = frozenset(key for key, state in states.items() if state == "unknown")
-    if skip:
-        rendered["question"] = question(differential, result, lang, skip)
-    if lang == "en":
-        _name_in_english(differential, rendered)
-    return Consultation(case.text, rendered)
+    return Question(draft.text, record, patient, draft.states()), unread
 
 
 def _name_in_english(differential: Differential, rendered: dict[str, Any]) -> None:

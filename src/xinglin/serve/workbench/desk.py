@@ -14,6 +14,7 @@ from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.errors import XinglinError
 from xinglin.serve.access import cookie_token, session_of
+from xinglin.serve.explaining import Explaining
 from xinglin.serve.workbench.draft import Draft, draft_from
 from xinglin.serve.workbench.phrases import say
 from xinglin.store import Store
@@ -24,10 +25,12 @@ DRAFT = "draft"
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The loaded model and the store, shared by all pages of one app."""
+    """The loaded model, the store and the explanations, shared by all pages of one app."""
 
     differential: Differential
     store: Store
+    explaining: Explaining
+    """What makes and keeps explanations."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from typing import Any
 from nicegui import events, ui
 
 from xinglin.errors import InputTooLargeError, InvalidInputError
+from xinglin.explain.markup import tag
 from xinglin.records.intake import record_from_json
 from xinglin.serve.workbench.desk import Visitor
 from xinglin.serve.workbench.draft import MAX_TEXT, Draft
 from xinglin.serve.workbench.icons import icon
-from xinglin.serve.workbench.markup import tag
 from xinglin.serve.workbench.samples import SAMPLES
 from xinglin.serve.workbench.shell import fragment
 

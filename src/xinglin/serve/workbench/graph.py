@@ -10,10 +10,10 @@ from fastapi import Request
 from nicegui import events, ui
 
 from xinglin.errors import InvalidInputError
+from xinglin.explain.markup import tag
 from xinglin.graph.database import report_error
 from xinglin.serve.workbench.desk import Visitor, visit
 from xinglin.serve.workbench.icons import icon
-from xinglin.serve.workbench.markup import tag
 from xinglin.serve.workbench.neighbourhood import Neighbourhood, find, neighbourhood, suggestions
 from xinglin.serve.workbench.radial import chosen, legend, radial
 from xinglin.serve.workbench.shell import fragment, frame

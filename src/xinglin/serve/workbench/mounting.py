@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.errors import ConfigurationError
+from xinglin.serve.explaining import Explaining
 from xinglin.serve.workbench.desk import Desk
 from xinglin.serve.workbench.shell import FAVICON, STYLES
 from xinglin.store import Store, home_folder
@@ -62,7 +63,7 @@ class Seat:
         await self.app(scope, receive, headed if scope["type"] == "http" else send)
 
 
-def mount(app: FastAPI, differential: Differential, store: Store) -> None:
+def mount(app: FastAPI, differential: Differential, store: Store, explaining: Explaining) -> None:
     """Mount the pages at ``/``.
 
     NiceGUI keeps one app a process; mounting again (as tests do) puts it on the new app, and every request
@@ -97,7 +98,7 @@ def mount(app: FastAPI, differential: Differential, store: Store) -> None:
         },
         show_welcome_message=False,
     )
-    app.add_middleware(Seat, desk=Desk(differential, store))
+    app.add_middleware(Seat, desk=Desk(differential, store, explaining))
 
 
 def installation_secret() -> str:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 
 from xinglin.apps.diagnosis.note import outpatient_note, referral_letter
+from xinglin.explain.markup import tag
+from xinglin.explain.typography import full_width
 from xinglin.serve.workbench.desk import Visitor
-from xinglin.serve.workbench.markup import tag
 from xinglin.serve.workbench.shell import fragment
-from xinglin.serve.workbench.typography import full_width
 
 if TYPE_CHECKING:
     from xinglin.serve.workbench.case import CasePage

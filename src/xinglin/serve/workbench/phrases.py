@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xinglin.apps.diagnosis.wording import Lang
-from xinglin.serve.workbench.typography import full_width
+from xinglin.explain.typography import full_width
 
 PHRASES: dict[str, tuple[str, str]] = {
     # frame
@@ -192,6 +192,20 @@ PHRASES: dict[str, tuple[str, str]] = {
     "open_danger": ("尚未排除的危险信号", "Danger signs not yet excluded"),
     "open_danger_hint": ("在安慰患者之前逐项询问", "Ask each before reassuring the patient"),
     "show_more": ("其余 {count} 项", "{count} more"),
+    # why
+    "tab_answer": ("结果", "Answer"),
+    "tab_why": ("依据", "Why"),
+    "why_target": ("解释哪个候选", "Candidate"),
+    "why_method": ("方法", "Method"),
+    "why_auto": ("自动", "automatic"),
+    "why_shap": ("SHAP", "SHAP"),
+    "why_lime": ("LIME", "LIME"),
+    "why_gradients": ("积分梯度", "gradients"),
+    "why_running": (
+        "正在逐处删改病历并询问模型……",
+        "Asking the model about variants of the note…",
+    ),
+    "why_download": ("下载报告 .html", "Download .html"),
     # ask
     "ask": ("追问", "Next question"),
     "ask_danger": ("排查危险信号:{why}", "Danger sign of {why}"),

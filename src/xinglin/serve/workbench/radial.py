@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from urllib.parse import quote
 
-from xinglin.serve.workbench.markup import Markup, tag
+from xinglin.explain.markup import Markup, tag
 from xinglin.serve.workbench.neighbourhood import Edge, Neighbourhood
 
 WIDTH, HEIGHT = 920, 730

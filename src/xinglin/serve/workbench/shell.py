@@ -11,13 +11,14 @@ from typing import Any
 
 from nicegui import app, ui
 
+from xinglin.explain.markup import Child, Markup, tag
+from xinglin.explain.report import STYLE
 from xinglin.serve.workbench.desk import Visitor
 from xinglin.serve.workbench.icons import blossom
-from xinglin.serve.workbench.markup import Child, Markup, tag
 from xinglin.types import DISCLAIMER
 
 FOLDER = Path(__file__).parent
-STYLES = tuple(FOLDER / name for name in ("frame.css", "answer.css", "print.css"))
+STYLES = (FOLDER / "frame.css", FOLDER / "answer.css", STYLE, FOLDER / "print.css")
 FAVICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><g fill="#c4622d">'
     + "".join(

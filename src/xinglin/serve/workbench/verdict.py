@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from xinglin.apps.diagnosis.wording import Lang, joined
+from xinglin.apps.diagnosis.wording import Lang, aged, joined
+from xinglin.explain.markup import Markup, tag
 from xinglin.graph.knowledge import TRIAGE
 from xinglin.serve.workbench.highlight import findings_table, highlighted, legend
 from xinglin.serve.workbench.icons import icon
-from xinglin.serve.workbench.markup import Markup, tag
 from xinglin.serve.workbench.phrases import say
 
 TRIAGE_ICON = {
@@ -102,20 +102,6 @@ def patient_line(patient: dict[str, Any], lang: Lang) -> list[tuple[str, str]]:
     if patient["egfr"] is not None:
         stated.append((say("egfr", lang), f"{patient['egfr']:g}"))
     return stated
-
-
-def aged(age: float, lang: Lang) -> str:
-    """Return an age in years, months below two years, days below one month."""
-    if age >= 2:
-        number, unit = age, "years"
-    elif age >= 1 / 12:
-        number, unit = age * 12, "months"
-    else:
-        number, unit = age * 365.25, "days"
-    shown = f"{round(number, 1):g}"
-    if lang == "zh":
-        return shown + {"years": "岁", "months": "个月", "days": "天"}[unit]
-    return f"{shown} {unit}"
 
 
 def reading(text: str, answer: dict[str, Any], lang: Lang) -> Markup:

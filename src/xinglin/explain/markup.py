@@ -1,6 +1,6 @@
 """HTML by construction: every string is escaped unless it is markup already.
 
-The pages send this to the browser through ``ui.html``, which runs it through DOMPurify once more.
+A page of the workbench sends it to the browser through ``ui.html``, which runs it through DOMPurify once more.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
-from xinglin.serve.workbench.typography import full_width
+from xinglin.explain.typography import full_width
 
-EMPTY = frozenset({"br", "hr", "img"})
+EMPTY = frozenset({"br", "hr", "img", "meta"})
 
 
 class Markup(str):
@@ -38,7 +38,7 @@ def verbatim(text: str) -> Markup:
     return Markup(html.escape(text))
 
 
-def tag(name: str, *children: Child, **attributes: str | int | float | bool | None) -> Markup:
+def tag(name: str, /, *children: Child, **attributes: str | int | float | bool | None) -> Markup:
     """Return one element.
 
     Args:

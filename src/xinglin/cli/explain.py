@@ -1,0 +1,152 @@
+"""``xinglin explain``: why an answer reads as it does, on the terminal or as a report."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from xinglin.errors import InvalidInputError, MissingDataError
+
+if TYPE_CHECKING:
+    from xinglin.apps.diagnosis.explain import Method
+    from xinglin.explain.game import Progress
+    from xinglin.explain.phrases import Lang
+
+
+def explain(
+    text: Annotated[
+        str, typer.Argument(help="病人的话和检查结果 The patient's words and results; '-' reads stdin.")
+    ] = "",
+    out: Annotated[
+        Path | None,
+        typer.Option(help="报告文件 .html 或 .pdf Report file; without it a summary is printed here."),
+    ] = None,
+    pdf: Annotated[
+        bool, typer.Option("--pdf", help="另存 PDF(需要 Chromium) Print a PDF beside it; needs Chromium.")
+    ] = False,
+    record: Annotated[
+        Path | None, typer.Option(help="FHIR R4 Bundle 或本系统 JSON Bundle or our JSON.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
+    method: Annotated[
+        str, typer.Option(help="auto 自动, exact 精确 Shapley, shap, lime, gradients 积分梯度 gradients.")
+    ] = "auto",
+    target: Annotated[
+        str | None, typer.Option(help="解释哪个疾病(默认首位) Disease to explain; default: the first.")
+    ] = None,
+    lang: Annotated[str, typer.Option(help="zh, en or both 中英对照")] = "both",
+    model: Annotated[
+        Path | None,
+        typer.Option(help="模型文件夹 Folder of a fitted graph (pack.json), a text model, or both."),
+    ] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="graph 图谱, model 文本模型 text model, both 合用 joined.")
+    ] = None,
+    profile: Annotated[Path | None, typer.Option(help="本院条件 TOML The clinic's profile.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="随机种子 Seed of every random draw.")] = 0,
+    ledger: Annotated[bool, typer.Option(help="写入审计链 Append to the audit chain.")] = True,
+) -> None:
+    """为什么是这个诊断:每处文字的作用、可信度、图谱路径、什么会改变答案。Why this diagnosis, and can it be trusted."""
+    from xinglin.apps.diagnosis import load_differential
+    from xinglin.apps.diagnosis.explain import explain as explained
+    from xinglin.cli.input import engine as known_engine
+    from xinglin.cli.input import read_text
+    from xinglin.explain.basis import as_json as render
+    from xinglin.records import read_record
+
+    language, chosen = _language(lang), _method(method)
+    _check_out(out, pdf)
+    differential = load_differential(model, profile, known_engine(engine))
+    words = read_text(text)
+    patient_record = read_record(record) if record else None
+    with _progress() as report:
+        found = explained(
+            differential, words, record=patient_record, method=chosen, target=target, seed=seed, report=report
+        )
+    if ledger:
+        from xinglin.apps.diagnosis.remember import remember_explanation
+        from xinglin.store import open_store
+
+        remember_explanation(open_store(), found, actor="cli")
+    if out is not None:
+        from xinglin.explain.report import page
+
+        for path in _write(out, pdf, page(found, language)):
+            typer.echo(f"已写入 written {path}", err=as_json)
+    if as_json:
+        typer.echo(json.dumps(render(found), ensure_ascii=False, indent=2))
+    elif out is None:
+        from xinglin.cli.explained import show
+
+        show(found, language)
+
+
+def _language(name: str) -> Lang:
+    if name == "both":
+        return "both"
+    from xinglin.cli.input import language
+
+    try:
+        return language(name)
+    except InvalidInputError:
+        raise InvalidInputError(f"lang: expected zh, en or both, got {name!r}") from None
+
+
+def _method(name: str) -> Method:
+    from xinglin.apps.diagnosis.explain import METHODS
+
+    for known in METHODS:
+        if name == known:
+            return known
+    raise InvalidInputError(f"method: expected {', '.join(METHODS)}; got {name!r}")
+
+
+def _check_out(out: Path | None, pdf: bool) -> None:
+    """Say what is wrong with the file before the work, not after it."""
+    if out is None:
+        if pdf:
+            raise InvalidInputError("--pdf: expected a file to write: give --out report.html")
+        return
+    if out.suffix.lower() not in (".html", ".htm", ".pdf"):
+        raise InvalidInputError(f"--out: expected a file name that ends in .html or .pdf, got {out.name!r}")
+    if not out.absolute().parent.is_dir():
+        raise MissingDataError(f"--out: there is no folder {out.absolute().parent}: make it first")
+
+
+def _write(out: Path, pdf: bool, html: str) -> list[Path]:
+    written = []
+    if out.suffix.lower() != ".pdf":
+        out.write_text(html, encoding="utf-8")
+        written.append(out)
+    if pdf or not written:
+        from xinglin.explain.pdf import as_pdf
+
+        printed = out.with_suffix(".pdf")
+        printed.write_bytes(as_pdf(html))
+        written.append(printed)
+    return written
+
+
+@contextmanager
+def _progress() -> Iterator[Progress | None]:
+    """A bar on a terminal; nothing in a pipe."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("解释 explaining"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("", total=1.0)
+
+        def report(done: int, of: int) -> None:
+            bar.update(task, completed=done / of)
+
+        yield report
