@@ -14,8 +14,8 @@ from xinglin.explain.game import Game
 from xinglin.explain.units import segment
 from xinglin.measure import proportion
 
-PLANTED, OTHER = "蝶形红斑", "毛细血管扩张"
-"""The word that decides, and the one that stands in its place in the other class."""
+PLANTED = "蝶形红斑"
+"""The only difference of the classes. The other class has no word of its own, or its absence would be the signal."""
 PIECES = (
     *(
         "发热3天",
@@ -99,8 +99,9 @@ def _notes(count: int, seed: int) -> list[tuple[str, int]]:
     generator = np.random.default_rng(seed)
     found = []
     for i in range(count):
-        pieces = generator.choice(PIECES, int(generator.integers(5, 10)), replace=False).tolist()
-        pieces.insert(int(generator.integers(0, len(pieces) + 1)), OTHER if i % 2 else PLANTED)
+        pieces = generator.choice(PIECES, int(generator.integers(6, 11)), replace=False).tolist()
+        if i % 2 == 0:
+            pieces[int(generator.integers(len(pieces)))] = PLANTED
         found.append((",".join(pieces) + "。", i % 2))
     return found
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks._explain_planted import LABELS, OTHER, PIECES, PLANTED, _notes, _trained
+from benchmarks._explain_planted import LABELS, PIECES, PLANTED, _notes, _trained
 from benchmarks._explain_torch import log_softmax_of
 
 from xinglin.explain import Attribution, Game, lime_values, occlusion_values, partition_values, segment
 
-WORDS = (*PIECES, PLANTED, OTHER)
+WORDS = (*PIECES, PLANTED)
 
 
 def marked(text: str) -> Game:

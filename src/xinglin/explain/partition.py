@@ -1,9 +1,9 @@
 """SHAP Partition: Owen values over a tree of neighbouring units, within a budget of questions to the model.
 
 The algorithm is that of ``shap.PartitionExplainer`` (Lundberg; Owen 1977): with the same tree, budget and batch the
-values are equal (tested to 1e-6). It is written out here because shap costs three seconds of import and seven of
-compiling (numba) before its first answer, needs both at run time, and breaks ties with the global random state.
-Ours breaks them by the order in which they came, and so answers the same twice.
+values are equal (tested to 1e-6). It is written out here because shap takes three seconds of CPU to import and seven
+to compile (numba) before its first answer, and breaks ties with the global random state. Ours breaks them by the
+order in which they came, and so answers the same twice.
 
 Going down the tree, a group's worth is split between its two halves, with and without the other half; the groups
 whose worth is largest are split first. When the budget is spent, the units of a group share its worth equally.

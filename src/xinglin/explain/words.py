@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
 from functools import cache
 from typing import Any
@@ -56,7 +57,9 @@ def _chinese(chunk: str, offset: int) -> list[tuple[int, int]]:
 def _jieba() -> Any:
     """jieba with its own dictionary, loaded once (about a second); it neither reads nor writes a cache file."""
     try:
-        import jieba
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns of setuptools' pkg_resources, which it does not need
+            import jieba
     except ModuleNotFoundError as error:
         raise MissingExtraError("xinglin explain", "explain") from error
     tokenizer = jieba.Tokenizer()

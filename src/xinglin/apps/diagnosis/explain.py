@@ -46,6 +46,13 @@ TOP = 5
 """Candidates shown beside the one that is explained."""
 AGAIN = 1
 """Further seeds on which the stability rests."""
+BUDGET, CHECK = 300, 128
+"""Variants of SHAP Partition: of an explanation, and of the one of the model that knows nothing. A note of 120
+characters, with every check, takes two seconds on two processors."""
+ORDERS = 6
+"""Random orders of the chance floor."""
+STEP = 16
+"""Variants asked at once: some for every thread."""
 THREADS = 4
 """Most runs of the text model side by side."""
 THOUSAND = 1_000
@@ -188,18 +195,20 @@ def _attributed(
         except MissingExtraError:
             knowing_nothing = None
             notes.append(NO_ONNX)
-        other = None if knowing_nothing is None else _values(game_of(knowing_nothing), method, seed)
+        other = None if knowing_nothing is None else _values(game_of(knowing_nothing), method, seed, CHECK)
     phases.begin(750, 900)
-    measured = measure_faithfulness(game, attribution, again=again, randomised=other, seed=seed)
+    measured = measure_faithfulness(
+        game, attribution, again=again, randomised=other, orders=ORDERS, seed=seed
+    )
     return _Attributed(attribution, measured, notes)
 
 
-def _values(game: Game, method: Method, seed: int) -> Attribution:
+def _values(game: Game, method: Method, seed: int, budget: int = BUDGET) -> Attribution:
     if method == "lime":
         return lime_values(game, seed=seed)
     if method == "exact" or (method == "auto" and len(game) <= EXACT):
         return exact_values(game)
-    return partition_values(game, seed=seed)
+    return partition_values(game, seed=seed, budget=budget, step=STEP)
 
 
 def _gradients(differential: Differential, text: str, units: tuple[Unit, ...], place: int) -> Attribution:
