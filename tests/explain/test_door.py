@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from xinglin import explain
 from xinglin.explain import Explainable
 from xinglin.explain.exact import shapley
 from xinglin.explain.lime_words import lime_weights
@@ -48,3 +49,11 @@ def test_the_methods_ask_for_nothing_but_the_protocol() -> None:
     assert owen(volume, HALVES) == pytest.approx(exact)
     assert occlusion(volume) == pytest.approx(exact)
     assert int(lime_weights(volume, samples=200).argmax()) == 0b101
+
+
+def test_every_door_of_the_room_opens() -> None:
+    assert len(explain.__all__) >= 18
+    for name in explain.__all__:
+        assert getattr(explain, name).__name__ == name
+    with pytest.raises(AttributeError, match="no door 'shap'"):
+        _ = explain.shap

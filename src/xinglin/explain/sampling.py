@@ -1,9 +1,10 @@
 """Shapley values by sampled orders of the units, each order taken forwards and backwards.
 
 An order adds one unit after the other, and each is credited with what it adds; the mean over all orders is the
-Shapley value, the mean over some is unbiased for it (Castro et al. 2009). Taking each order backwards too cancels
-much of the noise (Mitchell et al. 2022); ``shap.PermutationExplainer`` does the same. Unlike Partition, whose tree
-decides what its values converge to, this converges to the Shapley values themselves.
+Shapley value, the mean over some is unbiased for it (Castro et al. 2009). Taking each order backwards too (antithetic
+sampling; compared with other schemes by Mitchell et al. 2022) shares whatever two units do together exactly;
+``shap.PermutationExplainer`` does the same. Unlike Partition, whose tree decides what its values converge to, this
+converges to the Shapley values themselves.
 """
 
 from __future__ import annotations

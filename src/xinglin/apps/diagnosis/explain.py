@@ -46,7 +46,7 @@ TOP = 5
 """Candidates shown beside the one that is explained."""
 AGAIN = 1
 """Further seeds on which the stability rests."""
-BUDGET, CHECK = 300, 128
+BUDGET, CHECK = 400, 128
 """Variants of SHAP Partition: of an explanation, and of the one of the model that knows nothing. A note of 120
 characters, with every check, takes two seconds on two processors."""
 ORDERS = 6
