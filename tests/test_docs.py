@@ -13,7 +13,19 @@ from xinglin.apps.diagnosis.render import as_json  # noqa: F401  (the documented
 from xinglin.types import DISCLAIMER
 
 ROOT = Path(__file__).resolve().parents[1]
-VERBS = ["diagnose", "code", "evaluate", "calibrate", "serve", "graph", "audit", "train", "model", "release"]
+VERBS = [
+    "diagnose",
+    "explain",
+    "code",
+    "evaluate",
+    "calibrate",
+    "serve",
+    "graph",
+    "audit",
+    "train",
+    "model",
+    "release",
+]
 NOTICE = "未经注册"
 
 

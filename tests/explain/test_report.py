@@ -173,7 +173,7 @@ def test_the_waterfall_adds_up() -> None:
     assert steps(lime, "zh")[-2].end == pytest.approx(1.0)
 
 
-@given(st.floats(-50, 49), st.floats(1e-3, 90))
+@given(st.integers(-50_000, 49_000).map(lambda n: n / 1000), st.floats(1e-3, 90))
 def test_the_axis_is_round_and_inside(low: float, width: float) -> None:
     ticks = axis(low, low + width)
     assert 1 <= len(ticks) <= 8

@@ -30,7 +30,7 @@ def test_the_tab_is_lazy_shows_the_report_and_is_kept(visit: Any, shoot: Any, tm
     assert page.locator(".xw").count() == 0
     assert page.get_attribute("[data-key=tab-answer]", "aria-selected") == "true"
     page.click("[data-key=tab-why]")
-    page.wait_for_selector(".xl-basis-wait >> text=询问模型")
+    page.wait_for_selector(".xl-basis-wait >> text=询问模型", state="attached")  # short on a fast machine
     page.wait_for_selector(".xl-basis .xw-note", timeout=90_000)
     assert not page.is_visible(".xl-basis-wait")
     assert not page.is_visible(".xl-differential")
@@ -85,7 +85,7 @@ def test_a_new_answer_gives_up_the_old_explanation(visit: Any) -> None:  # noqa:
     page = visit()
     analyse(page, "胸痛3天,大汗,恶心,头晕,乏力")
     page.click("[data-key=tab-why]")
-    page.wait_for_selector(".xl-basis-wait >> text=询问模型")
+    page.wait_for_selector(".xl-basis-wait >> text=询问模型", state="attached")  # short on a fast machine
     page.fill("[data-key=text]", "胸痛")
     page.wait_for_selector(".xl-stale")
     page.click("[data-key=analyse]")
@@ -95,9 +95,16 @@ def test_a_new_answer_gives_up_the_old_explanation(visit: Any) -> None:  # noqa:
     assert page.inner_text(".xl-basis .xw-note").startswith("胸痛")
 
 
+COMPLAINTS = ("头痛", "恶心", "腹泻", "心慌", "出汗", "腰酸", "鼻塞", "咽痛", "失眠", "口干")
+LONG = "咳嗽3天,咳黄痰,发热39度,乏力。" + "。".join(
+    f"第{day}天{what},夜里加重,白天稍好,家里人陪着去药店看过" for day, what in enumerate(COMPLAINTS)
+)
+"""A note whose explanation takes long enough to be cancelled."""
+
+
 def test_cancelling_and_trying_again(visit: Any) -> None:  # noqa: F811
     page = visit()
-    analyse(page, "咳嗽3天,咳黄痰,发热39度,乏力")
+    analyse(page, LONG)
     page.click("[data-key=tab-why]")
     page.wait_for_selector("[data-key=why-cancel]")
     page.click("[data-key=why-cancel]")

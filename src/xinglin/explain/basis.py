@@ -100,7 +100,7 @@ class CaseExplanation:
     triage_level: str
     red_flags: tuple[Pair, ...]
     candidates: tuple[Ranked, ...]
-    """The first of the answer, best first; where it abstained, what would have come first."""
+    """The first of the answer (where it abstained, what would have come first) and the explained one, best first."""
     target: Ranked
     """The disease that is explained."""
     place: int

@@ -6,21 +6,18 @@ from xinglin.explain.basis import CaseExplanation, Change, Counterfactual, Pair
 from xinglin.explain.markup import Markup, tag
 from xinglin.explain.phrases import Lang, pair, say, shown
 
-KINDS = {"findings": "findings", "words": "words"}
-
 
 def sentence(found: Counterfactual) -> Pair:
     """Return a counterfactual as a sentence; *none* and *none found* are told apart."""
     if found.after is None:
         key = "change_none" if found.complete else "change_not_found"
-        what = pair(KINDS[found.kind])
+        what = pair(found.kind)
         return pair(key, what=what, before=found.before, count=found.evaluations)
     conditions = [_condition(change) for change in found.changes]
-    zh = ",".join(
-        words if number == 0 else pair("and")[0] + words[2:] for number, (words, _) in enumerate(conditions)
-    )
+    # The second condition drops its own 如果: 如果没有甲,并且没有乙.
+    zh = f"，{pair('and')[0]}".join(words.removeprefix("如果") for words, _ in conditions)
     en = pair("and")[1].join(words for _, words in conditions)
-    ifs = zh.replace(",", "，"), en[0].upper() + en[1:]
+    ifs = f"如果{zh}", en[0].upper() + en[1:]
     return pair("change_to", ifs=ifs, before=found.before, after=found.after)
 
 

@@ -85,8 +85,9 @@ class Why:
         async def choose(event: events.ValueChangeEventArguments[Any]) -> None:
             await self.visitor.guarded(act)(event.value)
 
-        fragment(tag("span", self.visitor.say(label), cls="xl-label", aria_hidden="true"))
-        chosen = ui.select(options, value=first, on_change=choose)
+        with ui.element("div").classes("xl-basis-choice"):
+            fragment(tag("span", self.visitor.say(label), cls="xl-label", aria_hidden="true"))
+            chosen = ui.select(options, value=first, on_change=choose)
         chosen.props(f"outlined dense options-dense data-key=why-{key}").classes(f"xl-basis-{key}")
         chosen.props["aria-label"] = self.visitor.say(label)
 
