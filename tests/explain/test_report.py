@@ -168,6 +168,9 @@ def test_the_waterfall_adds_up() -> None:
         assert drawn[-2].end == pytest.approx(drawn[-1].end)
         assert drawn[-1].end == pytest.approx(attribution().full)
     assert len(steps(explanation(), "both", 2)) == 5
+    between = explanation(attribution=attribution(full=attribution().full + 0.7, rest=0.7))
+    assert "标点与虚词" in steps(between, "zh")[-2].label
+    assert steps(between, "zh")[-2].end == pytest.approx(attribution().full + 0.7)
     lime = explanation(attribution=attribution(full=1.0))
     assert "未能解释" in "".join(step.label for step in steps(lime, "zh"))
     assert steps(lime, "zh")[-2].end == pytest.approx(1.0)

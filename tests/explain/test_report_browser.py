@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.explained import TEXT, attribution, explanation, faithfulness
+from tests.explained import attribution, explanation, faithfulness
 from xinglin.explain.pdf import as_pdf
 from xinglin.explain.report import page as report
 
@@ -88,8 +88,9 @@ def test_nothing_is_cut_off(look: Any, lang: Any, width: int) -> None:
     assert order == sorted(order)
 
 
-def test_lines_meet_the_boxes(look: Any) -> None:
-    page = look(report(explanation(), "both"), "lines")
+@pytest.mark.parametrize("width", [1100, 390])
+def test_lines_meet_the_boxes(look: Any, width: int) -> None:
+    page = look(report(explanation(), "both"), f"lines-{width}", viewport={"width": width, "height": 800})
     far = page.evaluate(
         """() => {
           const boxes = [...document.querySelectorAll('.xw-net .xw-column:first-child .xw-node')];
@@ -146,4 +147,3 @@ def test_a_pdf_holds_the_report(tmp_path: Path) -> None:
     assert printed.startswith(b"%PDF")
     assert len(printed) > 20_000
     assert 1 <= printed.count(b"/Type /Page\n") <= 4
-    assert TEXT

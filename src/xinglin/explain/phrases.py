@@ -48,6 +48,7 @@ PHRASES: dict[str, Pair] = {
     "base": ("空白病历", "empty note"),
     "full": ("整份病历", "whole note"),
     "rest": ("其余 {count} 处", "{count} more"),
+    "between": ("标点与虚词", "punctuation and filler words"),
     "gap": ("方法未能解释的部分", "what the method leaves unexplained"),
     "method_exact": ("精确 Shapley 值", "exact Shapley values"),
     "method_shap": ("SHAP(分区 Shapley,近似)", "SHAP (Partition, approximate)"),

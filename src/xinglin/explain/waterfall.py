@@ -33,7 +33,7 @@ class Step:
 
 
 def steps(explanation: CaseExplanation, lang: Lang, rows: int = ROWS) -> tuple[Step, ...]:
-    """Return the rows: empty note, the strongest units, the others together, what is left unexplained, whole note.
+    """Return the rows: empty note, the strongest units, the others together, what no unit explains, whole note.
 
     Each begins where the one before ends, and the last ends at the score of the whole note.
     """
@@ -55,8 +55,9 @@ def steps(explanation: CaseExplanation, lang: Lang, rows: int = ROWS) -> tuple[S
     if others:
         rest = say("rest", lang, count=len(others))
         found.append(_next(found[-1], rest, sum(attribution.values[i] for i in others)))
-    if abs(attribution.gap) > 5e-3:
-        found.append(_next(found[-1], say("gap", lang), attribution.gap))
+    for name, value in (("between", attribution.rest), ("gap", attribution.gap)):
+        if abs(value) > 5e-3:
+            found.append(_next(found[-1], say(name, lang), value))
     found.append(Step(say("full", lang), attribution.full, attribution.full, total=True))
     return tuple(found)
 
