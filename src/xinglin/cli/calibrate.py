@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
+from xinglin.cli.options import AsJson
+
 
 def calibrate(
     site: Annotated[Path, typer.Option(help="确诊病例 JSONL Confirmed cases, one JSON object a line.")],
     out: Annotated[Path, typer.Option(help="新模型文件夹 Folder for the new model.")],
     model: Annotated[Path | None, typer.Option(help="起始模型 Model to start from.")] = None,
     seed: Annotated[int, typer.Option(help="随机种子 Seed of the folds.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """用本院确诊病例重新校准。Recalibrate on a site's confirmed diagnoses."""
     from xinglin.apps.diagnosis import load_differential

@@ -3,36 +3,28 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from xinglin.cli.options import AsJson, CaseRecord, CaseText, Engine, Ledger, Model, Profile
+
 
 def diagnose(
-    text: Annotated[
-        str, typer.Argument(help="病人的话和检查结果 The patient's words and results; '-' reads stdin.")
-    ] = "",
-    record: Annotated[
-        Path | None, typer.Option(help="FHIR R4 Bundle 或本系统 JSON Bundle or our JSON.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
+    text: CaseText = "",
+    record: CaseRecord = None,
+    as_json: AsJson = False,
     top: Annotated[int, typer.Option(min=1, max=50, help="候选数 Number of candidates.")] = 5,
     lang: Annotated[str, typer.Option(help="zh or en")] = "zh",
-    model: Annotated[
-        Path | None,
-        typer.Option(help="模型文件夹 Folder of a fitted graph (pack.json), a text model, or both."),
-    ] = None,
-    engine: Annotated[
-        str | None, typer.Option(help="graph 图谱, model 文本模型 text model, both 合用 joined.")
-    ] = None,
-    profile: Annotated[Path | None, typer.Option(help="本院条件 TOML The clinic's profile.")] = None,
+    model: Model = None,
+    engine: Engine = None,
+    profile: Profile = None,
     ask: Annotated[bool, typer.Option("--ask", help="逐一追问 Ask the most useful questions.")] = False,
     note: Annotated[bool, typer.Option("--note", help="输出门诊病历 Print the outpatient note.")] = False,
     referral: Annotated[
         bool, typer.Option("--referral", help="输出转诊单 Print the referral letter.")
     ] = False,
-    ledger: Annotated[bool, typer.Option(help="写入审计链 Append to the audit chain.")] = True,
+    ledger: Ledger = True,
 ) -> None:
     """鉴别诊断:先看危险信号。Differential diagnosis, red flags first."""
     from xinglin.apps.diagnosis import load_differential

@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from xinglin.cli.options import AsJson
+
 
 def evaluate(
     name: Annotated[str, typer.Argument(help="数据集 The data set; all are named above.")],
@@ -30,7 +32,7 @@ def evaluate(
         typer.Option(help="风险-覆盖图 Write a plot of accuracy against the share answered (SVG)."),
     ] = None,
     seed: Annotated[int, typer.Option(help="随机种子 Seed.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """在数据集上评测,附 n 和 95% 区间。Score a data set; every figure with n and a 95 % interval.
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xinglin.cli.options import AsJson, CaseRecord, CaseText, Engine, Ledger, Model, Profile, Seed
 from xinglin.errors import InvalidInputError, MissingDataError
 
 if TYPE_CHECKING:
@@ -20,9 +21,7 @@ if TYPE_CHECKING:
 
 
 def explain(
-    text: Annotated[
-        str, typer.Argument(help="病人的话和检查结果 The patient's words and results; '-' reads stdin.")
-    ] = "",
+    text: CaseText = "",
     out: Annotated[
         Path | None,
         typer.Option(help="报告文件 .html 或 .pdf Report file; without it a summary is printed here."),
@@ -30,10 +29,8 @@ def explain(
     pdf: Annotated[
         bool, typer.Option("--pdf", help="另存 PDF(需要 Chromium) Print a PDF beside it; needs Chromium.")
     ] = False,
-    record: Annotated[
-        Path | None, typer.Option(help="FHIR R4 Bundle 或本系统 JSON Bundle or our JSON.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
+    record: CaseRecord = None,
+    as_json: AsJson = False,
     method: Annotated[
         str, typer.Option(help="auto 自动, exact 精确 Shapley, shap, lime, gradients 积分梯度 gradients.")
     ] = "auto",
@@ -41,16 +38,11 @@ def explain(
         str | None, typer.Option(help="解释哪个疾病(默认首位) Disease to explain; default: the first.")
     ] = None,
     lang: Annotated[str, typer.Option(help="zh, en or both 中英对照")] = "both",
-    model: Annotated[
-        Path | None,
-        typer.Option(help="模型文件夹 Folder of a fitted graph (pack.json), a text model, or both."),
-    ] = None,
-    engine: Annotated[
-        str | None, typer.Option(help="graph 图谱, model 文本模型 text model, both 合用 joined.")
-    ] = None,
-    profile: Annotated[Path | None, typer.Option(help="本院条件 TOML The clinic's profile.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="随机种子 Seed of every random draw.")] = 0,
-    ledger: Annotated[bool, typer.Option(help="写入审计链 Append to the audit chain.")] = True,
+    model: Model = None,
+    engine: Engine = None,
+    profile: Profile = None,
+    seed: Seed = 0,
+    ledger: Ledger = True,
 ) -> None:
     """为什么是这个诊断:每处文字的作用、可信度、图谱路径、什么会改变答案。Why this diagnosis, and can it be trusted."""
     from xinglin.apps.diagnosis import load_differential

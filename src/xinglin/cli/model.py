@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from xinglin.cli.options import AsJson
+
 app = typer.Typer(help="模型检查点 Checkpoints: get, show, verify.", no_args_is_help=True)
 
 Named = Annotated[str, typer.Argument(help="文件夹或随包模型名 A folder, or a model of this package.")]
@@ -22,7 +24,7 @@ def get(
         typer.Option(help="封闭标签,如 甲,乙,丙:仅供演示 A closed list of diseases: demonstration only."),
     ] = None,
     into: Annotated[Path, typer.Option(help="放到哪个文件夹 Folder to put it into.")] = Path("."),
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """取出随包模型,transformers 可直接加载。Copy a model of this package; plain transformers loads it by name."""
     from xinglin.ledger import append

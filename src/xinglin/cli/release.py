@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from xinglin.cli.options import AsJson
+
 app = typer.Typer(help="发布 Release: export.", no_args_is_help=True)
 
 
@@ -23,7 +25,7 @@ def export(
     keep_fp32: Annotated[
         bool, typer.Option(help="保留 model.onnx Keep the fp32 file beside the INT8 one.")
     ] = True,
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """导出 ONNX(和 INT8),并与 torch 对照。Export to ONNX (and INT8) and compare with torch."""
     from xinglin.errors import InvalidInputError

@@ -9,20 +9,17 @@ from typing import Annotated
 
 import typer
 
+from xinglin.cli.options import Engine, Model, Profile
+
 
 def serve(
     host: Annotated[
         str, typer.Option(help="监听地址 Address; beyond this machine a login is needed.")
     ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535)] = 8080,
-    model: Annotated[
-        Path | None,
-        typer.Option(help="模型文件夹 Folder of a fitted graph (pack.json), a text model, or both."),
-    ] = None,
-    engine: Annotated[
-        str | None, typer.Option(help="graph 图谱, model 文本模型 text model, both 合用 joined.")
-    ] = None,
-    profile: Annotated[Path | None, typer.Option(help="本院条件 TOML Clinic profile.")] = None,
+    model: Model = None,
+    engine: Engine = None,
+    profile: Profile = None,
     workbench: Annotated[bool, typer.Option(help="网页工作台 The web workbench.")] = True,
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="进程数,仅接口 Processes; more than one serves the API only.")

@@ -8,13 +8,15 @@ from typing import Annotated
 
 import typer
 
+from xinglin.cli.options import AsJson
+
 EXACT = 0.95
 """Least similarity at which a description of the release counts as the same term."""
 
 
 def code(
     text: Annotated[str, typer.Argument(help="病历文字 Clinical text; '-' reads standard input.")],
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
+    as_json: AsJson = False,
     lang: Annotated[str, typer.Option(help="zh or en")] = "zh",
     snomed: Annotated[
         Path | None, typer.Option(help="您自己的 RF2 发布包 Your own SNOMED CT RF2 release (zip or folder).")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xinglin.cli.options import AsJson, Seed
 from xinglin.cli.train_graph import graph as graph_embeddings
 from xinglin.errors import InvalidInputError, MissingExtraError
 
@@ -26,9 +27,12 @@ Out = Annotated[Path, typer.Option(help="检查点文件夹 Folder of the new ch
 Start = Annotated[
     Path | None, typer.Option("--start", help="从此检查点继续 Checkpoint to go on from; empty: see help.")
 ]
-Seed = Annotated[int, typer.Option(help="随机种子 Seed of every random draw.")]
+Epochs = Annotated[float, typer.Option(help="遍数 Passes over the data.")]
+Rate = Annotated[float, typer.Option(help="最高学习率 Peak learning rate.")]
+Batch = Annotated[int, typer.Option(min=1, help="每步例数 Examples a step and process.")]
+Longest = Annotated[int, typer.Option(min=8, max=512, help="最长词元 Tokens an example is cut to.")]
+Int8 = Annotated[bool, typer.Option(help="同时导出 ONNX 和 INT8 Export ONNX and INT8 too.")]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU 线程 CPU threads; empty: as torch chooses.")]
-AsJson = Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")]
 
 
 @app.command("encoder")
@@ -112,15 +116,13 @@ def diagnosis(
     narratives: Annotated[
         int, typer.Option(min=0, help="图谱生成文本数 Texts rendered from the graph, counted apart.")
     ] = 0,
-    epochs: Annotated[float, typer.Option(help="遍数 Passes over the data.")] = 4.0,
-    learning_rate: Annotated[float, typer.Option(help="最高学习率 Peak learning rate.")] = 3e-4,
-    batch_size: Annotated[int, typer.Option(min=1, help="每步例数 Examples a step and process.")] = 32,
-    max_length: Annotated[
-        int, typer.Option(min=8, max=512, help="最长词元 Tokens an example is cut to.")
-    ] = 128,
+    epochs: Epochs = 4.0,
+    learning_rate: Rate = 3e-4,
+    batch_size: Batch = 32,
+    max_length: Longest = 128,
     seed: Seed = 0,
     threads: Threads = None,
-    int8: Annotated[bool, typer.Option(help="同时导出 ONNX 和 INT8 Export ONNX and INT8 too.")] = True,
+    int8: Int8 = True,
     as_json: AsJson = False,
 ) -> None:
     """训练诊断分类器(图谱疾病)。Fine-tune a classifier over the graph's diseases on labelled texts.
@@ -132,12 +134,7 @@ def diagnosis(
     from xinglin.train.options import FineTuneOptions
 
     options = FineTuneOptions(
-        epochs=epochs,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        max_length=max_length,
-        seed=seed,
-        threads=threads,
+        epochs, batch_size, learning_rate, max_length=max_length, seed=seed, threads=threads
     )
     _classifier(diagnosis_examples(data, narratives, seed), out, start, options, int8=int8, as_json=as_json)
 
@@ -147,15 +144,13 @@ def department(
     data: Data,
     out: Out,
     start: Start = None,
-    epochs: Annotated[float, typer.Option(help="遍数 Passes over the data.")] = 4.0,
-    learning_rate: Annotated[float, typer.Option(help="最高学习率 Peak learning rate.")] = 3e-4,
-    batch_size: Annotated[int, typer.Option(min=1, help="每步例数 Examples a step and process.")] = 32,
-    max_length: Annotated[
-        int, typer.Option(min=8, max=512, help="最长词元 Tokens an example is cut to.")
-    ] = 128,
+    epochs: Epochs = 4.0,
+    learning_rate: Rate = 3e-4,
+    batch_size: Batch = 32,
+    max_length: Longest = 128,
     seed: Seed = 0,
     threads: Threads = None,
-    int8: Annotated[bool, typer.Option(help="同时导出 ONNX 和 INT8 Export ONNX and INT8 too.")] = False,
+    int8: Int8 = False,
     as_json: AsJson = False,
 ) -> None:
     """训练分诊科室分类器。Fine-tune a classifier over departments.
@@ -167,12 +162,7 @@ def department(
     from xinglin.train.options import FineTuneOptions
 
     options = FineTuneOptions(
-        epochs=epochs,
-        learning_rate=learning_rate,
-        batch_size=batch_size,
-        max_length=max_length,
-        seed=seed,
-        threads=threads,
+        epochs, batch_size, learning_rate, max_length=max_length, seed=seed, threads=threads
     )
     _classifier(department_examples(data), out, start, options, int8=int8, as_json=as_json)
 

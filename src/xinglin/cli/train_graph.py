@@ -9,6 +9,8 @@ from typing import Annotated, Any
 
 import typer
 
+from xinglin.cli.options import AsJson, Seed
+
 NAMES = {"mrr": "MRR", "hits_at_10": "Hits@10"}
 
 
@@ -19,8 +21,8 @@ def graph(
     epochs: Annotated[
         int, typer.Option(min=1, help="最多轮数,验证不再提高即停 Epochs at most; stops when validation does.")
     ] = 60,
-    seed: Annotated[int, typer.Option(help="随机种子 Seed of every random draw.")] = 0,
-    as_json: Annotated[bool, typer.Option("--json", help="输出 JSON Print JSON.")] = False,
+    seed: Seed = 0,
+    as_json: AsJson = False,
 ) -> None:
     """训练图谱嵌入并在留出的三元组上评分。Train graph embeddings and score them on held-out triples.
 
