@@ -75,6 +75,14 @@ def test_what_does_not_fit_is_refused(client: httpx.Client, refused: Refused, bo
     refused(ask(client, **body))
 
 
+def test_erasing_a_case_drops_what_is_kept(client: httpx.Client) -> None:
+    made = ask(client, text=NOTE).json()["attribution"]["seconds"]
+    assert ask(client, text=NOTE).json()["attribution"]["seconds"] == made
+    case = client.post("/api/cases", json={"text": NOTE}).json()["id"]
+    assert client.delete(f"/api/cases/{case}").status_code == 204
+    assert ask(client, text=NOTE).json()["attribution"]["seconds"] != made
+
+
 def test_kept_by_everything_that_matters(differential: Differential) -> None:
     graph = differential.using("graph")
     maker = Explaining(graph, kept=2)

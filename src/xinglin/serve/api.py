@@ -21,6 +21,7 @@ from xinglin.apps.diagnosis.render import as_json, model_json, question
 from xinglin.errors import InvalidInputError, XinglinError
 from xinglin.records.intake import PatientJson, record_from_json
 from xinglin.serve.batching import Batcher
+from xinglin.serve.explaining import Explaining
 from xinglin.serve.strict import strict_json
 from xinglin.store import Store
 from xinglin.terms.reading import MAX_CHARACTERS
@@ -123,7 +124,7 @@ def _rendered(differential: Differential, body: DiagnoseBody, case: Case, logits
     return rendered
 
 
-def router(differential: Differential, store: Store) -> APIRouter:
+def router(differential: Differential, store: Store, explaining: Explaining) -> APIRouter:
     """Return the routes of the diagnosis API over a loaded model and a store."""
     api = APIRouter(prefix="/api", dependencies=[Depends(strict_json)])
 
@@ -188,5 +189,6 @@ def router(differential: Differential, store: Store) -> APIRouter:
     def erase(case: CaseId, request: Request) -> None:
         """Delete a case and the salt that links the ledger to it."""
         remember.erase_case(store, case, actor=request.state.user)
+        explaining.forget()
 
     return api

@@ -108,8 +108,8 @@ def create_app(
         lifespan=lifespan,
     )
     install(app)
-    app.include_router(api.router(differential, store))
     explaining = Explaining(differential)
+    app.include_router(api.router(differential, store, explaining))
     app.include_router(explain_api.router(explaining, store))
     app.include_router(cds.router(differential, store))
     if required:

@@ -1,7 +1,8 @@
 """Explanations of one service: a few at a time, and each kept for a while, since it takes hundreds of answers.
 
 An explanation is kept in memory only, under a digest of the whole case, the checkpoint, the pack and the method; the
-eldest goes when there are too many, and each goes after an hour.
+eldest goes when there are too many, each goes after an hour, and all go when a case is erased. With several processes
+(``--workers``) each keeps its own, and another's erasure does not reach them before their hour.
 """
 
 from __future__ import annotations
@@ -101,10 +102,18 @@ class Explaining:
         finally:
             self._places.release()
         with self._lock:
-            self._found[self._key(question)] = (time.monotonic(), made)
+            now = time.monotonic()
+            self._found[self._key(question)] = (now, made)
+            for key in [key for key, (since, _) in self._found.items() if now - since > self.seconds]:
+                del self._found[key]
             while len(self._found) > self.kept:
                 self._found.popitem(last=False)
         return made
+
+    def forget(self) -> None:
+        """Drop every explanation that is kept: they hold the text of their cases, and no name to find one by."""
+        with self._lock:
+            self._found.clear()
 
     def _key(self, question: Question) -> str:
         """Digest of the case, the checkpoint, the pack and the method; frozen nouns print all they hold."""

@@ -41,8 +41,7 @@ EXACT = 10
 AGAIN = 1
 """Further seeds on which the stability rests."""
 BUDGET, CHECK = 400, 128
-"""Variants of SHAP Partition: of an explanation, and of the one of the model that knows nothing. A note of 120
-characters, with every check, takes two seconds on two processors."""
+"""Variants of SHAP Partition: of an explanation, and of the one of the model that knows nothing."""
 ORDERS = 6
 """Random orders of the chance floor."""
 STEP = 16

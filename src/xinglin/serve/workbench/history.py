@@ -87,8 +87,9 @@ class HistoryPage:
 
         async def erase() -> None:
             dialog.close()
-            store, user = self.visitor.desk.store, self.visitor.user
-            await asyncio.to_thread(remember.erase_case, store, row["id"], actor=user)
+            desk, user = self.visitor.desk, self.visitor.user
+            await asyncio.to_thread(remember.erase_case, desk.store, row["id"], actor=user)
+            desk.explaining.forget()
             draft = self.visitor.draft()
             if draft.case == row["id"]:
                 draft.case = None
