@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from tests.small_disk import small_disk
 from xinglin.errors import CheckpointError, TrainingError
 from xinglin.model.saving import ABANDONED, heal, saving
 
@@ -212,16 +212,11 @@ def fill_by_safetensors(folder: Path) -> None:
         save_file({"big": np.zeros(3_000_000, np.uint8)}, new / "model.safetensors")
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(name="small_disk")
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system of one megabyte."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)]
-    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("no right to mount a small file system; the test by RLIMIT_FSIZE stands in")
-    yield place
-    subprocess.run(["umount", str(place)], check=True)
+    with small_disk(tmp_path / "disk", 1) as place:
+        yield place
 
 
 @pytest.mark.parametrize("act", [fill, fill_by_safetensors])

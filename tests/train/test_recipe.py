@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 import shutil
-import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import permutations
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tests.small_disk import small_disk
 from xinglin.errors import MissingDataError, TrainingError
 from xinglin.graph.load import starter
 from xinglin.model.checkpoint import verify_checkpoint
@@ -115,16 +115,11 @@ def test_no_text_is_named(small: None, tmp_path: Path) -> None:
         recipe.build(tmp_path, tmp_path / "out")
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
+@pytest.fixture(name="small_disk")
+def disk(tmp_path: Path) -> Iterator[Path]:
     """A file system that holds two states of a tiny encoder, as long as nothing else fills it."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", str(place)]
-    if shutil.which("mount") is None or subprocess.run(command, capture_output=True, check=False).returncode:
-        pytest.skip("no right to mount a small file system")
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    with small_disk(tmp_path / "disk", 16) as place:
+        yield place
 
 
 def test_a_full_disk_stops_a_run_with_its_last_state_intact(corpus, small_disk: Path, tmp_path: Path) -> None:

@@ -19,8 +19,9 @@ from xinglin.apps.diagnosis.facts import Case, gather, words_of
 from xinglin.apps.diagnosis.note import outpatient_note, referral_letter
 from xinglin.apps.diagnosis.render import as_json, model_json, question
 from xinglin.errors import InvalidInputError, XinglinError
-from xinglin.records.intake import PatientJson, record_from_json
+from xinglin.records.intake import record_from_json
 from xinglin.serve.batching import Batcher
+from xinglin.serve.bodies import CaseBody
 from xinglin.serve.explaining import Explaining
 from xinglin.serve.strict import strict_json
 from xinglin.store import Store
@@ -31,20 +32,11 @@ MAX_BODY = 4 * 1024 * 1024
 CaseId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 
 
-class DiagnoseBody(BaseModel):
+class DiagnoseBody(CaseBody):
     """Request of ``POST /api/diagnose``."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    text: str = Field("", max_length=20_000, description="the patient's words and results")
-    record: dict[str, Any] | None = Field(None, description="FHIR R4 Bundle or our JSON record")
-    patient: PatientJson | None = None
-    answers: dict[str, Literal["present", "absent", "unknown"]] = Field(default_factory=dict, max_length=200)
     top: int = Field(5, ge=1, le=50)
     lang: Literal["zh", "en"] = "zh"
-    engine: Literal["graph", "model", "both"] | None = Field(
-        None, description="what answers; null: what the service was started with"
-    )
 
 
 class NoteBody(DiagnoseBody):

@@ -8,14 +8,15 @@ from typing import Any, Literal
 import orjson
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import HTMLResponse, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from xinglin.apps.diagnosis import remember
 from xinglin.apps.diagnosis.explain import EXACT, METHODS, Method
 from xinglin.explain.basis import as_json
 from xinglin.explain.exact import MAX_EXACT
 from xinglin.explain.report import page
-from xinglin.records.intake import PatientJson, record_from_json
+from xinglin.records.intake import record_from_json
+from xinglin.serve.bodies import CaseBody
 from xinglin.serve.explaining import Explaining, Question
 from xinglin.serve.strict import strict_json
 from xinglin.store import Store
@@ -25,18 +26,9 @@ NEEDS = {"exact": ("jieba",), "shap": ("jieba",), "lime": ("jieba", "lime"), "gr
 """Packages that a method needs beside the core."""
 
 
-class ExplainBody(BaseModel):
+class ExplainBody(CaseBody):
     """Request of ``POST /api/explain``."""
 
-    model_config = ConfigDict(extra="forbid")
-
-    text: str = Field("", max_length=20_000, description="the patient's words and results")
-    record: dict[str, Any] | None = Field(None, description="FHIR R4 Bundle or our JSON record")
-    patient: PatientJson | None = None
-    answers: dict[str, Literal["present", "absent", "unknown"]] = Field(default_factory=dict, max_length=200)
-    engine: Literal["graph", "model", "both"] | None = Field(
-        None, description="what answers; null: what the service was started with"
-    )
     method: Method = "auto"
     target: str | None = Field(
         None, min_length=1, max_length=200, description="disease to explain; null: the first candidate"
