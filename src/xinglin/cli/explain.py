@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xinglin.cli.explain_bar import progress_bar
 from xinglin.cli.options import AsJson, CaseRecord, CaseText, Engine, Ledger, Model, Profile, Seed
 from xinglin.errors import InvalidInputError, MissingDataError
 
 if TYPE_CHECKING:
-    from xinglin.apps.diagnosis.explain import Method
-    from xinglin.explain.game import Progress
+    from xinglin.apps.diagnosis.explain_words import Method
     from xinglin.explain.phrases import Lang
 
 
@@ -30,6 +29,18 @@ def explain(
         bool, typer.Option("--pdf", help="另存 PDF(需要 Chromium) Print a PDF beside it; needs Chromium.")
     ] = False,
     record: CaseRecord = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="整个数据集:每行一例的 JSONL(text,可有 patient) A whole data set: JSONL, a case a line "
+            "(text, maybe patient)."
+        ),
+    ] = None,
+    most: Annotated[int, typer.Option(min=1, help="数据集中最多解释几例 Cases of --data at most.")] = 200,
+    check: Annotated[
+        int,
+        typer.Option(min=0, help="其中随机抽查几例的忠实度 Cases of --data whose explanation is checked."),
+    ] = 20,
     as_json: AsJson = False,
     method: Annotated[
         str, typer.Option(help="auto 自动, exact 精确 Shapley, shap, lime, gradients 积分梯度 gradients.")
@@ -55,9 +66,19 @@ def explain(
     language, chosen = _language(lang), _method(method)
     _check_out(out, pdf)
     differential = load_differential(model, profile, known_engine(engine))
+    if data is not None:
+        if text or record:
+            raise InvalidInputError("--data: expected a data set alone: leave out the text and --record")
+        from xinglin.cli.explain_cases import explain_data
+
+        cohort = explain_data(
+            differential, data, most, method=chosen, target=target, check=check, seed=seed, ledger=ledger
+        )
+        _give(cohort.page, cohort.json, cohort.show, out, pdf, as_json, language)
+        return
     words = read_text(text)
     patient_record = read_record(record) if record else None
-    with _progress() as report:
+    with progress_bar() as report:
         found = explained(
             differential, words, record=patient_record, method=chosen, target=target, seed=seed, report=report
         )
@@ -66,17 +87,29 @@ def explain(
         from xinglin.store import open_store
 
         remember_explanation(open_store(), found, actor="cli")
-    if out is not None:
-        from xinglin.explain.report import page
+    from xinglin.cli.explained import show
+    from xinglin.explain.report import page
 
-        for path in _write(out, pdf, page(found, language)):
+    _give(partial(page, found), partial(render, found), partial(show, found), out, pdf, as_json, language)
+
+
+def _give(
+    page: Callable[[Lang], str],
+    data: Callable[[], dict[str, Any]],
+    show: Callable[[Lang], None],
+    out: Path | None,
+    pdf: bool,
+    as_json: bool,
+    lang: Lang,
+) -> None:
+    """Write the report, print the data, or show a summary where neither is asked for."""
+    if out is not None:
+        for path in _write(out, pdf, page(lang)):
             typer.echo(f"已写入 written {path}", err=as_json)
     if as_json:
-        typer.echo(json.dumps(render(found), ensure_ascii=False, indent=2))
+        typer.echo(json.dumps(data(), ensure_ascii=False, indent=2))
     elif out is None:
-        from xinglin.cli.explained import show
-
-        show(found, language)
+        show(lang)
 
 
 def _language(name: str) -> Lang:
@@ -91,7 +124,7 @@ def _language(name: str) -> Lang:
 
 
 def _method(name: str) -> Method:
-    from xinglin.apps.diagnosis.explain import METHODS
+    from xinglin.apps.diagnosis.explain_words import METHODS
 
     for known in METHODS:
         if name == known:
@@ -123,22 +156,3 @@ def _write(out: Path, pdf: bool, html: str) -> list[Path]:
         printed.write_bytes(as_pdf(html))
         written.append(printed)
     return written
-
-
-@contextmanager
-def _progress() -> Iterator[Progress | None]:
-    """A bar on a terminal; nothing in a pipe."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("解释 explaining"), BarColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=1.0)
-
-        def report(done: int, of: int) -> None:
-            bar.update(task, completed=done / of)
-
-        yield report

@@ -5,6 +5,7 @@ from typing import Any
 
 _DOORS = {
     "Attribution": "xinglin.explain.attribution",
+    "Cohort": "xinglin.explain.cohort",
     "Chance": "xinglin.explain.faithfulness",
     "Explainable": "xinglin.explain.door",
     "Faithfulness": "xinglin.explain.faithfulness",

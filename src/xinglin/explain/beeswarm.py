@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,14 +41,22 @@ MOST = 0.38
 """Half of the height of a line that dots may fill."""
 
 
-def draw_beeswarm(seen: Overview, path: Path, *, lang: Lang = "zh", title: str = "") -> Path:
-    """Draw the strongest units of an overview.
+def draw_beeswarm(
+    seen: Overview,
+    path: Path,
+    *,
+    lang: Lang = "zh",
+    title: str = "",
+    names: Mapping[str, str] | None = None,
+) -> Path:
+    """Draw the strongest units of an overview into a file.
 
     Args:
         seen: what :func:`xinglin.explain.summarise` returned.
         path: ends in ``.svg`` (text stays text) or ``.png`` (needs a font with Chinese characters here).
-        lang: of axis and legend; the units stand as the notes have them.
+        lang: of axis and legend.
         title: above the picture.
+        names: what to write for a unit, where it is not its own name.
 
     Raises:
         InvalidInputError: nothing to draw, or another ending.
@@ -55,6 +65,20 @@ def draw_beeswarm(seen: Overview, path: Path, *, lang: Lang = "zh", title: str =
     """
     if path.suffix not in (".svg", ".png"):
         raise InvalidInputError(f"beeswarm: expected a file .svg or .png, got {path.name}")
+    kind: Literal["svg", "png"] = "svg" if path.suffix == ".svg" else "png"
+    path.write_bytes(_drawn(seen, kind, lang, title, names or {}))
+    return path
+
+
+def beeswarm_svg(seen: Overview, *, lang: Lang = "zh", names: Mapping[str, str] | None = None) -> str:
+    """Return the picture as one SVG element, to stand inside a page; as :func:`draw_beeswarm` otherwise."""
+    drawn = _drawn(seen, "svg", lang, "", names or {}).decode()
+    return drawn[drawn.index("<svg") :]
+
+
+def _drawn(
+    seen: Overview, kind: Literal["svg", "png"], lang: Lang, title: str, names: Mapping[str, str]
+) -> bytes:
     if not seen.drivers:
         raise InvalidInputError(
             f"beeswarm: expected a unit that occurs in several of the {seen.cases} cases, got none: give more cases"
@@ -65,7 +89,7 @@ def draw_beeswarm(seen: Overview, path: Path, *, lang: Lang = "zh", title: str =
     except ModuleNotFoundError as error:
         raise MissingExtraError("the beeswarm", "explain") from error
     fonts = _fonts()
-    if not fonts and path.suffix == ".png":
+    if not fonts and kind == "png":
         raise MissingDataError(
             "beeswarm: expected a font with Chinese characters for a PNG, got none: install one (fonts-noto-cjk), or "
             "draw an SVG, which the reader's own font completes"
@@ -96,7 +120,8 @@ def draw_beeswarm(seen: Overview, path: Path, *, lang: Lang = "zh", title: str =
             )
         axes.axvline(0, color="#78716c", linewidth=1)
         axes.set_yticks(
-            range(rows), [f"{driver.name}  n={driver.strength.n}" for driver in reversed(seen.drivers)]
+            range(rows),
+            [f"{names.get(d.name, d.name)}  n={d.strength.n}" for d in reversed(seen.drivers)],
         )
         axes.set_ylim(-0.6, rows - 0.4)
         axes.set_xlim(-1.08 * widest, 1.08 * widest)
@@ -104,14 +129,15 @@ def draw_beeswarm(seen: Overview, path: Path, *, lang: Lang = "zh", title: str =
         axes.set_title(title, loc="left")
         axes.tick_params(length=0)
         axes.spines[["top", "right", "left"]].set_visible(False)
-        for kind in dict.fromkeys(driver.kind for driver in seen.drivers):
-            axes.scatter([], [], s=24, color=COLOURS[kind], label=KINDS[lang][kind])
+        for told in dict.fromkeys(driver.kind for driver in seen.drivers):
+            axes.scatter([], [], s=24, color=COLOURS[told], label=KINDS[lang][told])
         figure.legend(loc="outside lower right", ncols=3, frameon=False, fontsize=10)
         with warnings.catch_warnings():
             # Without a font the glyphs of an SVG cannot be measured here; they are drawn where it is read.
             warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-            figure.savefig(path, metadata={"Date": None} if path.suffix == ".svg" else None)
-    return path
+            file = io.BytesIO()
+            figure.savefig(file, format=kind, metadata={"Date": None} if kind == "svg" else None)
+    return file.getvalue()
 
 
 def _spread(values: NDArray[np.float64], widest: float) -> NDArray[np.float64]:

@@ -145,6 +145,74 @@ PHRASES: dict[str, Pair] = {
     ),
     "records": ("{count} 条", "{count} records"),
     "weak": ("弱标签", "weak labels"),
+    "cohort": ("全局依据:模型凭什么作答", "What the model goes by, over a data set"),
+    "cohort_source": ("数据", "Data"),
+    "cohort_cases": ("解释的病例", "Cases explained"),
+    "cohort_first": (
+        "每例解释它自己的首位候选。",
+        "In each case its own first candidate is explained.",
+    ),
+    "cohort_target": ("每例都解释“{name}”。", "In every case {name} is explained."),
+    "method_auto_words": (
+        "精确 Shapley 值(文字不多时)或 SHAP 分区(近似)",
+        "exact Shapley values (few units) or SHAP Partition (approximate)",
+    ),
+    "cohort_abstained": (
+        "{of} 例中有 {count} 例本不作排序结论,仍计入。",
+        "For {count} of the {of} cases no ranking is claimed; they are counted here all the same.",
+    ),
+    "cohort_left_out": (
+        "{count} 例未能解释(无文字、过长或模型无此标签),未计入。",
+        "{count} cases could not be explained (no text, too long, or no such label) and are not counted.",
+    ),
+    "cohort_meaning": (
+        "这里说的是模型的行为,不是疾病的原因;数据换了,图也会换。",
+        "This shows how the model behaves, not what causes a disease; other data give another picture.",
+    ),
+    "drivers": ("作用最大的表现、数值与词语", "The strongest findings, values and words"),
+    "drivers_hint": (
+        "每点一例;单位:对数优势(自然对数)。区间为 95 %(按病例自助法)。",
+        "A dot is a case; unit: natural-log odds. Intervals are 95 %, bootstrapped over cases.",
+    ),
+    "drivers_none": (
+        "没有一处在足够多的病例中出现。",
+        "No unit occurs in enough cases.",
+    ),
+    "as_table": ("数值表", "As a table"),
+    "unit": ("单位", "Unit"),
+    "cases": ("病例数", "Cases"),
+    "mean_strength": ("平均作用大小 [95 %]", "Mean strength [95 %]"),
+    "mean_direction": ("平均方向", "Mean direction"),
+    "by_class": ("各类别凭什么", "By class"),
+    "by_class_none": (
+        "没有一个类别有至少 {count} 例。",
+        "No class has at least {count} cases.",
+    ),
+    "by_class_more": (
+        "另有 {count} 个类别病例较少或排在其后,见 JSON。",
+        "{count} more classes have fewer cases or come after these: see the JSON.",
+    ),
+    "subgroups": ("性别与年龄段", "By sex and age band"),
+    "subgroups_none": (
+        "没有病例写明性别或年龄。",
+        "No case states sex or age.",
+    ),
+    "subgroup_stated": (
+        "{of} 例中 {count} 例写明{name}。",
+        "{name}: stated in {count} of {of} cases.",
+    ),
+    "subgroups_hint": (
+        "格内为平均方向;“·”表示该组中出现太少。各组病例不同,差别未必来自性别或年龄。",
+        "Cells show the mean direction; a dot: too rare in that group. The groups hold different cases, so a difference "
+        "need not come from sex or age.",
+    ),
+    "cohort_trust": ("这些解释可信吗", "Can these explanations be trusted?"),
+    "cohort_passed": (
+        "随机抽查 {of} 例,{count} 例通过全部检查([95 %:{low}-{high}])。",
+        "Of {of} cases drawn at random, {count} passed every check [95 %: {low}-{high}].",
+    ),
+    "check": ("检查", "Check"),
+    "gain": ("好于随机多少 [95 %]", "Better than random by [95 %]"),
     "failed_comprehensiveness": ("删去关键处", "deleting the strongest parts"),
     "failed_sufficiency": ("只留关键处", "keeping only the strongest parts"),
     "failed_deletion": ("逐处删除", "deletion"),

@@ -6,44 +6,22 @@ shown by the workbench.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from xinglin.explain.basis import CaseExplanation, DataSet
+from xinglin.explain.basis import CaseExplanation
 from xinglin.explain.change import changes
-from xinglin.explain.markup import Child, Markup, tag, verbatim
+from xinglin.explain.markup import Markup, tag, verbatim
 from xinglin.explain.network import network, sources
 from xinglin.explain.note import legend, marked_note, strengths
 from xinglin.explain.phrases import Lang, pair, plain, say, shown, typeset
+from xinglin.explain.sheet import card, document, made, masthead, versions_card
 from xinglin.explain.trust import alarm, checks
 from xinglin.explain.waterfall import waterfall
-from xinglin.types import DISCLAIMER
-
-STYLE = Path(__file__).with_name("report.css")
-NAME = ("杏林", "Xinglin")
-LANGUAGE = {"zh": "zh-CN", "en": "en", "both": "zh-CN"}
 
 
 def page(explanation: CaseExplanation, lang: Lang = "both") -> str:
     """Return the report as one HTML document; it needs no other file, no script and no network."""
-    name = plain(explanation.target.name, lang)
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag(
-            "meta",
-            http_equiv="Content-Security-Policy",
-            content="default-src 'none'; style-src 'unsafe-inline'",
-        ),
-        tag("title", verbatim(f"{name} · {plain(pair('title'), lang)}")),
-        tag("style", Markup(STYLE.read_text(encoding="utf-8"))),
-    )
-    main = tag(
-        "main", _top(explanation, lang), _danger(explanation, lang), sections(explanation, lang), foot(lang)
-    )
-    body = tag("body", main, cls="xw xw-page")
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang=LANGUAGE[lang])}\n"
+    title = f"{plain(explanation.target.name, lang)} · {plain(pair('title'), lang)}"
+    content = [_top(explanation, lang), _danger(explanation, lang), sections(explanation, lang)]
+    return document(title, content, lang)
 
 
 def sections(explanation: CaseExplanation, lang: Lang) -> list[Markup]:
@@ -52,17 +30,8 @@ def sections(explanation: CaseExplanation, lang: Lang) -> list[Markup]:
         _answer(explanation, lang),
         *_attribution(explanation, lang),
         _paths(explanation, lang),
-        _versions(explanation, lang),
+        versions_card(explanation.versions, explanation.time, lang),
     ]
-
-
-def foot(lang: Lang) -> Markup:
-    """Return the disclaimer."""
-    return tag("footer", shown(typeset((DISCLAIMER["zh"], DISCLAIMER["en"])), lang), cls="xw-foot")
-
-
-def _card(title: str, lang: Lang, *content: Child, cls: str = "", **values: object) -> Markup:
-    return tag("section", tag("h2", say(title, lang, **values)), content, cls=f"xw-card {cls}".strip())
 
 
 def _top(explanation: CaseExplanation, lang: Lang) -> Markup:
@@ -70,11 +39,7 @@ def _top(explanation: CaseExplanation, lang: Lang) -> Markup:
         tag("span", tag("small", shown(name, lang)), " ", shown(value, lang))
         for name, value in explanation.patient
     ]
-    facts.append(tag("span", tag("small", say("made", lang)), " ", explanation.time.replace("T", " ")[:16]))
-    brand = tag(
-        "p", shown(NAME, "both" if lang == "both" else lang), " · ", say("title", lang), cls="xw-brand"
-    )
-    return tag("header", brand, tag("p", facts, cls="xw-facts"), cls="xw-top")
+    return masthead(say("title", lang), [*facts, made(explanation.time, lang)], lang)
 
 
 def _danger(explanation: CaseExplanation, lang: Lang) -> Markup:
@@ -134,66 +99,33 @@ def _abstained(explanation: CaseExplanation, lang: Lang) -> Markup | None:
 def _attribution(explanation: CaseExplanation, lang: Lang) -> list[Markup]:
     """The marked note; the waterfall and what would change the answer; beside them, whether they can be trusted."""
     attribution, faithfulness = explanation.attribution, explanation.faithfulness
-    change = _card("change", lang, changes(explanation, lang))
+    change = card("change", lang, changes(explanation, lang))
     if attribution is None:
         text = marked_note(explanation, lang) if explanation.text.strip() else None
-        return [_card("note", lang, tag("p", say("no_text", lang), cls="xw-remark"), text), change]
+        return [card("note", lang, tag("p", say("no_text", lang), cls="xw-remark"), text), change]
     warning = alarm(faithfulness, lang) if faithfulness is not None else None
     moved = any(strengths(attribution))
     flat = None if moved else tag("p", say("flat", lang), cls="xw-remark")
     asked = say("asked", lang, count=attribution.evaluations, seconds=f"{attribution.seconds:.1f}")
     method = tag("p", tag("b", say(f"method_{attribution.method}", lang)), " · ", asked, cls="xw-muted")
-    note = _card("note", lang, warning, flat, marked_note(explanation, lang), legend(lang))
-    drawn = _card(
+    note = card("note", lang, warning, flat, marked_note(explanation, lang), legend(lang))
+    drawn = card(
         "waterfall",
         lang,
         waterfall(explanation, lang),
         tag("p", say("waterfall_hint", lang), cls="xw-muted"),
         method,
     )
-    trust = _card("trust", lang, checks(faithfulness, lang), cls="xw-trust")
+    trust = card("trust", lang, checks(faithfulness, lang), cls="xw-trust")
     return [note, tag("div", tag("div", drawn, change), trust, cls="xw-pair")]
 
 
 def _paths(explanation: CaseExplanation, lang: Lang) -> Markup:
     if not explanation.paths:
-        return _card("paths", lang, tag("p", say("paths_none", lang), cls="xw-remark"))
+        return card("paths", lang, tag("p", say("paths_none", lang), cls="xw-remark"))
     evidence = explanation.versions.engine != "model"
     hint = tag("p", say("paths_hint", lang), " · ", say("dashed_line", lang), " · ", say("dashed_box", lang))
     listed = tag("details", tag("summary", say("sources", lang)), sources(explanation, lang), open=True)
-    return _card(
+    return card(
         "paths", lang, network(explanation, lang, evidence=evidence), tag("div", hint, cls="xw-muted"), listed
     )
-
-
-def _versions(explanation: CaseExplanation, lang: Lang) -> Markup:
-    given = explanation.versions
-    rows: list[tuple[str, Child]] = [
-        ("package", f"xinglin {given.package}"),
-        ("engine", say(f"engine_{given.engine}", lang)),
-        ("pack", _digest(given.pack)),
-    ]
-    if given.model is not None:
-        rows.append(("model", [verbatim(given.model), " ", _digest(given.model_id or "")]))
-    if given.join is not None:
-        rows.append(("join", verbatim(given.join)))
-    if given.data:
-        listed = tag("ul", [_data(item, lang) for item in given.data], cls="xw-data")
-        weak = sum(item.weak for item in given.data)
-        told = tag("summary", say("data_sets", lang, count=len(given.data), weak=weak))
-        rows.append(("data", tag("details", told, listed)))
-    rows.append(("made", explanation.time))
-    table = [tag("tr", tag("th", say(name, lang), scope="row"), tag("td", value)) for name, value in rows]
-    return _card("versions", lang, tag("table", tag("tbody", table), cls="xw-table"))
-
-
-def _data(item: DataSet, lang: Lang) -> Markup:
-    facts = [item.licence, plain(pair("records", count=f"{item.records:,}"), lang) if item.records else ""]
-    facts.append(plain(pair("weak"), lang) if item.weak else "")
-    told = " · ".join(fact for fact in facts if fact)
-    digest = [" ", _digest(item.sha256[:16])] if item.sha256 else None
-    return tag("li", tag("b", verbatim(item.name)), tag("small", verbatim(told), digest))
-
-
-def _digest(words: str) -> Markup:
-    return tag("code", verbatim(words))

@@ -15,7 +15,12 @@ HIGHER = {"comprehensiveness": True, "sufficiency": False, "deletion": False, "i
 
 def failures(faithfulness: Faithfulness) -> Pair:
     """Return the failed checks in words."""
-    names = [PHRASES.get(f"failed_{name}", (name, name)) for name in faithfulness.failed]
+    return failures_of(faithfulness.failed)
+
+
+def failures_of(failed: Sequence[str]) -> Pair:
+    """Return the names of failed checks in words."""
+    names = [PHRASES.get(f"failed_{name}", (name, name)) for name in failed]
     return "、".join(zh for zh, _ in names), ", ".join(en for _, en in names)
 
 

@@ -11,7 +11,7 @@ from fastapi.responses import HTMLResponse, Response
 from pydantic import Field
 
 from xinglin.apps.diagnosis import remember
-from xinglin.apps.diagnosis.explain import EXACT, METHODS, Method
+from xinglin.apps.diagnosis.explain_words import EXACT, METHODS, Method
 from xinglin.explain.basis import as_json
 from xinglin.explain.exact import MAX_EXACT
 from xinglin.explain.report import page

@@ -15,7 +15,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from xinglin.apps.diagnosis.differential import Differential, EngineName
-from xinglin.apps.diagnosis.explain import Method, explain
+from xinglin.apps.diagnosis.explain import explain
+from xinglin.apps.diagnosis.explain_words import Method
 from xinglin.errors import BusyError
 from xinglin.explain.basis import CaseExplanation
 from xinglin.explain.game import Progress

@@ -12,8 +12,9 @@ from scipy.special import logit
 
 from xinglin.apps.diagnosis.answer import answer
 from xinglin.apps.diagnosis.differential import Differential
-from xinglin.apps.diagnosis.explain import EXACT, METHODS, explain
+from xinglin.apps.diagnosis.explain import explain
 from xinglin.apps.diagnosis.explain_score import Scorer, Variants, class_names, randomised
+from xinglin.apps.diagnosis.explain_words import EXACT, METHODS
 from xinglin.apps.diagnosis.facts import gather
 from xinglin.apps.diagnosis.join import log_softmax
 from xinglin.apps.diagnosis.marks import marks_of

@@ -15,6 +15,7 @@ from xinglin.apps.diagnosis.wording import model_line
 from xinglin.errors import UnknownNameError
 from xinglin.explain.basis import CaseExplanation
 from xinglin.explain.basis import as_json as explained_json
+from xinglin.explain.cohort import Cohort
 from xinglin.ledger import append
 from xinglin.store import Store
 from xinglin.store.keys import digest, keyed_digest, new_salt
@@ -76,6 +77,27 @@ def remember_explanation(store: Store, explanation: CaseExplanation, *, actor: s
     with store.write() as connection:
         connection.execute(_KEEP_SALT, {"subject": subject, "salt": salt})
         append(connection, "explain", actor=actor, subjects=(subject,), detail=detail)
+    return subject
+
+
+def remember_cohort(store: Store, cohort: Cohort, *, actor: str) -> str:
+    """Append the explanation of a data set to the ledger; as :func:`remember_explanation` otherwise.
+
+    Returns:
+        The subject: the HMAC of the data set's digest under a fresh salt.
+    """
+    salt = new_salt()
+    subject = keyed_digest(salt, cohort.digest.encode())
+    versions, trust = cohort.versions, cohort.trust
+    detail = {
+        "model": {"engine": versions.engine, "pack": versions.pack, "encoder": versions.model_id},
+        "cases": cohort.overview.cases,
+        "method": cohort.method,
+        "failed": [check.name for check in trust.checks if check.failed] if trust else None,
+    }
+    with store.write() as connection:
+        connection.execute(_KEEP_SALT, {"subject": subject, "salt": salt})
+        append(connection, "explain.data", actor=actor, subjects=(subject,), detail=detail)
     return subject
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from nicegui import events, ui
 
 from xinglin.apps.diagnosis import remember
-from xinglin.apps.diagnosis.explain import METHODS, Method
+from xinglin.apps.diagnosis.explain_words import METHODS, Method
 from xinglin.explain.basis import CaseExplanation
 from xinglin.explain.markup import tag
 from xinglin.explain.report import page, sections
