@@ -131,3 +131,43 @@ def test_mistakes_are_one_line(tmp_path: Path, folder: Path) -> None:
     (broken / "tokenizer.json").write_text(json.dumps(tokenizer), encoding="utf-8")
     assert "tokenizer.json" in refused("explain", NOTE, "--model", str(broken))
     assert [path.name for path in tmp_path.iterdir()] == ["broken"]
+
+
+def test_a_whole_data_set(tmp_path: Path) -> None:
+    data, out = tmp_path / "cases.jsonl", tmp_path / "seen.html"
+    lines = [
+        {"text": note, "patient": {"sex": "female"}, "label": 1}
+        for note in ("胸痛,大汗", "胸痛", "胸痛,咳嗽")
+    ]
+    data.write_text("\n".join(json.dumps(line, ensure_ascii=False) for line in lines), encoding="utf-8")
+    said = good("explain", "--data", str(data), *GRAPH, "--check", "1")
+    for word in ("胸痛 chest pain", "cases.jsonl", "病例数", "未经注册"):
+        assert word in said, word
+    found = json.loads(
+        good("explain", "--data", str(data), *GRAPH, "--out", str(out), "--json", "--most", "2")
+    )
+    assert found["overview"]["cases"] == 2
+    assert "Not registered" in out.read_text(encoding="utf-8")
+    actions = [json.loads(line)["action"] for line in good("audit", "list").splitlines()]
+    assert actions == ["explain.data", "explain.data"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('{"text": "胸痛"}\n{"text": 3}', "line 2"),
+        ('{"text": "胸痛"}\n[1]', "line 2"),
+        ('{"text": "胸痛", "patient": {"age": -3}}', "line 1: patient.age"),
+        ("\n\n", "the file has none"),
+        ('{"text": "胸痛"', "line 1"),
+    ],
+)
+def test_a_broken_data_set_is_named_by_its_line(tmp_path: Path, content: str, said: str) -> None:
+    data = tmp_path / "cases.jsonl"
+    data.write_text(content, encoding="utf-8")
+    assert said in refused("explain", "--data", str(data), *GRAPH)
+
+
+def test_a_data_set_stands_alone(tmp_path: Path) -> None:
+    assert "leave out the text" in refused("explain", NOTE, "--data", str(tmp_path / "x"), *GRAPH)
+    assert "there is no file" in refused("explain", "--data", str(tmp_path / "x"), *GRAPH)

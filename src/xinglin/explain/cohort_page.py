@@ -56,8 +56,7 @@ def _intro(cohort: Cohort, lang: Lang) -> Markup:
     explained = (
         say("cohort_first", lang) if cohort.target is None else say("cohort_target", lang, name=cohort.target)
     )
-    method = cohort.method if cohort.method != "auto" else "auto_words"
-    facts = [explained, say(f"method_{method}", lang)]
+    facts = [explained, say(f"method_{cohort.method}", lang)]
     if cohort.abstained:
         facts.append(say("cohort_abstained", lang, count=cohort.abstained, of=cohort.overview.cases))
     if cohort.left_out:

@@ -52,7 +52,7 @@ class Overview:
 
     cases: int
     drivers: tuple[Driver, ...]
-    """The strongest units of all cases."""
+    """The units that move the cases most in sum (mean strength times cases), as shap's summary orders them."""
     by_class: Mapping[str, tuple[Driver, ...]]
     """Explained class -> its strongest units; the classes with the most cases first."""
     subgroups: tuple[Subgroup, ...]
@@ -139,7 +139,8 @@ def _drivers(
         for name, row in _by_name(attributions).items()
         if len(row) >= min_cases
     }
-    strongest = sorted(rows, key=lambda name: (-float(np.abs(rows[name]).mean()), name))[:length]
+    # By the sum: what moves many cases comes before what moves three of them a little more.
+    strongest = sorted(rows, key=lambda name: (-float(np.abs(rows[name]).sum()), name))[:length]
     return tuple(
         Driver(name, kinds[name], _mean(np.abs(rows[name]), seed), float(rows[name].mean()))
         for name in strongest

@@ -153,10 +153,6 @@ PHRASES: dict[str, Pair] = {
         "In each case its own first candidate is explained.",
     ),
     "cohort_target": ("每例都解释“{name}”。", "In every case {name} is explained."),
-    "method_auto_words": (
-        "精确 Shapley 值(文字不多时)或 SHAP 分区(近似)",
-        "exact Shapley values (few units) or SHAP Partition (approximate)",
-    ),
     "cohort_abstained": (
         "{of} 例中有 {count} 例本不作排序结论,仍计入。",
         "For {count} of the {of} cases no ranking is claimed; they are counted here all the same.",
@@ -171,8 +167,8 @@ PHRASES: dict[str, Pair] = {
     ),
     "drivers": ("作用最大的表现、数值与词语", "The strongest findings, values and words"),
     "drivers_hint": (
-        "每点一例;单位:对数优势(自然对数)。区间为 95 %(按病例自助法)。",
-        "A dot is a case; unit: natural-log odds. Intervals are 95 %, bootstrapped over cases.",
+        "每点一例,按作用总和排列;单位:对数优势(自然对数)。区间为 95 %(按病例自助法)。",
+        "A dot is a case, ordered by the sum of their strengths; unit: natural-log odds. Intervals are 95 %, bootstrapped over cases.",
     ),
     "drivers_none": (
         "没有一处在足够多的病例中出现。",
@@ -208,8 +204,8 @@ PHRASES: dict[str, Pair] = {
     ),
     "cohort_trust": ("这些解释可信吗", "Can these explanations be trusted?"),
     "cohort_passed": (
-        "随机抽查 {of} 例,{count} 例通过全部检查([95 %:{low}-{high}])。",
-        "Of {of} cases drawn at random, {count} passed every check [95 %: {low}-{high}].",
+        "随机抽查 {of} 例,{count} 例通过全部检查(95 % 区间 {low} 至 {high})。",
+        "Of {of} cases drawn at random, {count} passed every check (95 % interval {low} to {high}).",
     ),
     "check": ("检查", "Check"),
     "gain": ("好于随机多少 [95 %]", "Better than random by [95 %]"),

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from scipy.special import logit
 
+from xinglin.apps.diagnosis import load_differential
 from xinglin.apps.diagnosis.answer import answer
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.explain import explain
@@ -148,6 +149,19 @@ def test_a_method_that_does_not_fit_is_refused(differential: Differential) -> No
     with pytest.raises(InputTooLargeError, match="use SHAP Partition"):
         explain(differential, long, method="exact")
     assert EXACT <= MAX_EXACT
+
+
+def test_gradients_of_the_shipped_model() -> None:
+    pytest.importorskip("captum")
+    shipped = load_differential(engine="model")
+    found = explain(shipped, "患者男性,58岁,胸痛3天,大汗,心电图显示ST段压低", method="gradients")
+    attribution, faithfulness = found.attribution, found.faithfulness
+    assert attribution is not None
+    assert faithfulness is not None
+    assert attribution.method == "gradients"
+    assert attribution.complete
+    assert units_of(found)[int(attribution.order[0])] in ("ST段压低", "心电图", "胸痛")
+    assert faithfulness.comprehensiveness > faithfulness.chance.comprehensiveness
 
 
 def test_another_disease_and_one_that_is_not_there(differential: Differential) -> None:

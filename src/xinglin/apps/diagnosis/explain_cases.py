@@ -53,7 +53,7 @@ def explain_cases(
         records: the cases; a case without text cannot be explained and is counted as left out.
         source: name of the data set, for the report.
         digest: SHA-256 of the data set.
-        method: as for one case (:func:`xinglin.apps.diagnosis.explain.explain`).
+        method: as for one case (:func:`xinglin.apps.diagnosis.explain.explain`), but ``auto`` is SHAP Partition.
         target: the disease to explain in every case; ``None`` is each case's own first candidate.
         checked: cases whose explanations are checked against the model (about three times the work of a case).
         seed: of every random draw.
@@ -68,6 +68,8 @@ def explain_cases(
         raise InvalidInputError(f"method: expected {', '.join(METHODS)}; got {method!r}")
     if method == "gradients" and differential.engine_name != "model":
         raise InvalidInputError("gradients: they explain the text model alone: use --engine model")
+    if method == "auto":
+        method = "shap"  # one method for all cases: means over two kinds of values would mean nothing
     drawn = np.random.default_rng(seed).permutation(len(records))[: max(0, checked)]
     to_check = frozenset(drawn.tolist())
     told: list[tuple[Question, Attribution]] = []
@@ -100,7 +102,7 @@ def explain_cases(
         source=source,
         digest=digest,
         overview=summarise([attribution for _, attribution in told], groups, seed=seed),
-        class_cases=Counter(attribution.target for _, attribution in told),
+        class_cases=dict(Counter(attribution.target for _, attribution in told)),
         stated={name: sum(value is not None for value in values) for name, values in groups.items()},
         left_out=dict(left_out),
         abstained=sum(asked.asked.result.prediction.abstained for asked, _ in told),
