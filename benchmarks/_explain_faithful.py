@@ -23,7 +23,7 @@ SETS = {
     "ai-hospital, statements": "ai-hospital",
     "toyhom-disease, name masked (weak topic)": "toyhom-disease",
 }
-CASES, BUDGET, QUICK_BUDGET = 40, 500, 20
+CASES, BUDGET, QUICK_BUDGET = 40, 280, 20
 BETTER = {"comprehensiveness": "higher", "sufficiency": "lower", "deletion": "lower", "insertion": "higher"}
 
 
@@ -111,7 +111,7 @@ def _measured(models: Models, text: str, budget: int) -> Iterator[tuple[str, Fai
     from xinglin.explain.lime_words import lime_values
     from xinglin.explain.occlusion import occlusion_values
     from xinglin.explain.partition import partition_values
-    from xinglin.explain.sampling import sampled_values
+    from xinglin.explain.permutation import permutation_values
     from xinglin.types import Patient
 
     units = segment(text, marks_of(models.differential, text, Patient()).marks)
@@ -127,14 +127,14 @@ def _measured(models: Models, text: str, budget: int) -> Iterator[tuple[str, Fai
         return exact_values(played) if exact else partition_values(played, budget=budget, seed=seed)
 
     def sampled(played: Game, seed: int) -> Attribution:
-        return sampled_values(played, budget=budget, seed=seed)
+        return permutation_values(played, budget=budget, seed=seed)
 
     def lime(played: Game, seed: int) -> Attribution:
         return lime_values(played, samples=budget, seed=seed)
 
     ways = {
         "shap (exact up to 12 units, else Partition)": shap,
-        "shap, sampled orders": sampled,
+        "permutation (sampled orders)": sampled,
         "lime": lime,
     }
     for method, explain in ways.items():
@@ -162,7 +162,7 @@ def _lines(name: str, method: str, found: list[Faithfulness]) -> list[Line]:
                 note=f"{BETTER[figure]} is better; of the probability of the model's first label; bootstrap interval",
             )
         )
-    drawn = method.startswith(("shap", "lime"))
+    drawn = method.startswith(("shap", "permutation", "lime"))
     if drawn:
         stability = _mean(np.array([one.stability for one in found]))
         lines.append(

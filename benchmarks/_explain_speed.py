@@ -52,16 +52,16 @@ def report(quick: bool) -> list[Line]:
         for _ in range(1 if quick else 5):
             for note in NOTES[: 1 if quick else None]:
                 started = time.perf_counter()
-                found = explain(differential, note[:120], method="shap")
+                found = explain(differential, note[:120])
                 page(found)
                 times.append(time.perf_counter() - started)
                 asked.append(found.attribution.evaluations if found.attribution else 0)
         said = (
-            f"{len(NOTES)} notes of 120 characters, {os.cpu_count()} cores; {max(asked)} variants for the values, "
+            f"sampled Shapley values of {len(NOTES)} notes of 120 characters, {os.cpu_count()} cores; {max(asked)} variants for the values, "
             f"and more for the checks; the first report of the process took {cold:.1f} s"
         )
         lines += quantiles(
-            f"full SHAP report with checks and HTML, engine {engine}",
+            f"full SHAP report with checks, paths, counterfactuals and HTML, engine {engine}",
             times,
             "s",
             lambda q, value, said=said: f"{aim(value, 2, 's')}; {said}",
@@ -92,6 +92,7 @@ def peer(quick: bool) -> list[Line]:
     from benchmarks._explain_torch import log_softmax_of, pipeline_score
     from xinglin.explain.exact import shapley
     from xinglin.explain.partition import owen, text_tree
+    from xinglin.explain.permutation import sampled
     from xinglin.model import TextClassifier, shipped_folder
 
     torch.set_num_threads(os.cpu_count() or 1)
@@ -108,10 +109,15 @@ def peer(quick: bool) -> list[Line]:
     pipelines = {f"batch {size}": pipeline_score(folder, size) for size in (1, 16)}
     exact = [shapley(Game(pipelines["batch 16"], note, units, target)) for note, units, target, _ in cases]
 
-    def ours(budget: int, place: int) -> Any:
+    def partition(budget: int, place: int) -> Any:
         note, units, target, tree = cases[place]
         game = Game(ours_score, note, units, target, threads=os.cpu_count() or 1)
         return owen(game, tree, budget=budget, step=16)
+
+    def orders(budget: int, place: int) -> Any:
+        note, units, target, _ = cases[place]
+        game = Game(ours_score, note, units, target, threads=os.cpu_count() or 1)
+        return sampled(game, budget=budget).values
 
     def theirs(score: Any) -> Callable[[int, int], Any]:
         def values(budget: int, place: int) -> Any:
@@ -122,56 +128,69 @@ def peer(quick: bool) -> list[Line]:
 
         return values
 
-    ways = {"ours": ours} | {f"shap, pipeline {name}": theirs(score) for name, score in pipelines.items()}
+    ways = {"Partition": partition, "sampled orders": orders} | {
+        f"shap, pipeline {name}": theirs(score) for name, score in pipelines.items()
+    }
     curves = {
         name: [_point(way, budget, exact, 1 if quick else 3) for budget in budgets]
         for name, way in ways.items()
     }
     exactly = [_seconds(lambda p=place: shapley(_game(ours_score, cases[p]))) for place in range(len(cases))]  # type: ignore[misc]
-    best = min((name for name in curves if name != "ours"), key=lambda name: curves[name][-1].seconds)
+    best = min(
+        (name for name in curves if name.startswith("shap")), key=lambda name: curves[name][-1].seconds
+    )
     wanted = min(curves[best], key=lambda point: (point.error, point.seconds))
-    reached = [point for point in curves["ours"] if point.error <= EQUAL * wanted.error]
-    found = min(reached, key=lambda point: point.seconds) if reached else None
     versions = f"shap {shap.__version__}, transformers {transformers.__version__}, torch {torch.__version__}"
     said = f"{len(cases)} notes of at most {max(len(units) for _, units, _, _ in cases)} units, {os.cpu_count()} cores"
-    name = "SHAP Partition of a note, INT8 on ONNX Runtime"
-    lines = [
-        Line(
-            *(name, "s a note at the error of the peer's best budget", found.seconds if found else None, "s"),
-            len(cases),
-            reference=wanted.seconds,
-            reference_name=f"{best}, fp32, same run",
-            note=(
-                f"{aim(wanted.seconds / found.seconds, 5, 'times faster', at_most=False)}; "
-                if found
-                else "not reached; "
-            )
-            + f"equal: within {100 * (EQUAL - 1):.0f} %; budgets {found.budget if found else '-'} and {wanted.budget}; "
-            f"{said}; the peer compiled beforehand; {versions}",
-        ),
-        Line(
-            *(name, "mean error at that budget", found.error if found else None, "log-odds", len(cases)),
-            reference=wanted.error,
-            reference_name=f"{best}, fp32, same run",
-            note="against the exact Shapley values of the fp32 model on the same units",
-        ),
-        Line(
-            *("exact Shapley values of a note, INT8 on ONNX Runtime", "s a note, one thread"),
-            float(np.mean(exactly)),
-            "s",
-            len(cases),
-            note=said,
-        ),
-    ]
-    for point, other in zip(curves["ours"], curves[best], strict=True):
-        lines.append(
+    lines = []
+    for way in ("Partition", "sampled orders"):
+        name = f"SHAP of a note, {way}, INT8 on ONNX Runtime"
+        reached = [point for point in curves[way] if point.error <= EQUAL * wanted.error]
+        found = min(reached, key=lambda point: point.seconds) if reached else None
+        lines += [
+            Line(
+                *(
+                    name,
+                    "s a note at the error of the peer's best budget",
+                    found.seconds if found else None,
+                    "s",
+                ),
+                len(cases),
+                reference=wanted.seconds,
+                reference_name=f"{best}, fp32, same run",
+                note=(
+                    f"{aim(wanted.seconds / found.seconds, 5, 'times faster', at_most=False)}; "
+                    if found
+                    else "not reached; "
+                )
+                + f"equal: within {100 * (EQUAL - 1):.0f} %; budgets {found.budget if found else '-'} and "
+                f"{wanted.budget}; {said}; the peer compiled beforehand; {versions}",
+            ),
+            Line(
+                *(name, "mean error at that budget", found.error if found else None, "log-odds", len(cases)),
+                reference=wanted.error,
+                reference_name=f"{best}, fp32, same run",
+                note="against the exact Shapley values of the fp32 model on the same units",
+            ),
+        ]
+        lines += [
             Line(
                 *(name, f"s a note at budget {point.budget}", point.seconds, "s", len(cases)),
                 reference=other.seconds,
                 reference_name=f"{best}, fp32, same run",
                 note=f"mean error {point.error:.3f}, the peer's {other.error:.3f}",
             )
+            for point, other in zip(curves[way], curves[best], strict=True)
+        ]
+    lines.append(
+        Line(
+            *("exact Shapley values of a note, INT8 on ONNX Runtime", "s a note, one thread"),
+            float(np.mean(exactly)),
+            "s",
+            len(cases),
+            note=said,
         )
+    )
     return lines
 
 

@@ -116,7 +116,9 @@ def refused_after_writing(*arguments: str) -> str:
 def test_mistakes_are_one_line(tmp_path: Path, folder: Path) -> None:
     assert "got nothing to read" in refused("explain", "", *GRAPH)
     assert "没有可解释的内容" in refused("explain", "。。!", *GRAPH)
-    assert "expected auto, exact, shap, lime, gradients" in refused("explain", NOTE, "--method", "magic")
+    assert "expected auto, exact, permutation, shap, lime, gradients" in refused(
+        "explain", NOTE, "--method", "magic"
+    )
     assert "expected zh, en or both" in refused("explain", NOTE, "--lang", "fr")
     assert "give --out" in refused("explain", NOTE, "--pdf")
     assert ".html or .pdf" in refused("explain", NOTE, "--out", str(tmp_path / "a.docx"))

@@ -28,7 +28,7 @@ def ask(client: httpx.Client, **body: Any) -> httpx.Response:
 
 def test_what_is_offered(client: httpx.Client) -> None:
     offered = client.get("/api/explain").json()
-    assert offered["methods"] == ["auto", "exact", "shap", "lime", "gradients"]
+    assert offered["methods"] == ["auto", "exact", "permutation", "shap", "lime", "gradients"]
     assert offered["installed"]["shap"] is True
     assert "未经注册" in offered["disclaimer"][0]
 

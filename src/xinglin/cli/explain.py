@@ -43,7 +43,11 @@ def explain(
     ] = 20,
     as_json: AsJson = False,
     method: Annotated[
-        str, typer.Option(help="auto 自动, exact 精确 Shapley, shap, lime, gradients 积分梯度 gradients.")
+        str,
+        typer.Option(
+            help="auto 自动, exact 精确 Shapley, permutation 抽样 Shapley sampled, shap 分区 Partition, lime, "
+            "gradients 积分梯度."
+        ),
     ] = "auto",
     target: Annotated[
         str | None, typer.Option(help="解释哪个疾病(默认首位) Disease to explain; default: the first.")

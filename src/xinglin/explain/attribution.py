@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from xinglin.errors import InvalidInputError
 from xinglin.explain.units import Unit
 
-Method = Literal["exact", "shap", "lime", "gradients", "occlusion"]
+Method = Literal["exact", "permutation", "shap", "lime", "gradients", "occlusion"]
 COMPLETE = 0.05
 """Share of the difference between full and base that may stay unexplained in an explanation called complete."""
 
@@ -35,6 +35,8 @@ class Attribution:
     seconds: float
     rest: float = 0.0
     """Contribution of what belongs to no unit (punctuation, filler words); only gradients see it."""
+    reliability: float | None = None
+    """Split-half reliability of the ranks of values that were sampled in two halves; at most 1."""
 
     def __post_init__(self) -> None:
         if len(self.values) != len(self.units):

@@ -6,7 +6,7 @@
 * deletion and insertion (Petsiuk et al. 2018, RISE): the normalised area under the probability while units are
   deleted, or put back into the empty note, the strongest first.
 * the same four for random orders in the same run: the floor.
-* stability: rank correlation of the explanation between seeds.
+* stability: rank correlation of the explanation between seeds; of sampled values their split-half reliability.
 * randomised weights (Adebayo et al. 2018): rank correlation with the explanation of the same architecture whose
   weights say nothing; it must fall.
 
@@ -67,7 +67,8 @@ class Faithfulness:
     """Area under the probability while the strongest units come first; higher is better."""
     chance: Chance
     stability: float
-    """Mean rank correlation of the explanation between seeds; 1 for a method that draws nothing."""
+    """Mean rank correlation of the explanation between seeds, or the split-half reliability of sampled values; 1 for a
+    method that draws nothing."""
     randomised: float | None
     """Rank correlation with the explanation of the model with randomised weights; ``None``: not possible."""
     failed: tuple[str, ...]
@@ -88,7 +89,8 @@ def measure_faithfulness(
     Args:
         game: the game that was explained; what it answered already is not asked again.
         attribution: the explanation.
-        again: the same method with other seeds; empty for a method that draws nothing.
+        again: the same method with other seeds; empty for a method that draws nothing or that brings its own
+            reliability.
         randomised: the same method on the model with randomised weights
             (:func:`xinglin.explain.randomised_classifier`); ``None`` where weights cannot be randomised.
         orders: random orders of the floor.
@@ -110,9 +112,9 @@ def measure_faithfulness(
     game.expect((1 + orders) * len(_masks(attribution.order)))
     ours = four_figures(game, attribution.order)
     floor = np.mean([four_figures(game, order) for order in drawn], axis=0)
-    stability = (
-        float(np.mean([rank_correlation(attribution.values, o.values) for o in again])) if again else 1.0
-    )
+    stability = 1.0 if attribution.reliability is None else attribution.reliability
+    if again:
+        stability = float(np.mean([rank_correlation(attribution.values, o.values) for o in again]))
     sanity = None if randomised is None else rank_correlation(attribution.values, randomised.values)
     failed = [
         name

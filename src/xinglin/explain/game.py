@@ -119,7 +119,9 @@ class Game:
         """Return the state before a method, for :meth:`explained`."""
         return Start(self.evaluations, perf_counter())
 
-    def explained(self, method: Method, values: Floats, start: Start) -> Attribution:
+    def explained(
+        self, method: Method, values: Floats, start: Start, *, reliability: float | None = None
+    ) -> Attribution:
         """Return the attribution of what a method found."""
         base, full = self.value(ends(len(self)))
         return Attribution(
@@ -131,6 +133,7 @@ class Game:
             target=self.name,
             evaluations=self.evaluations - start.evaluations,
             seconds=perf_counter() - start.seconds,
+            reliability=reliability,
         )
 
     def _ask(self, texts: list[str]) -> Floats:

@@ -51,6 +51,7 @@ PHRASES: dict[str, Pair] = {
     "between": ("标点与虚词", "punctuation and filler words"),
     "gap": ("方法未能解释的部分", "what the method leaves unexplained"),
     "method_exact": ("精确 Shapley 值", "exact Shapley values"),
+    "method_permutation": ("Shapley 值(抽样排列,近似)", "Shapley values (sampled orders, approximate)"),
     "method_shap": ("SHAP(分区 Shapley,近似)", "SHAP (Partition, approximate)"),
     "method_lime": ("LIME(局部线性近似)", "LIME (local linear fit)"),
     "method_gradients": ("积分梯度", "integrated gradients"),
@@ -168,7 +169,8 @@ PHRASES: dict[str, Pair] = {
     "drivers": ("作用最大的表现、数值与词语", "The strongest findings, values and words"),
     "drivers_hint": (
         "每点一例,按作用总和排列;单位:对数优势(自然对数)。区间为 95 %(按病例自助法)。",
-        "A dot is a case, ordered by the sum of their strengths; unit: natural-log odds. Intervals are 95 %, bootstrapped over cases.",
+        "A dot is a case; ordered by the sum of strengths; unit: natural-log odds. Intervals are 95 %, bootstrapped over "
+        "cases.",
     ),
     "drivers_none": (
         "没有一处在足够多的病例中出现。",

@@ -22,7 +22,13 @@ from xinglin.serve.strict import strict_json
 from xinglin.store import Store
 from xinglin.types import DISCLAIMER
 
-NEEDS = {"exact": ("jieba",), "shap": ("jieba",), "lime": ("jieba", "lime"), "gradients": ("torch", "captum")}
+NEEDS = {
+    "exact": ("jieba",),
+    "permutation": ("jieba",),
+    "shap": ("jieba",),
+    "lime": ("jieba", "lime"),
+    "gradients": ("torch", "captum"),
+}
 """Packages that a method needs beside the core."""
 
 

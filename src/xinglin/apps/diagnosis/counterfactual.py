@@ -32,9 +32,9 @@ RIVALS = 12
 """Diseases that may come first once something changes: their findings are tried beside those of the first."""
 SINGLES = 1_500
 """Most single changes of findings that are weighed."""
-PAIRS = 1_500
+PAIRS = 400
 """Most pairs of changes of findings that are weighed."""
-TEXTS = 160
+TEXTS = 48
 """Most pairs of deleted parts of the text that the model is asked about."""
 
 Weigher = Callable[[Sequence[tuple[int, ...]]], Array]

@@ -7,6 +7,7 @@ it; ``both`` joins that with the text model's logits; ``model`` is the text mode
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from xinglin.apps.diagnosis.counterfactual import by_findings, by_words
 from xinglin.apps.diagnosis.differential import Differential
@@ -40,8 +41,8 @@ def explain(
         record: a structured record beside the text; it is part of every variant.
         patient: header facts, part of every variant; what the text says of age and sex is explained as words.
         answers: answers to questions, state by finding key, part of every variant.
-        method: ``auto`` is exact Shapley values up to 10 units of text and SHAP Partition above; ``gradients``
-            explains the text model alone and needs torch.
+        method: ``auto`` is exact Shapley values up to 10 units of text and sampled ones (``permutation``) above;
+            ``shap`` is SHAP Partition; ``gradients`` explains the text model alone and needs torch.
         target: the disease to explain, by Chinese or English name, alias or id; ``None`` is the first candidate.
         seed: of every random draw.
         report: progress as (done, of 1,000); may raise to cancel.
@@ -72,10 +73,16 @@ def explain(
 
 
 def _changes(asked: Question) -> tuple[Counterfactual, ...]:
+    """Search among the findings and among the words, side by side: the one is plain Python, the other the text model."""
     differential, case = asked.asked.differential, asked.asked.case
+    engine = differential.engine_name
     found = []
-    if differential.engine_name != "model":
-        found.append(by_findings(differential, case, asked.logits))
-    if differential.engine_name != "graph" and asked.units:
-        found.append(by_words(asked.score, case.text, asked.units, class_names(differential)))
+    with ThreadPoolExecutor(1) as pool:
+        words = None
+        if engine != "graph" and asked.units:
+            words = pool.submit(by_words, asked.score, case.text, asked.units, class_names(differential))
+        if engine != "model":
+            found.append(by_findings(differential, case, asked.logits))
+        if words is not None:
+            found.append(words.result())
     return tuple(found)

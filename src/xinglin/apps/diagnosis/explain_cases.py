@@ -53,7 +53,7 @@ def explain_cases(
         records: the cases; a case without text cannot be explained and is counted as left out.
         source: name of the data set, for the report.
         digest: SHA-256 of the data set.
-        method: as for one case (:func:`xinglin.apps.diagnosis.explain.explain`), but ``auto`` is SHAP Partition.
+        method: as for one case (:func:`xinglin.apps.diagnosis.explain.explain`), but ``auto`` is ``permutation``.
         target: the disease to explain in every case; ``None`` is each case's own first candidate.
         checked: cases whose explanations are checked against the model (about three times the work of a case).
         seed: of every random draw.
@@ -69,7 +69,7 @@ def explain_cases(
     if method == "gradients" and differential.engine_name != "model":
         raise InvalidInputError("gradients: they explain the text model alone: use --engine model")
     if method == "auto":
-        method = "shap"  # one method for all cases: means over two kinds of values would mean nothing
+        method = "permutation"  # one method for all cases: means over two kinds of values would mean nothing
     drawn = np.random.default_rng(seed).permutation(len(records))[: max(0, checked)]
     to_check = frozenset(drawn.tolist())
     told: list[tuple[Question, Attribution]] = []

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -22,6 +24,8 @@ from xinglin.types import Patient, Record, State
 
 Array = NDArray[np.float64]
 SMALLEST = 1e-300
+THREADS = 4
+"""Most runs of the text model side by side."""
 KEPT = 8_192
 """Variants whose facts are kept: the randomised model and further seeds read the same ones."""
 
@@ -66,10 +70,17 @@ class Scorer:
         differential = self.differential
         if differential.engine_name == "graph":
             return np.array([self._weighed(text, None) for text in texts])
-        rows = _encoder(differential).logits(list(texts))
+        encoder = _encoder(differential)
         if differential.engine_name == "model":
-            return log_softmax(np.asarray(rows, np.float64))
-        return np.array([self._weighed(text, row) for text, row in zip(texts, rows, strict=True)])
+            return log_softmax(np.asarray(encoder.logits(list(texts)), np.float64))
+        # A run of the text model lets other threads go on: meanwhile the graph reads the variants here.
+        with ThreadPoolExecutor(min(THREADS, os.cpu_count() or 1)) as pool:
+            rows = [pool.submit(encoder.logits, [text]) for text in texts]
+            for text in texts:
+                self.variants.case(text)
+            return np.array(
+                [self._weighed(text, row.result()[0]) for text, row in zip(texts, rows, strict=True)]
+            )
 
     def _weighed(self, text: str, logits: NDArray[Any] | None) -> Array:
         posterior = weigh(self.differential, self.variants.case(text), logits).posterior

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from xinglin.apps.diagnosis.explain_asked import Question
-from xinglin.apps.diagnosis.explain_score import randomised
+from xinglin.apps.diagnosis.explain_score import THREADS, randomised
 from xinglin.apps.diagnosis.explain_told import Asked
 from xinglin.errors import InvalidInputError, MissingExtraError, UnknownNameError
 from xinglin.explain.attribution import Attribution
@@ -19,21 +19,23 @@ from xinglin.explain.faithfulness import Faithfulness, measure_faithfulness
 from xinglin.explain.game import Game, Progress, Score
 from xinglin.explain.lime_words import lime_values
 from xinglin.explain.partition import partition_values
+from xinglin.explain.permutation import BUDGET as SAMPLED
+from xinglin.explain.permutation import permutation_values
 
-Method = Literal["auto", "exact", "shap", "lime", "gradients"]
+Method = Literal["auto", "exact", "permutation", "shap", "lime", "gradients"]
 METHODS: tuple[Method, ...] = get_args(Method)
 EXACT = 10
 """Most units that ``auto`` explains by exact Shapley values (1,024 variants, some seconds with a text model)."""
 AGAIN = 1
 """Further seeds on which the stability rests."""
-BUDGET, CHECK = 400, 128
-"""Variants of SHAP Partition: of an explanation, and of the one of the model that knows nothing."""
-ORDERS = 6
-"""Random orders of the chance floor."""
+BUDGET = 400
+"""Variants of SHAP Partition."""
+CHECK = 128
+"""Variants of the explanation of the model that knows nothing."""
+ORDERS = 4
+"""Random orders of the chance floor; those that sampled values took already."""
 STEP = 16
 """Variants asked at once: some for every thread."""
-THREADS = 4
-"""Most runs of the text model side by side."""
 NO_ONNX: Pair = (
     '未做随机权重对照:没有安装 onnx(pip install "xinglin[explain]")。',
     'The check with randomised weights was not made: onnx is not installed (pip install "xinglin[explain]").',
@@ -56,8 +58,8 @@ def attributed(question: Question, method: Method, seed: int, progress: Progress
 
     Args:
         question: the answered case.
-        method: ``auto`` is exact Shapley values up to :data:`EXACT` units of text and SHAP Partition above;
-            ``gradients`` explains the text model alone and needs torch.
+        method: ``auto`` is exact Shapley values up to :data:`EXACT` units of text and sampled ones
+            (``permutation``) above; ``shap`` is SHAP Partition; ``gradients`` explains the text model alone and needs torch.
         seed: of every random draw.
         progress: (done, of 1,000).
 
@@ -74,8 +76,8 @@ def attributed(question: Question, method: Method, seed: int, progress: Progress
     other = None
     if method != "gradients":
         phases.begin(450, 620)
-        drawn = attribution.method != "exact"
-        again = [_values(question, game, method, seed + 1 + n) for n in range(AGAIN)] if drawn else []
+        if attribution.method in ("shap", "lime"):
+            again = [_values(question, game, method, seed + 1 + n) for n in range(AGAIN)]
         phases.begin(620, 840)
         try:
             blank = randomised(question.score, seed)
@@ -98,20 +100,24 @@ def attribution_of(question: Question, method: Method, seed: int) -> Attribution
 
 def _game(question: Question, score: Score, progress: Progress | None) -> Game:
     asked = question.asked
-    # A run of the text model lets other threads go on; the graph is plain Python and does not.
+    # Of ``both`` the score itself runs the text model beside the graph, which is plain Python.
     threads = min(THREADS, os.cpu_count() or 1) if asked.differential.engine_name == "model" else 1
     text, place = asked.case.text, _column(asked)
     return Game(score, text, question.units, place, asked.name[0], threads=threads, progress=progress)
 
 
-def _values(question: Question, game: Game, method: Method, seed: int, budget: int = BUDGET) -> Attribution:
+def _values(
+    question: Question, game: Game, method: Method, seed: int, budget: int | None = None
+) -> Attribution:
     if method == "gradients":
         return _gradients(question)
     if method == "lime":
         return lime_values(game, seed=seed)
     if method == "exact" or (method == "auto" and len(game) <= EXACT):
         return exact_values(game)
-    return partition_values(game, seed=seed, budget=budget, step=STEP)
+    if method == "shap":
+        return partition_values(game, seed=seed, budget=budget or BUDGET, step=STEP)
+    return permutation_values(game, seed=seed, budget=budget or SAMPLED)
 
 
 def _gradients(question: Question) -> Attribution:

@@ -198,7 +198,8 @@ PHRASES: dict[str, tuple[str, str]] = {
     "why_target": ("解释哪个候选", "Candidate"),
     "why_method": ("方法", "Method"),
     "why_auto": ("自动", "automatic"),
-    "why_shap": ("SHAP", "SHAP"),
+    "why_permutation": ("抽样 Shapley", "sampled Shapley"),
+    "why_shap": ("SHAP 分区", "SHAP Partition"),
     "why_lime": ("LIME", "LIME"),
     "why_gradients": ("积分梯度", "gradients"),
     "why_running": (
