@@ -57,8 +57,8 @@ def report(quick: bool) -> list[Line]:
                 times.append(time.perf_counter() - started)
                 asked.append(found.attribution.evaluations if found.attribution else 0)
         said = (
-            f"sampled Shapley values of {len(NOTES)} notes of 120 characters, {os.cpu_count()} cores; {max(asked)} variants for the values, "
-            f"and more for the checks; the first report of the process took {cold:.1f} s"
+            f"sampled Shapley values of {len(NOTES)} notes of 120 characters, {os.cpu_count()} cores; {max(asked)} "
+            f"variants for the values, and more for the checks; the first report of the process took {cold:.1f} s"
         )
         lines += quantiles(
             f"full SHAP report with checks, paths, counterfactuals and HTML, engine {engine}",
@@ -132,7 +132,7 @@ def peer(quick: bool) -> list[Line]:
         f"shap, pipeline {name}": theirs(score) for name, score in pipelines.items()
     }
     curves = {
-        name: [_point(way, budget, exact, 1 if quick else 3) for budget in budgets]
+        name: [_point(way, budget, exact, 1 if quick else 2) for budget in budgets]
         for name, way in ways.items()
     }
     exactly = [_seconds(lambda p=place: shapley(_game(ours_score, cases[p]))) for place in range(len(cases))]  # type: ignore[misc]
