@@ -41,8 +41,8 @@ def explain(
         record: a structured record beside the text; it is part of every variant.
         patient: header facts, part of every variant; what the text says of age and sex is explained as words.
         answers: answers to questions, state by finding key, part of every variant.
-        method: ``auto`` is exact Shapley values up to 10 units of text and sampled ones (``permutation``) above;
-            ``shap`` is SHAP Partition; ``gradients`` explains the text model alone and needs torch.
+        method: ``auto`` is exact Shapley values up to 10 units of text, sampled ones (``permutation``) up to 70 and
+            SHAP Partition (``shap``) above; ``gradients`` explains the text model alone and needs torch.
         target: the disease to explain, by Chinese or English name, alias or id; ``None`` is the first candidate.
         seed: of every random draw.
         report: progress as (done, of 1,000); may raise to cancel.

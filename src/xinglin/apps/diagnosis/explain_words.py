@@ -26,6 +26,8 @@ Method = Literal["auto", "exact", "permutation", "shap", "lime", "gradients"]
 METHODS: tuple[Method, ...] = get_args(Method)
 EXACT = 10
 """Most units that ``auto`` explains by exact Shapley values (1,024 variants, some seconds with a text model)."""
+LONG = 70
+"""Units above which ``auto`` takes SHAP Partition: orders of so many cost more than its budget."""
 AGAIN = 1
 """Further seeds on which the stability rests."""
 BUDGET = 400
@@ -58,8 +60,8 @@ def attributed(question: Question, method: Method, seed: int, progress: Progress
 
     Args:
         question: the answered case.
-        method: ``auto`` is exact Shapley values up to :data:`EXACT` units of text and sampled ones
-            (``permutation``) above; ``shap`` is SHAP Partition; ``gradients`` explains the text model alone and needs torch.
+        method: ``auto`` is exact Shapley values up to :data:`EXACT` units of text , sampled ones
+            (``permutation``) up to :data:`LONG` and SHAP Partition (``shap``) above; ``gradients`` explains the text model alone and needs torch.
         seed: of every random draw.
         progress: (done, of 1,000).
 
@@ -115,7 +117,7 @@ def _values(
         return lime_values(game, seed=seed)
     if method == "exact" or (method == "auto" and len(game) <= EXACT):
         return exact_values(game)
-    if method == "shap":
+    if method == "shap" or (method == "auto" and len(game) > LONG):
         return partition_values(game, seed=seed, budget=budget or BUDGET, step=STEP)
     return permutation_values(game, seed=seed, budget=budget or SAMPLED)
 
