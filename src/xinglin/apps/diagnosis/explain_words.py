@@ -60,8 +60,9 @@ def attributed(question: Question, method: Method, seed: int, progress: Progress
 
     Args:
         question: the answered case.
-        method: ``auto`` is exact Shapley values up to :data:`EXACT` units of text , sampled ones
-            (``permutation``) up to :data:`LONG` and SHAP Partition (``shap``) above; ``gradients`` explains the text model alone and needs torch.
+        method: ``auto`` is exact Shapley values up to :data:`EXACT` units of text, sampled ones (``permutation``) up
+            to :data:`LONG`, and SHAP Partition (``shap``) above; ``gradients`` explains the text model alone and needs
+            torch.
         seed: of every random draw.
         progress: (done, of 1,000).
 
