@@ -63,7 +63,12 @@ class AuditPlan:
     gold_items: int = 0
 
     def __post_init__(self) -> None:
-        for name, low, high in (("claim", 0, 1), ("confidence", 0, 1), ("reserve", 0, 1), ("hardest", 0, 0.5)):
+        for name, low, high in (
+            ("claim", 0, 1),
+            ("confidence", 0, 1),
+            ("reserve", 0, 1),
+            ("hardest", 0, 0.5),
+        ):
             text = getattr(self, name)
             if text is not None and not low < _number(name, text) < high:
                 raise InvalidInputError(
@@ -287,7 +292,9 @@ class _Settled:
                 )
             mine[who] = reading.label
         elif item in self._adjudicated:
-            raise CertificateError(f"{item!r}: adjudicated twice, by {who!r} again: nothing may be read again")
+            raise CertificateError(
+                f"{item!r}: adjudicated twice, by {who!r} again: nothing may be read again"
+            )
         else:
             self._adjudicated[item] = (who, reading.label)
 
@@ -303,7 +310,9 @@ class _Settled:
             return next(iter(given.values()))
         who, label = self._adjudicated.get(item, (None, None))
         if who in given:
-            raise CertificateError(f"{item!r}: {who!r} adjudicates a disagreement of their own: the audit is void")
+            raise CertificateError(
+                f"{item!r}: {who!r} adjudicates a disagreement of their own: the audit is void"
+            )
         return label
 
 
