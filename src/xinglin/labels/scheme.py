@@ -229,14 +229,11 @@ def scheme_from_tsv(path: Path, *, name: str, system: str, multi: bool = False) 
     """
     if path.is_file() and path.stat().st_size > MAX_BYTES:
         raise InputTooLargeError(f"{path.name}: at most {MAX_BYTES} bytes, got {path.stat().st_size}")
-    classes = [
-        SchemeClass(
-            code_of(system, row.required("code"), row["zh"] or row["en"]),
-            *(row[name] for name in COLUMNS[1:5]),
-            *(row.many(name) for name in COLUMNS[5:]),
-        )
-        for row in rows(path, COLUMNS)
-    ]
+    classes = []
+    for row in rows(path, COLUMNS):
+        notes: dict[str, Any] = {name: row[name] for name in COLUMNS[1:5]}
+        notes |= {name: row.many(name) for name in COLUMNS[5:]}
+        classes.append(SchemeClass(code_of(system, row.required("code"), row["zh"] or row["en"]), **notes))
     return Scheme(name, tuple(classes), multi, path.name)
 
 
