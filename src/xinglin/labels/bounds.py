@@ -126,19 +126,24 @@ def stopping(limits: Counts, population: int, count: int) -> Floats:
     Returns:
         Probabilities (len(limits),); what they lack of 1 is the chance that it does not stop by the last limit.
     """
+    table = gammaln(np.arange(population + 1) + 1.0)
+
+    def choose(n: Counts, k: Counts) -> Floats:
+        return np.asarray(table[n] - table[k] - table[n - k])
+
     seen = np.arange(len(limits) + 1)  # more wrong ones than that can pass no limit of the list
     chance = np.zeros(len(seen))
     chance[0] = 1.0
     stopped = np.zeros(len(limits))
     before = 0
     for x, limit in enumerate(limits.tolist()):
-        left, drawn = population - before, limit - before
+        left, drawn = np.asarray(population - before), np.asarray(limit - before)
         remaining = count - seen[:, None]
         more = seen[None, :] - seen[:, None]
         fits = (more >= 0) & (more <= remaining) & (more <= drawn) & (drawn - more <= left - remaining)
         a, b, c, d = (np.where(fits, value, 0) for value in (remaining, more, left - remaining, drawn - more))
-        moves = _log_choose(a, b) + _log_choose(c, d) - _log_choose(np.asarray(left), np.asarray(drawn))
-        chance = chance @ np.where(fits, np.exp(moves), 0.0)
+        moves = np.exp(choose(a, b) + choose(c, d) - choose(left, drawn))
+        chance = chance @ np.where(fits, moves, 0.0)
         stopped[x] = chance[x]
         chance[: x + 1] = 0.0
         before = limit
@@ -193,10 +198,6 @@ def _log_weights(count: Counts) -> Floats:
 def _needed(alpha: float) -> float:
     """Logarithm of the evidence that rules a count out (Ville's inequality)."""
     return float(-np.log(alpha)) + _SLACK
-
-
-def _log_choose(n: Counts, k: Counts) -> Floats:
-    return np.asarray(gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1))
 
 
 def _check(wrong: int, read: int, population: int, alpha: float) -> None:

@@ -36,7 +36,7 @@ STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:xinglin:annotation-error-certificate:1"
 CONTEXT = "annotation error certificate"
 LONGEST = 20_000
-"""Longest audit, in items, for which a plan's power is computed."""
+"""Longest audit, in items, whose power is shown: beyond it the exact computation takes long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +151,11 @@ def certify(plan: AuditPlan, result: Tally, *, issued: str) -> dict[str, Any]:
 
 def sentence(plan: AuditPlan, found: Bounds) -> dict[str, str]:
     """Return what is certified, in one sentence of each language."""
-    confidence, claim = f"{float(plan.confidence):.4g}", f"{100 * float(plan.claim):.4g} %"
+    confidence, claim = (f"{100 * float(share):.4g} %" for share in (plan.confidence, plan.claim))
     return {
-        "zh": f"以 {confidence} 的置信度:数据集 {plan.dataset} 的 {plan.population} 条标注中,错误标注占比低于 {claim}"
+        "zh": f"以 {confidence} 的置信度,数据集 {plan.dataset} 的 {plan.population} 条标注中,错误标注占比低于 {claim}"
         f"(上界 {found.total} 条)。{_assumption(plan)[0]}",
-        "en": f"With confidence {confidence}: of the {plan.population} labels of the data set {plan.dataset}, less than "
+        "en": f"With {confidence} confidence, of the {plan.population} labels of the data set {plan.dataset}, less than "
         f"{claim} are wrong (at most {found.total}). {_assumption(plan)[1]}",
     }
 

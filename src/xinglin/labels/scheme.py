@@ -210,11 +210,9 @@ def scheme_from_json(value: Any) -> Scheme:
         for name in COLUMNS[5:]:
             if not all(isinstance(item, str) for item in row[name]):
                 raise InvalidInputError(f"{where}.{name}: expected a list of strings")
-        texts = {name: row[name] for name in COLUMNS[1:5]}
-        lists = {name: tuple(row[name]) for name in COLUMNS[5:]}
-        classes.append(
-            SchemeClass(Code(row["system"], row["code"], row["zh"] or row["en"]), **texts, **lists)
-        )
+        notes: dict[str, Any] = {name: row[name] for name in COLUMNS[1:5]}
+        notes |= {name: tuple(row[name]) for name in COLUMNS[5:]}
+        classes.append(SchemeClass(Code(row["system"], row["code"], row["zh"] or row["en"]), **notes))
     return Scheme(value["name"], tuple(classes), value["multi"], value["source"])
 
 
