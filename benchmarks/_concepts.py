@@ -37,7 +37,7 @@ def texts_folder() -> Path:
 
 
 def concepts(count: int) -> list[Concept]:
-    """Return ``count`` concepts with about two terms each; the real labels come first."""
+    """Return ``count`` concepts with about two terms each; the real labels come first, in random order."""
     folder = texts_folder()
     real: list[tuple[tuple[str, Kind], ...]] = []
     for row in _rows(folder / "disease_ontology" / "terms.jsonl.gz"):
@@ -53,7 +53,7 @@ def concepts(count: int) -> list[Concept]:
     english = [text.rsplit(" (", 1)[0] for terms in real for text, kind in terms if kind == "fsn"]
     chinese = [terms[0][0] for terms in real if terms[0][1] == "preferred"]
     generator = np.random.default_rng(SEED)
-    made = real[:count]
+    made = [real[int(i)] for i in generator.permutation(len(real))[:count]]
     while len(made) < count:
         join_en, join_zh = _JOINS[int(generator.integers(len(_JOINS)))]
         a, b = (english[int(i)] for i in generator.integers(0, len(english), 2))

@@ -169,7 +169,7 @@ def slow_search(concepts: list[Concept], query: str, limit: int) -> list[tuple[s
         if match != "overlap":
             dice = len(key.encode()) / len(raw)
         order = ("exact", "prefix", "contains", "overlap").index(match)
-        rank = (order, kind == 2, -dice, kind, place)
+        rank = (order, kind == 2 and match != "overlap", -dice, kind, place)
         if value not in ranked or rank < ranked[value][0]:
             ranked[value] = (rank, match)
     best = sorted(ranked.items(), key=lambda item: item[1][0])[:limit]
@@ -222,7 +222,7 @@ def test_real_labels_against_a_scan(phenotypes: list[Concept]) -> None:
 def test_saved_and_opened_in_place(tmp_path: Path, some: ConceptSearch) -> None:
     save_index(some.index, tmp_path / "index")
     opened = open_index(tmp_path / "index")
-    assert isinstance(opened.postings, np.memmap)
+    assert isinstance(opened.postings.base, np.memmap)
     assert opened.digest == some.index.digest
     assert len(opened) == len(SOME)
     for query in ("腹泻", "heart attack", "astma"):

@@ -1,16 +1,17 @@
 """Search over the concepts of a coding system: hundreds of thousands of terms in milliseconds, Chinese and English.
 
 Answers come in this order: the term is the query; it begins with it; it contains it; it shares enough n-grams with it
-(Dice coefficient), which finds other word orders and typing errors. Within each, names (preferred, fully specified)
-before synonyms, then the shorter. The index is arrays (see :mod:`.search_index`), opened in place from disk.
+(Dice coefficient), which finds other word orders and typing errors. Within the first three, names (preferred, fully
+specified) come before synonyms, then the shorter; overlaps by their coefficient. The index is arrays
+(:mod:`.search_index`), opened in place from disk.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left
-from collections.abc import Collection, Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,15 +22,14 @@ from xinglin.terms.search_index import KINDS, ConceptIndex, Kind
 from xinglin.types import Code
 
 Match = Literal["exact", "prefix", "contains", "overlap"]
-MATCHES: tuple[Match, ...] = get_args(Match)
 MAX_QUERY = 200
 """Characters of a query that are read."""
 LEAST = 0.4
 """Least Dice coefficient of an overlap."""
 _RARE = 200_000
 """Postings read at most in the search for overlaps; the rarest grams come first."""
-_KEPT = 400
-"""Candidates of one sort whose text is looked at."""
+_KEPT = 5_000
+"""Candidates for an overlap at most that are compared with all grams of the query."""
 
 Ids = NDArray[np.int64]
 
@@ -84,106 +84,104 @@ class ConceptSearch:
             return ()
         allowed = self._allowed(under, kinds)
         grams = np.unique(grams_of([query])[0])
-        found: dict[int, tuple[tuple[float, ...], int, Match, float]] = {}
-        for term, match, score in self._candidates(query, grams, allowed, limit):
-            concept = int(self.index.concept_of[term])
-            kind = int(self.index.kind_of[term])
-            rank = (MATCHES.index(match), kind == KINDS.index("synonym"), -score, kind, term)
-            if concept not in found or rank < found[concept][0]:
-                found[concept] = (rank, term, match, score)
-        best = sorted(found.items(), key=lambda item: item[1][0])[:limit]
+        found: dict[int, tuple[int, Match, float]] = {}
+        exact, start, end = self._beginning(query)
+        self._take(np.arange(exact, start), found, limit, "exact", query, allowed)
+        self._take(np.arange(start, end), found, limit, "prefix", query, allowed)
+        postings = self._postings(grams)
+        if len(found) < limit and len(postings) == len(grams) > 0:
+            self._take(_common(postings), found, limit, "contains", query, allowed)
+        if len(found) < limit and postings:
+            self._overlaps(postings, len(grams), found, limit, allowed)
+        index = self.index
         return tuple(
             ConceptMatch(
-                self.index.code(concept),
-                self.index.text(term),
-                KINDS[self.index.kind_of[term]],
-                match,
-                round(score, 4),
+                index.code(concept), index.text(term), KINDS[index.kind_of[term]], match, round(score, 4)
             )
-            for concept, (_, term, match, score) in best
+            for concept, (term, match, score) in found.items()
         )
 
-    def _candidates(
-        self, query: str, grams: NDArray[np.uint64], allowed: NDArray[np.bool_] | None, limit: int
-    ) -> Iterator[tuple[int, Match, float]]:
-        """Terms worth ranking; overlaps are looked for only while the better matches do not fill the answer."""
-        concepts: set[int] = set()
-        start, end = self._beginning(query)
-        beginning = np.arange(start, end)
-        for term in self._best(beginning, allowed, limit):
-            match: Match = "exact" if self.index.key(term) == query else "prefix"
-            concepts.add(int(self.index.concept_of[term]))
-            yield term, match, self._covered(query, term)
-        postings = self._postings(grams)
-        complete = len(postings) == len(grams) > 0
-        if complete:
-            every = postings[0]
-            for posting in postings[1:]:
-                every = every[_is_in(every, posting)]
-            every = every[(every < start) | (every >= end)]
-            for term in self._best(every, allowed, limit):
-                if query in self.index.key(term):
-                    concepts.add(int(self.index.concept_of[term]))
-                    yield term, "contains", self._covered(query, term)
-        if len(concepts) < limit and postings:
-            yield from self._overlaps(query, len(grams), postings, allowed, (start, end))
+    def _take(
+        self,
+        terms: Ids,
+        found: dict[int, tuple[int, Match, float]],
+        limit: int,
+        match: Match,
+        query: str,
+        allowed: NDArray[np.bool_] | None,
+    ) -> None:
+        """Add the concepts of terms that hold the query: names before synonyms, then the shorter."""
+        if allowed is not None:
+            terms = terms[allowed[terms]]
+        kind = self.index.kind_of[terms].astype(np.int64)
+        length = self.index.key_ends[terms + 1] - self.index.key_ends[terms]
+        synonym = kind == KINDS.index("synonym")
+        order = ((synonym * 2**17 + np.minimum(length, 2**17 - 1)) * 4 + kind) * 2**31 + terms
+        covered = len(query.encode()) / np.maximum(length, 1)
+        wanted = query if match == "contains" else ""
+        self._first(terms, order, covered, found, limit, match, wanted)
+
+    def _first(
+        self,
+        terms: Ids,
+        order: NDArray[Any],
+        scores: NDArray[np.float64],
+        found: dict[int, tuple[int, Match, float]],
+        limit: int,
+        match: Match,
+        wanted: str = "",
+    ) -> None:
+        """Add the first concepts in an order, each by its first term, until there are ``limit``; sort no more than that."""
+        most = 8 * limit
+        while len(found) < limit:
+            part = np.argpartition(order, most)[:most] if len(order) > most else np.arange(len(order))
+            part = part[np.argsort(order[part], kind="stable")]
+            for at, term, concept in zip(
+                part.tolist(), terms[part].tolist(), self.index.concept_of[terms[part]].tolist(), strict=True
+            ):
+                if len(found) == limit:
+                    return
+                if concept not in found and wanted in self.index.key(term):
+                    found[concept] = (term, match, float(scores[at]))
+            if most >= len(order):
+                return
+            most *= 8
 
     def _overlaps(
         self,
-        query: str,
-        wanted: int,
         postings: list[Ids],
+        wanted: int,
+        found: dict[int, tuple[int, Match, float]],
+        limit: int,
         allowed: NDArray[np.bool_] | None,
-        beginning: tuple[int, int],
-    ) -> Iterator[tuple[int, Match, float]]:
+    ) -> None:
+        """Add the concepts whose terms share enough grams; those found already have a better match."""
         # A term with Dice >= LEAST shares at least `least` grams with the query, so it holds one of any
         # `wanted - least + 1` of them: the rarest ones find it (prefix filter, Chaudhuri et al. 2006).
         least = int(np.ceil(LEAST * wanted / (2 - LEAST)))
-        sizes = np.cumsum([len(posting) for posting in postings])
-        read = max(int(np.searchsorted(sizes, _RARE, side="right")), 1)
-        read = min(max(len(postings) - max(least, 1) + 1, 1), read)
-        shared = np.bincount(np.concatenate(postings[:read]), minlength=0)
+        within = int(np.searchsorted(np.cumsum([len(posting) for posting in postings]), _RARE, side="right"))
+        read = max(min(wanted - least + 1, within, len(postings)), 1)
+        shared = np.bincount(np.concatenate(postings[:read]))
         terms = np.nonzero(shared)[0]
         if allowed is not None:
             terms = terms[allowed[terms]]
-        terms = terms[(terms < beginning[0]) | (terms >= beginning[1])]
         counts = shared[terms].astype(np.int64)
         size = self.index.grams_in[terms].astype(np.int64)
-        if len(terms) > 8 * _KEPT:
-            # those that could still reach the highest Dice coefficient, seen from the grams read
-            hopeful = 2.0 * (counts + np.minimum(len(postings) - read, size - counts)) / (wanted + size)
-            hopeful += counts / (wanted + 1.0)
-            kept = np.argpartition(-hopeful, 8 * _KEPT)[: 8 * _KEPT]
-            terms, counts, size = terms[kept], counts[kept], size[kept]
-            order = np.argsort(terms)
-            terms, counts, size = terms[order], counts[order], size[order]
+        # what the grams not yet counted could still bring it to
+        hopeful = 2.0 * (counts + np.minimum(len(postings) - read, size - counts)) / (wanted + size)
+        kept = np.nonzero(hopeful >= LEAST)[0]
+        if len(kept) > _KEPT:
+            kept = np.sort(kept[np.argpartition(-counts[kept] / (wanted + size[kept]), _KEPT)[:_KEPT]])
+        terms, counts, size = terms[kept], counts[kept], size[kept]
         for posting in postings[read:]:
             counts += _is_in(terms, posting)
         dice = 2.0 * counts / (wanted + size)
-        good = np.nonzero(dice >= LEAST)[0]
-        if len(good) > _KEPT:
-            good = good[np.argpartition(-dice[good], _KEPT)[:_KEPT]]
-        for at in good.tolist():
-            term = int(terms[at])
-            if counts[at] < wanted or query not in self.index.key(term):
-                yield term, "overlap", float(dice[at])
-
-    def _best(self, terms: Ids, allowed: NDArray[np.bool_] | None, limit: int) -> list[int]:
-        """Of terms that all hold the query's grams, those that rank first: names before synonyms, then the shorter."""
-        if allowed is not None:
-            terms = terms[allowed[terms]]
-        most = max(_KEPT, 8 * limit)
-        if len(terms) > most:
-            kind = self.index.kind_of[terms].astype(np.int64)
-            synonym = kind == KINDS.index("synonym")
-            length = self.index.key_ends[terms + 1] - self.index.key_ends[terms]
-            # the final order as one number: synonym, length, kind, place
-            order = ((synonym * 2**17 + np.minimum(length, 2**17 - 1)) * 4 + kind) * 2**31 + terms
-            terms = terms[np.argpartition(order, most)[:most]]
-        return [int(term) for term in terms]
-
-    def _covered(self, query: str, term: int) -> float:
-        return len(query.encode()) / len(self.index.raw_key(term))
+        good = dice >= LEAST
+        terms, dice = terms[good], dice[good]
+        # by coefficient, then kind, then place: one number, the coefficient in steps finer than any difference
+        kind = self.index.kind_of[terms].astype(np.int64)
+        order = (np.rint((1 - dice) * 2**26).astype(np.int64) * 4 + kind) * 2**31 + terms
+        self._first(terms, order, dice, found, limit, "overlap")
 
     def _postings(self, grams: NDArray[np.uint64]) -> list[Ids]:
         """Terms of each gram that the index knows, the rarest gram first."""
@@ -197,12 +195,15 @@ class ConceptSearch:
         found = [np.asarray(index.postings[index.starts[i] : index.starts[i + 1]]) for i in known]
         return sorted(found, key=len)
 
-    def _beginning(self, query: str) -> tuple[int, int]:
-        """The range of terms (which stand in the order of their keys) that begin with the query."""
-        raw = query.encode()
-        places = range(len(self.index.kind_of))
-        start = bisect_left(places, raw, key=self.index.raw_key)
-        return start, bisect_left(places, raw + b"\xff", lo=start, key=self.index.raw_key)
+    def _beginning(self, query: str) -> tuple[int, int, int]:
+        """Terms stand in the order of their keys: where those begin that are the query, that begin with it, that do not."""
+        raw, places, key = query.encode(), range(len(self.index.kind_of)), self.index.raw_key
+        exact = bisect_left(places, raw, key=key)
+        return (
+            exact,
+            bisect_right(places, raw, lo=exact, key=key),
+            bisect_left(places, raw + b"\xff", lo=exact, key=key),
+        )
 
     def _allowed(self, under: str | None, kinds: Collection[Kind]) -> NDArray[np.bool_] | None:
         """Which terms may be found; ``None`` for all."""
@@ -223,6 +224,14 @@ class ConceptSearch:
             below = self._below[under]
             allowed = below if allowed is None else allowed & below
         return allowed
+
+
+def _common(postings: list[Ids]) -> Ids:
+    """Terms that are in all postings, the shortest first."""
+    terms = postings[0]
+    for posting in postings[1:]:
+        terms = terms[_is_in(terms, posting)]
+    return terms.astype(np.int64)
 
 
 def _is_in(terms: Ids, posting: Ids) -> NDArray[np.bool_]:
