@@ -8,7 +8,7 @@ _DOORS: dict[str, str] = {
     "Votes": "xinglin.labels.votes",
     "dawid_skene": "xinglin.labels.dawid_skene",
     "glad": "xinglin.labels.glad",
-    "infer": "xinglin.labels.truth",
+    "infer_truth": "xinglin.labels.truth",
     "mace": "xinglin.labels.mace",
     "majority": "xinglin.labels.majority",
 }
