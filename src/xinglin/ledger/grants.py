@@ -162,8 +162,8 @@ def withheld(connection: Connection, permission: Permission, subjects: Collectio
             )
             .order_by(consents.c.id)
         )
-        for subject, given, expires in rows:
-            last[subject] = _in_force(given, expires, permission.at)
+        for row in rows:
+            last[row.subject] = _in_force(row.given, row.expires, permission.at)
     return {subject for subject in wanted if not last.get(subject, permission.by_default)}
 
 
@@ -208,7 +208,8 @@ def _state_consent(
 ) -> None:
     _known(purpose)
     dataset = find_dataset(connection, name, lock=True)
-    number, digests = None, ()
+    number: int | None = None
+    digests: tuple[str, ...] = ()
     said: str | None = basis
     if subject is not None:
         (found,) = enrol(connection, dataset, {dataset.subject_key(subject)}).values()
@@ -224,7 +225,8 @@ def _state_consent(
         **{"basis": basis, "by": by, "time": _now(), "expires": expires},
     }
     connection.execute(insert(consents), row)
-    detail = {"dataset": name, "purpose": purpose, "of": "data set" if subject is None else "subject"}
+    detail: dict[str, Any] = {"dataset": name, "purpose": purpose}
+    detail["of"] = "data set" if subject is None else "subject"
     if given:
         detail |= {"basis": said, "expires": expires}
     append(
@@ -242,13 +244,10 @@ def _state_grant(
         **{"by": by, "time": _now(), "expires": expires},
     }
     connection.execute(insert(grants), row)
-    detail = {"dataset": name, "grantee": grantee, "purpose": purpose}
-    append(
-        connection,
-        "grant.give" if given else "grant.revoke",
-        actor=by,
-        detail=detail | ({"expires": expires} if given else {}),
-    )
+    detail: dict[str, Any] = {"dataset": name, "grantee": grantee, "purpose": purpose}
+    if given:
+        detail["expires"] = expires
+    append(connection, "grant.give" if given else "grant.revoke", actor=by, detail=detail)
 
 
 def _known(purpose: str) -> None:

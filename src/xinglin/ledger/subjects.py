@@ -65,7 +65,9 @@ def find_dataset(connection: Connection, name: str, *, lock: bool = False) -> Da
     query = select(datasets.c.id, datasets.c.name, datasets.c.salt).where(datasets.c.name == name)
     row = connection.execute(query.with_for_update() if lock else query).first()
     if row is None:
-        names = list(connection.execute(select(datasets.c.name).order_by(datasets.c.name)).scalars())
+        names = [
+            found.name for found in connection.execute(select(datasets.c.name).order_by(datasets.c.name))
+        ]
         near = get_close_matches(name, names, n=3, cutoff=0.4) or names[:5]
         raise UnknownNameError(
             f"there is no data set {name!r}; "
@@ -120,8 +122,8 @@ def _under(connection: Connection, dataset: Dataset, keys: Sequence[str]) -> dic
         query = select(subjects.c.key, subjects.c.id, subjects.c.salt).where(
             subjects.c.dataset == dataset.id, subjects.c.key.in_(part)
         )
-        for key, number, salt in connection.execute(query):
-            found[key] = Subject(number, salt)
+        for row in connection.execute(query):
+            found[row.key] = Subject(row.id, row.salt)
     return found
 
 

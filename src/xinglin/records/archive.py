@@ -151,8 +151,8 @@ def _newest(connection: Connection, dataset: Dataset, keys: Sequence[str]) -> di
         query = select(records.c.key, records.c.id, records.c.version, records.c.digest).where(
             records.c.dataset == dataset.id, records.c.key.in_(part), records.c.latest.is_(True)
         )
-        for key, number, version, digest in connection.execute(query):
-            found[key] = {"id": number, "version": version, "digest": digest}
+        for row in connection.execute(query):
+            found[row.key] = {"id": row.id, "version": row.version, "digest": row.digest}
     return found
 
 
@@ -325,7 +325,7 @@ def erase(store: Store, dataset: str, *, subject: str, actor: str) -> int:
             select(records.c.key).where(own, records.c.latest.is_(True), records.c.version > 1)
         ).scalars()
         keys = list(orphaned)
-        count = connection.execute(delete(records).where(own)).rowcount
+        count = int(connection.execute(delete(records).where(own)).rowcount)
         for key in keys:
             _promote(connection, found, key)
         connection.execute(delete(consents).where(consents.c.subject == person.id))
@@ -365,8 +365,8 @@ def _volumes(connection: Connection, own: Any) -> list[Path]:
 
     folder = (home_folder() / "volumes").resolve()
     found = set()
-    for (body,) in connection.execute(select(records.c.body).where(own)):
-        for volume in unpack(body).volumes:
+    for row in connection.execute(select(records.c.body).where(own)):
+        for volume in unpack(row.body).volumes:
             path = Path(volume.path).resolve()
             if path.is_relative_to(folder):
                 found.add(path)
