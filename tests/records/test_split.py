@@ -31,7 +31,13 @@ def crowd(n: int, seed: int = 0) -> list[Member]:
         for _ in range(int(generator.integers(1, 6))):
             day = int(generator.integers(0, 3000))
             members.append(
-                Member(f"r{len(members)}", f"s{subject}", f"site{subject % 4}", label, f"{2000 + day // 300}-01-01")
+                Member(
+                    f"r{len(members)}",
+                    f"s{subject}",
+                    f"site{subject % 4}",
+                    label,
+                    f"{2000 + day // 300}-01-01",
+                )
             )
         subject += 1
     return members
@@ -50,7 +56,13 @@ members = st.lists(member, min_size=1, max_size=40).map(
 
 
 @settings(max_examples=150, deadline=None)
-@given(members, st.sampled_from(["subject", "time"]), st.sampled_from(["hash", "label"]), st.integers(0, 5), st.data())
+@given(
+    members,
+    st.sampled_from(["subject", "time"]),
+    st.sampled_from(["hash", "label"]),
+    st.integers(0, 5),
+    st.data(),
+)
 def test_neither_a_subject_nor_a_twin_crosses(
     rows: list[Member], by: str, balance: str, seed: int, data: st.DataObject
 ) -> None:
@@ -69,8 +81,12 @@ def test_neither_a_subject_nor_a_twin_crosses(
 
 
 @settings(max_examples=60, deadline=None)
-@given(members, st.sampled_from(["subject", "site", "time"]), st.sampled_from(["hash", "label"]), st.randoms())
-def test_the_order_of_the_records_does_not_matter(rows: list[Member], by: str, balance: str, random: object) -> None:
+@given(
+    members, st.sampled_from(["subject", "site", "time"]), st.sampled_from(["hash", "label"]), st.randoms()
+)
+def test_the_order_of_the_records_does_not_matter(
+    rows: list[Member], by: str, balance: str, random: object
+) -> None:
     parts = {"train": 1.0} if by == "site" else PARTS
     shuffled = rows.copy()
     random.shuffle(shuffled)  # type: ignore[attr-defined]
@@ -131,7 +147,9 @@ def test_by_time_no_part_looks_ahead() -> None:
     latest: dict[str, str] = {}
     for row in rows:
         latest[row.subject or ""] = max(latest.get(row.subject or "", ""), row.time or "")
-    by_part = {part: [latest[row.subject or ""] for row in rows if made.part[row.id] == part] for part in PARTS}
+    by_part = {
+        part: [latest[row.subject or ""] for row in rows if made.part[row.id] == part] for part in PARTS
+    }
     assert all(by_part.values())
     assert max(by_part["train"]) < min(by_part["valid"])
     assert max(by_part["valid"]) < min(by_part["test"])
@@ -146,7 +164,9 @@ def test_by_site_whole_hospitals(data: Path) -> None:
                 rows.append(Member(f"{path.stem}{number}", None, path.stem, label))
     assert len(rows) == 920
     made = split(rows, {"train": 0.7, "test": 0.3}, by="site", sites={"va": "test"})
-    where = {site: {made.part[row.id] for row in rows if row.site == site} for site in {row.site for row in rows}}
+    where = {
+        site: {made.part[row.id] for row in rows if row.site == site} for site in {row.site for row in rows}
+    }
     assert where["va"] == {"test"}
     assert all(len(parts) == 1 for parts in where.values())
     found = report(rows, made)

@@ -182,8 +182,9 @@ def ngrams(plain: str, n: int = N) -> NDArray[np.uint32]:
             hashes ^= hashes >> np.uint64(29)
         hashes = (hashes ^ (hashes >> np.uint64(32))) * _MIX[1]
         hashes = (hashes ^ (hashes >> np.uint64(29))) * _MIX[2]
-    found = np.sort((hashes >> np.uint64(32)).astype(np.uint32))
-    return found[np.concatenate([[True], found[1:] != found[:-1]])]
+    found: NDArray[np.uint32] = np.sort((hashes >> np.uint64(32)).astype(np.uint32))
+    first: NDArray[np.bool_] = np.concatenate([[True], found[1:] != found[:-1]])
+    return found[first]
 
 
 def jaccard(a: NDArray[np.uint32], b: NDArray[np.uint32]) -> float:

@@ -97,9 +97,7 @@ def split(
         chosen = {name: fixed.get(name) or _by_hash(name, parts) for name in gathered}
     part = {member.id: chosen[name] for member, name in zip(members, component, strict=True)}
     moved = tuple(name for name, before in (earlier or {}).items() if name in part and part[name] != before)
-    return Split(
-        part, dict(zip(part, component, strict=True)), dict(parts), by, seed, moved
-    )
+    return Split(part, dict(zip(part, component, strict=True)), dict(parts), by, seed, moved)
 
 
 def keyed_hash(seed: int, key: str) -> str:
@@ -129,11 +127,15 @@ def _check(
         what = f"{len(absent)} of them hold no record" if by == "site" else f"the split is by {by}"
         raise InvalidInputError(f"sites: they are given a part, but {what}")
     if by == "time" and earlier:
-        raise InvalidInputError("earlier: a split by time follows from the times alone; leave the earlier one out")
+        raise InvalidInputError(
+            "earlier: a split by time follows from the times alone; leave the earlier one out"
+        )
     for field in ("site", "time"):
         lacking = sum(getattr(member, field) is None for member in members)
         if by == field and lacking:
-            raise InvalidInputError(f"split by {field}: {lacking} of {len(members)} records have none; leave them out")
+            raise InvalidInputError(
+                f"split by {field}: {lacking} of {len(members)} records have none; leave them out"
+            )
 
 
 def _components(
@@ -150,7 +152,9 @@ def _components(
         return place
 
     for place, member in enumerate(members):
-        ties: list[tuple[str, str | int]] = [("subject", member.subject)] if member.subject is not None else []
+        ties: list[tuple[str, str | int]] = (
+            [("subject", member.subject)] if member.subject is not None else []
+        )
         ties += [("twin", twins[place])] if twins is not None else []
         ties += [("site", keys[place])] if keys is not None else []
         for tie in ties:
@@ -173,12 +177,14 @@ def _fixed(
     """Components whose part is given: by their sites, else by most of their records of the earlier split."""
     fixed: dict[str, str] = {}
     for name, places in gathered.items():
-        said = {sites[site] for i in places if (site := members[i].site) in sites} if sites else set()
+        said = {sites[site] for i in places if (site := members[i].site) and site in sites} if sites else set()
         if len(said) > 1:
             raise InvalidInputError(
                 f"sites: {' and '.join(sorted(said))} share a subject or a near-duplicate; give these sites one part"
             )
-        before = Counter(earlier[members[i].id] for i in places if members[i].id in earlier) if earlier else None
+        before = (
+            Counter(earlier[members[i].id] for i in places if members[i].id in earlier) if earlier else None
+        )
         if said:
             fixed[name] = said.pop()
         elif before:
@@ -194,7 +200,7 @@ def _by_hash(name: str, parts: Mapping[str, float]) -> str:
         below += share
         if place < below:
             return part
-    return next(reversed(parts))
+    return list(parts)[-1]
 
 
 def _by_time(

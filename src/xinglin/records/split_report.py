@@ -80,7 +80,9 @@ def report(members: Sequence[Member], made: Split) -> SplitReport:
     """
     lacking = sum(member.id not in made.part for member in members)
     if lacking or not members:
-        raise InvalidInputError(f"expected records that the split knows; {lacking} of {len(members)} are unknown")
+        raise InvalidInputError(
+            f"expected records that the split knows; {lacking} of {len(members)} are unknown"
+        )
     parts = {name: _part(name, share, members, made) for name, share in made.parts.items()}
     total = Counter(member.label for member in members if member.label is not None)
     gap = p = None
