@@ -89,6 +89,10 @@ class NearDuplicates:
             signature.update_batch(grams)
             self._signatures[-1][place] = signature.hashvalues
 
+    def has_text(self) -> NDArray[np.bool_]:
+        """Whether each text holds a character, shape (texts,)."""
+        return np.asarray(self._texts, np.int64) >= 0
+
     def exact(self) -> Ids:
         """Group of each text with the same characters, shape (texts,): the place of the group's first text."""
         return _first_place(np.asarray(self._texts, np.int64), np.arange(len(self._ends)))
