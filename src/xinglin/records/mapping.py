@@ -182,7 +182,7 @@ def _check(mapping: Mapping, name: str) -> None:
             raise InvalidInputError(
                 f"{name}: {value.column}: code and system belong together: give both or neither"
             )
-    for kind in (item.kind for item in (*mapping.values, *mapping.codes)):
+    for kind in [value.kind for value in mapping.values] + [codes.kind for codes in mapping.codes]:
         if kind not in KINDS:
             near = get_close_matches(kind, KINDS, n=1)
             raise InvalidInputError(
@@ -202,7 +202,7 @@ def _row(kind: type, given: dict[str, Any], at: str) -> Any:
     """The dataclass of one table; each value is checked against what the field declares."""
     declared = {item.name: item for item in fields(kind)}
     _known(given, tuple(declared), at)
-    values = {}
+    values: dict[str, Any] = {}
     for key, value in given.items():
         hint = str(declared[key].type)
         if hint.startswith("tuple"):

@@ -31,9 +31,6 @@ _AGE = re.compile(
     r"(岁|周岁|个月|月|周|天|日|years?|yrs?|months?|mos?|weeks?|wks?|days?|[ymwd])?\s*",
     re.I,
 )
-    r"(\d+(?:\.\d+)?)\s*(岁|周岁|个月|月|周|天|日|years?|yrs?|months?|mos?|weeks?|wks?|days?|[ymwd])?\s*",
-    re.I,
-)
 _AGE_UNIT = {
     "岁": "years",
     "周岁": "years",
