@@ -18,7 +18,7 @@ from xinglin.records.quality.drift_text import TextDrift
 from xinglin.records.quality.duplicates import Duplicates
 from xinglin.records.quality.options import QualityOptions
 from xinglin.records.quality.plausibility import Plausibility
-from xinglin.records.quality.row import Row, case_of
+from xinglin.records.quality.row import Row, Unreadable, case_of
 from xinglin.records.quality.rules import RULES
 from xinglin.records.quality.tally import Check, Outcome, Status
 from xinglin.records.quality.times import Times
@@ -33,7 +33,7 @@ class QualityReport:
     made: str
     """UTC, ISO 8601."""
     counts: Mapping[str, int]
-    """Records, subjects, events, measured values, characters, sites, labels."""
+    """Records, unreadable items, subjects, events, measured values, characters, sites, labels."""
     outcomes: tuple[Outcome, ...]
     """In the order of the rules."""
     drifts: tuple[Drift, ...]
@@ -90,14 +90,16 @@ class QualityReport:
         }
 
 
-def assess(rows: Iterable[Row], *, name: str, options: QualityOptions | None = None) -> QualityReport:
+def assess(
+    rows: Iterable[Row | Unreadable], *, name: str, options: QualityOptions | None = None
+) -> QualityReport:
     """Examine a data set in one pass.
 
     Memory does not grow with the records but for their ids, 16 bytes of each content, 0.5 kB of each distinct text
     and, where a subject has several records, its sex and ages.
 
     Args:
-        rows: the records, in any order; read once.
+        rows: the records, in any order, and what could not be read as one; gone over once.
         name: what the set is called in the report.
 
     Raises:
@@ -116,7 +118,12 @@ def assess(rows: Iterable[Row], *, name: str, options: QualityOptions | None = N
     )
     counts: Counter[str] = Counter()
     seen: dict[str, set[str]] = {"subjects": set(), "sites": set(), "labels": set()}
+    unreadable: list[str] = []
     for row in rows:
+        if isinstance(row, Unreadable):
+            counts["unreadable"] += 1
+            unreadable += [row.place] if len(unreadable) < chosen.examples else []
+            continue
         case = case_of(row)
         for check in checks:
             check.see(case)
@@ -129,6 +136,8 @@ def assess(rows: Iterable[Row], *, name: str, options: QualityOptions | None = N
     if not counts["records"]:
         raise InvalidInputError(f"{name}: expected records, there is none")
     found = [outcome for check in checks for outcome in check.outcomes()]
+    bad, items = counts["unreadable"], counts["records"] + counts["unreadable"]
+    found.append(Outcome(RULES["unreadable"], ("", ""), bad, items, tuple(unreadable), 0.0))
     order = list(RULES)
     found.sort(key=lambda outcome: order.index(outcome.rule.id))
     told = [

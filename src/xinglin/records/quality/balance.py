@@ -16,7 +16,7 @@ import numpy as np
 
 from xinglin.measure import Figure, proportion
 from xinglin.measure.seeds import holm
-from xinglin.records.quality.drift import MOST_LEVELS, REST, SEX, age_band
+from xinglin.records.quality.drift import MOST_LEVELS, REST, SEX, age_band, in_order
 from xinglin.records.quality.options import QualityOptions
 from xinglin.records.quality.row import Case
 from xinglin.records.quality.rules import RULES
@@ -40,7 +40,7 @@ class Balance:
 
     grouping: tuple[str, str]
     groups: dict[str, Figure]
-    """Group -> share of the records with its interval, the largest first."""
+    """Group -> share of the records with its interval; age bands in their order, others the largest first."""
     counts: dict[str, int]
     evenness: float | None
     """Shannon entropy over that of equal groups (Pielou 1966): 1 all equal, 0 one alone; ``None``: one group."""
@@ -142,7 +142,8 @@ class Balances(Check):
             yield Outcome(RULES["shortcut"], item.grouping, int(item.found), 1, (), None, note)
 
     def _balance(self, name: str) -> Balance:
-        counts = dict(self._counts[name].most_common())
+        found = self._counts[name]
+        counts = {group: found[group] for group in in_order(group for group, _ in found.most_common())}
         total = sum(counts.values())
         shares = [count / total for count in counts.values()]
         even = -sum(p * log(p) for p in shares) / log(len(shares)) if len(shares) > 1 else None

@@ -97,7 +97,7 @@ def stacked(shares: Sequence[tuple[str, float]]) -> Markup:
                 width=_n(max(wide - 1.5, 0.4)),
                 height=26,
                 cls=f"q-part q-part-{place % 6}",
-            )  # fmt: skip
+            )
         )
         label = _short(name, wide - 8)
         if label and label != "…":

@@ -43,6 +43,7 @@ class Completeness(Check):
         self._tallies = Tallies(options.examples)
         self._most, self._seed = options.read_texts, options.seed
         self._sample: list[tuple[int, str, str]] = []
+        self._used = {"site": False, "label": False}
 
     def see(self, case: Case) -> None:
         """Take the next case."""
@@ -52,6 +53,8 @@ class Completeness(Check):
         count("empty-record", empty, name)
         for field, missing in _missing(case, record):
             count("missing-field", missing, name, FIELDS[field])
+            if field in self._used:
+                self._used[field] |= not missing
         for event in case.events:
             kind = KINDS.get(event.kind, (event.kind, event.kind))
             # A finding of our own JSON is undated by design; the record's own time covers it.
@@ -86,7 +89,11 @@ class Completeness(Check):
             "unread-text": (f"每千字 {rate:.1f} 个发现", f"{rate:.1f} findings in a thousand characters")
         } if characters else None  # fmt: skip
         rules = ("empty-record", "missing-field", "missing-unit", "missing-time", "uncoded", "unread-text")
-        yield from self._tallies.outcomes(rules, notes)
+        # A set without sites or without labels does not lack them.
+        unused = {FIELDS[name] for name in ("site", "label") if not self._used[name]}
+        for outcome in self._tallies.outcomes(rules, notes):
+            if outcome.rule.id != "missing-field" or outcome.item not in unused:
+                yield outcome
 
 
 def _missing(case: Case, record: Record) -> Iterator[tuple[str, bool]]:

@@ -98,6 +98,13 @@ def age_band(age: float | None) -> str:
     return f"{start}–{end}" if end > start else "<1"
 
 
+def in_order(groups: Iterable[str]) -> list[str]:
+    """Return groups in the order of the age bands where they are such, what is missing or the rest last."""
+    order = {band: place for place, band in enumerate(age_band(float(edge)) for edge in AGE_BANDS)}
+    last = {MISSING: 1, REST: 2}
+    return sorted(groups, key=lambda group: (last.get(group, 0), order.get(group, 0)))
+
+
 class SiteDrift(Check):
     """Collects the distributions of each site in bounded memory; compares them at the end."""
 
@@ -105,6 +112,7 @@ class SiteDrift(Check):
         self._options = options
         self._categories: dict[tuple[str, str], dict[str, Counter[str]]] = {}
         self._numbers: dict[tuple[str, str], dict[str, Reservoir[float]]] = {}
+        self._units: dict[tuple[str, str], str] = {("年龄", "age"): "岁 years"}
         self._sites: Counter[str] = Counter()
         self.found: tuple[Drift, ...] = ()
 
@@ -123,7 +131,9 @@ class SiteDrift(Check):
             self._number(("年龄", "age"), site, patient.age)
         for measure in case.measures:
             if measure.canonical is not None:
-                self._number((measure.analyte.name, measure.analyte.en), site, measure.canonical)
+                field = (measure.analyte.name, measure.analyte.en)
+                self._units.setdefault(field, measure.analyte.unit)
+                self._number(field, site, measure.canonical)
 
     def outcomes(self) -> Iterator[Outcome]:
         """Yield what was found, a field an outcome."""
@@ -154,9 +164,8 @@ class SiteDrift(Check):
         busiest = sorted(self._numbers, key=lambda field: -sum(r.seen for r in self._numbers[field].values()))
         for field in islice(busiest, MOST_FIELDS):
             reservoirs = self._numbers[field]
-            tests += _numbers(
-                field, {s: reservoirs[s].items for s in sites if s in reservoirs}, self._options
-            )
+            samples = {s: reservoirs[s].items for s in sites if s in reservoirs}
+            tests += _numbers(field, self._units[field], samples, self._options)
         return adjusted(tests)
 
 
@@ -202,7 +211,7 @@ def _categories(
     total: Counter[str] = Counter()
     for own in counts.values():
         total.update(own)
-    levels = [level for level, _ in total.most_common(MOST_LEVELS)]
+    levels = in_order(level for level, _ in total.most_common(MOST_LEVELS))
     rest = len(total) > len(levels)
     names = tuple(levels) + ((REST,) if rest else ())
     if len(names) < 2:
@@ -246,7 +255,7 @@ def _chi_square(here: NDArray[np.float64], elsewhere: NDArray[np.float64]) -> fl
 
 
 def _numbers(
-    field: tuple[str, str], samples: Mapping[str, list[float]], options: QualityOptions
+    field: tuple[str, str], unit: str, samples: Mapping[str, list[float]], options: QualityOptions
 ) -> Iterator[Drift]:
     from scipy.stats import ks_2samp
 
@@ -268,7 +277,7 @@ def _numbers(
         ]
         yield Drift(
             field, "number", site, effect, float(test.pvalue), 1.0, options.least_drift, shares[0], shares[1],
-            tuple(f"{edge:.4g}" for edge in edges),
+            (*(f"{edge:.3g}" for edge in edges[:-1]), f"{edges[-1]:.3g} {unit}"),
         )  # fmt: skip
 
 

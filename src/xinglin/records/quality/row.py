@@ -35,6 +35,14 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
+class Unreadable:
+    """An item of the source that is no record."""
+
+    place: str
+    """File and line, or what the source has instead."""
+
+
+@dataclass(frozen=True, slots=True)
 class Measure:
     """A number of a known analyte."""
 
