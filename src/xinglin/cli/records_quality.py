@@ -1,19 +1,18 @@
-"""``xinglin records quality | split | manifest | verify | key``: what a data set is worth, how it is divided, what it is."""
+"""``xinglin records quality | split``: what a data set is worth, and how it is divided."""
 
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xinglin.cli.options import Seed
 from xinglin.cli.records_source import Actor, Dataset, Format, MappingFile, Places, SiteByFile, Source, rows
+from xinglin.cli.written import remember_file, write_whole
 
 if TYPE_CHECKING:
-    from xinglin.records.manifest import Counts, Splits, Transformation
     from xinglin.records.quality.tally import Outcome
 
 JsonFile = Annotated[Path | None, typer.Option("--json", help="另写 JSON Also write JSON.")]
@@ -51,9 +50,9 @@ def quality(
 ) -> None:
     """数据质量报告:按 Kahn 框架逐条规则核查。The quality of a data set, rule by rule after the framework of Kahn et al."""
     from xinglin.errors import InvalidInputError
-    from xinglin.records.quality.assess import assess
     from xinglin.records.quality.options import QualityOptions
-    from xinglin.records.quality.page import page
+    from xinglin.records.quality.report import assess
+    from xinglin.records.quality.report_page import page
 
     tolerances = {}
     for item in tolerance or ():
@@ -68,21 +67,17 @@ def quality(
         tolerances=tolerances, near_duplicates=near_duplicates, near_threshold=near_threshold, seed=seed
     )
     read = rows(
-        source,
-        dataset,
-        form=form,
-        mapping=mapping,
-        places=places,
-        site_by_file=site_by_file,
-        purpose="quality",
+        source, dataset, form=form, mapping=mapping, places=places, site_by_file=site_by_file, purpose="quality",
         actor=actor,
-    )
+    )  # fmt: skip
     named = dataset or (source.resolve().name if source else "")
     report = assess(read, name=named, options=options)
     if out is not None:
-        _write(out, page(report))
+        write_whole(out, page(report))
     if json_file is not None:
-        _write(json_file, json.dumps(report.as_json(), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
+        write_whole(
+            json_file, json.dumps(report.as_json(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+        )
     counted = report.by_status()
     for outcome in report.outcomes:
         if outcome.status == "fail":
@@ -164,8 +159,10 @@ def split(
     found = describe(members, made)
     write_places({m.id: Place(m.site, m.label, made.part[m.id]) for m in members}, out)
     if json_file is not None:
-        _write(json_file, json.dumps(found.as_json(), ensure_ascii=False, indent=1, allow_nan=False) + "\n")
-    _remember(
+        write_whole(
+            json_file, json.dumps(found.as_json(), ensure_ascii=False, indent=1, allow_nan=False) + "\n"
+        )
+    remember_file(
         "split.make",
         out,
         {"by": by, "balance": balance, "seed": seed, "parts": parts, "records": len(members)},
@@ -185,108 +182,9 @@ def split(
     )
 
 
-def manifest(
-    folder: Annotated[Path, typer.Argument(help="数据集文件夹 Folder of the data set.")],
-    licence: Annotated[str, typer.Option(help="许可 Licence, an SPDX expression.")],
-    consent: Annotated[
-        str, typer.Option(help="同意或授权依据 By whose leave, e.g. 'open licence', 'informed consent'.")
-    ],
-    out: Annotated[Path, typer.Option(help="清单文件 The manifest.")] = Path("manifest.json"),
-    name: Annotated[str | None, typer.Option(help="名称 Name; default: the folder's.")] = None,
-    reference: Annotated[str | None, typer.Option(help="同意的出处 Where the consent is recorded.")] = None,
-    places: Annotated[
-        Path | None, typer.Option("--places", help="划分表 The table of `split`: counts, sites and parts.")
-    ] = None,
-    by: Annotated[str, typer.Option(help="划分方式 How it was split: subject | site | time.")] = "subject",
-    seed: Annotated[int | None, typer.Option(help="划分的种子 Seed of the split.")] = None,
-    transformations: Annotated[
-        Path | None, typer.Option(help='JSON: [{"step", "parameters", "code"}, ...],按先后 in order.')
-    ] = None,
-    key: Annotated[Path | None, typer.Option("--sign", help="用此私钥签名 Sign with this key.")] = None,
-) -> None:
-    """写清单:文件的 SHA-256、许可、同意、步骤、划分。Write the manifest of a data set: any changed byte will be found."""
-    from xinglin.records.manifest import Consent, build_manifest, manifest_digest, write_manifest
-    from xinglin.records.signature import sign
-
-    counts, splits = _counted(places, folder, by, seed)
-    made = build_manifest(
-        folder,
-        name=name or folder.resolve().name,
-        licence=licence,
-        consent=Consent(basis=consent, reference=reference),
-        counts=counts,
-        transformations=_steps(transformations),
-        splits=splits,
-        leave_out=_own(out, folder),
-    )
-    digest = manifest_digest(made)
-    signature = sign(digest, key, "manifest") if key is not None else None
-    write_manifest(made, out)
-    if signature is not None:
-        _write(_signature(out), json.dumps(signature, indent=1) + "\n")
-    _remember(
-        "manifest.make", out, {"files": len(made.files), "manifest": digest, "signed": signature is not None}
-    )
-    typer.echo(
-        f"{out}: {len(made.files)} 个文件 files, SHA-256 {digest}" + (", 已签名 signed" if signature else "")
-    )
-
-
-def verify(
-    path: Annotated[Path, typer.Argument(metavar="MANIFEST", help="清单文件 The manifest.")],
-    folder: Annotated[
-        Path | None, typer.Argument(help="数据集文件夹 Folder; default: the manifest's.")
-    ] = None,
-    key: Annotated[
-        str | None,
-        typer.Option(
-            "--key", help="可信公钥,64 位十六进制或 .pub 文件 The public key you trust: hex or file."
-        ),
-    ] = None,
-) -> None:
-    """核对清单:改动、缺少、多出的文件逐一列出。Verify a data set; names every changed, missing and added file."""
-    from xinglin.records.decode import decode_json
-    from xinglin.records.manifest import manifest_digest, read_manifest, verify_manifest
-    from xinglin.records.signature import check_signature
-
-    read = read_manifest(path)
-    digest = manifest_digest(read)
-    if key is not None:
-        trusted = Path(key).read_text(encoding="ascii").strip() if Path(key).is_file() else key
-        signed = _signature(path)
-        check_signature(
-            decode_json(signed.read_bytes(), signed.name) if signed.is_file() else None,
-            digest,
-            "manifest",
-            trusted,
-        )
-        typer.echo("签名有效 signature valid")
-    place = folder or path.resolve().parent
-    found = verify_manifest(read, place, _own(path, place))
-    words = {
-        "changed": "已改动 changed",
-        "missing": "缺少 missing",
-        "added": "多出 added",
-        "irregular": "非普通文件 irregular",
-    }
-    for item in found:
-        typer.secho(f"{words[item.kind]}: {item.path}", fg="red")
-    typer.echo(f"{len(read.files)} 个文件 files, {len(found)} 处不符 differences, SHA-256 {digest}")
-    if found:
-        raise typer.Exit(1)
-
-
-def key(path: Annotated[Path, typer.Argument(help="私钥文件 File of the private key.")]) -> None:
-    """生成签名密钥(Ed25519)。Make a key to sign manifests with."""
-    from xinglin.records.signature import new_key
-
-    public = new_key(path)
-    typer.echo(f"{path}: 私钥,请勿外传 private, keep it; 公钥 public {public}")
-
-
 def register(app: typer.Typer) -> None:
     """Put the verbs of this file under ``xinglin records``."""
-    for verb in (quality, split, manifest, verify, key):
+    for verb in (quality, split):
         app.command(verb.__name__)(verb)
 
 
@@ -301,79 +199,6 @@ def _shares(text: str) -> dict[str, float]:
         except ValueError:
             raise InvalidInputError(f"--parts: expected e.g. train=0.8,test=0.2, got {text!r}") from None
     return shares
-
-
-def _counted(places: Path | None, folder: Path, by: str, seed: int | None) -> tuple[Counts, Splits | None]:
-    """Counts and parts of a table; nothing is counted without one."""
-    from collections import Counter
-
-    from xinglin.records.manifest import Counts, Part, Splits
-    from xinglin.records.placing import read_places
-
-    if places is None:
-        return Counts(), None
-    told = read_places(places)
-    sites = {place.site for place in told.values() if place.site}
-    counts = Counts(records=len(told), sites=len(sites) or None)
-    names = sorted({place.part for place in told.values() if place.part})
-    if not names:
-        return counts, None
-    parts = {}
-    for name in names:
-        here = [place for place in told.values() if place.part == name]
-        by_site = Counter(place.site for place in here if place.site)
-        parts[name] = Part(records=len(here), sites=dict(sorted(by_site.items())) or None)
-    inside = places.resolve()
-    table = (
-        inside.relative_to(folder.resolve()).as_posix() if inside.is_relative_to(folder.resolve()) else None
-    )
-    return counts, Splits(by=by, seed=seed, table=table, parts=parts)
-
-
-def _steps(path: Path | None) -> list[Transformation]:
-    from pydantic import TypeAdapter, ValidationError
-
-    from xinglin.errors import InvalidInputError
-    from xinglin.records.decode import decode_json
-    from xinglin.records.manifest import Transformation
-
-    if path is None:
-        return []
-    try:
-        return TypeAdapter(list[Transformation]).validate_python(decode_json(path.read_bytes(), path.name))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InvalidInputError(f"{path.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-
-
-def _signature(manifest: Path) -> Path:
-    return manifest.with_name(manifest.name + ".sig")
-
-
-def _own(manifest: Path, folder: Path) -> tuple[str, ...]:
-    """The manifest's own files, where they lie in the folder that it describes."""
-    root = folder.resolve()
-    own = (manifest.resolve(), _signature(manifest).resolve())
-    return tuple(path.relative_to(root).as_posix() for path in own if path.is_relative_to(root))
-
-
-def _write(path: Path, text: str) -> None:
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(text, encoding="utf-8")
-    os.replace(new, path)
-
-
-def _remember(action: str, path: Path, detail: dict[str, Any]) -> None:
-    """Note a file that was written in the ledger, by its digest."""
-    import hashlib
-
-    from xinglin.ledger import append
-    from xinglin.store import open_store
-
-    with path.open("rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    with open_store().write() as connection:
-        append(connection, action, actor="cli", subjects=(digest,), detail=detail)
 
 
 def _line(outcome: Outcome) -> str:

@@ -5,10 +5,10 @@ from typing import Any
 
 _DOORS = {
     "QualityOptions": "xinglin.records.quality.options",
-    "QualityReport": "xinglin.records.quality.assess",
+    "QualityReport": "xinglin.records.quality.report",
     "Row": "xinglin.records.quality.row",
-    "assess": "xinglin.records.quality.assess",
-    "page": "xinglin.records.quality.page",
+    "assess": "xinglin.records.quality.report",
+    "page": "xinglin.records.quality.report_page",
 }
 __all__ = list(_DOORS)
 

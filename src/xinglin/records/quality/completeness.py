@@ -32,6 +32,7 @@ KINDS = {
     "medication": ("用药", "medications"),
     "procedure": ("操作", "procedures"),
 }
+OTHER = ("其他", "others")
 LONGEST = 4000
 """Characters of a text that are read; the beginning holds the complaint."""
 
@@ -56,7 +57,7 @@ class Completeness(Check):
             if field in self._used:
                 self._used[field] |= not missing
         for event in case.events:
-            kind = KINDS.get(event.kind, (event.kind, event.kind))
+            kind = KINDS.get(event.kind, OTHER)
             # A finding of our own JSON is undated by design; the record's own time covers it.
             if event.kind != "finding":
                 count("missing-time", event.time is None, name, kind)

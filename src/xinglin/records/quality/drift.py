@@ -195,11 +195,12 @@ def drift_outcomes(rule: str, tests: Iterable[Drift], examples: int) -> Iterator
         yield Outcome(RULES[rule], field, len(found), len(group), (), RULES[rule].tolerance, note)
 
 
-def psi(here: NDArray[np.float64], elsewhere: NDArray[np.float64]) -> float:
-    """Return the population stability index of two vectors of counts; half a record is added to each."""
+def psi(here: NDArray[np.float64], elsewhere: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the population stability index of counts, shape (..., categories); half a record is added to each."""
     p, q = (counts + 0.5 for counts in (here, elsewhere))
-    p, q = p / p.sum(), q / q.sum()
-    return float(((p - q) * np.log(p / q)).sum())
+    p, q = (counts / counts.sum(-1, keepdims=True) for counts in (p, q))
+    found: NDArray[np.float64] = ((p - q) * np.log(p / q)).sum(-1)
+    return found
 
 
 def _categories(
@@ -234,14 +235,10 @@ def _vector(own: Counter[str], levels: list[str], rest: bool) -> NDArray[np.floa
 
 
 def _psi(here: NDArray[np.float64], elsewhere: NDArray[np.float64], generator: np.random.Generator) -> Figure:
-    value = psi(here, elsewhere)
-    drawn = [
-        psi(
-            generator.multinomial(int(here.sum()), here / here.sum()).astype(float),
-            generator.multinomial(int(elsewhere.sum()), elsewhere / elsewhere.sum()).astype(float),
-        )
-        for _ in range(REPETITIONS)
-    ]
+    value = float(psi(here, elsewhere))
+    drawn = psi(
+        *(generator.multinomial(int(n.sum()), n / n.sum(), REPETITIONS).astype(float) for n in (here, elsewhere))
+    )
     low, high = np.percentile(drawn, [2.5, 97.5])
     # Basic bootstrap: mirrored at the estimate, which takes off the bias that PSI has in every sample.
     return Figure(value, max(0.0, 2 * value - float(high)), max(0.0, 2 * value - float(low)), int(here.sum()))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from xinglin.measure.markup import Markup, tag, verbatim
-from xinglin.records.quality.assess import QualityReport
 from xinglin.records.quality.charts import heat, percent, stacked, two_histograms
 from xinglin.records.quality.drift import Drift
+from xinglin.records.quality.report import QualityReport
 from xinglin.records.quality.tally import Status
 from xinglin.records.quality.words import STATUSES, both, card
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from xinglin import __version__
 from xinglin.measure.markup import Markup, tag, verbatim
-from xinglin.records.quality.assess import QualityReport
 from xinglin.records.quality.charts import percent, share_bar
 from xinglin.records.quality.page_groups import balance_section, drift_section
+from xinglin.records.quality.report import QualityReport
 from xinglin.records.quality.rules import RULES, Rule
 from xinglin.records.quality.tally import Outcome, Status
 from xinglin.records.quality.words import CONTEXTS, COUNTS, PLACES, STATUSES, both, card
