@@ -91,6 +91,13 @@ class AccessError(XinglinError):
     status = 401
 
 
+class NotPermittedError(XinglinError):
+    """No grant or no consent covers the purpose, or it has been revoked, withdrawn or has expired."""
+
+    title = "not permitted"
+    status = 403
+
+
 class ConfigurationError(XinglinError, ValueError):
     """A setting is wrong or unsafe."""
 

@@ -124,10 +124,14 @@ def test_writing_and_reading_keeps_everything(folder: Path, tmp_path: Path) -> N
         folder,
         counts=Counts(records=5, subjects=3, sites=2),
         transformations=(
-            Transformation(step="deidentify", parameters={"shift": True, "lists": [1, 2.5]}, code="xinglin 0.1.0"),
+            Transformation(
+                step="deidentify", parameters={"shift": True, "lists": [1, 2.5]}, code="xinglin 0.1.0"
+            ),
             Transformation(step="split", parameters={"seed": 0}, code="xinglin 0.1.0"),
         ),
-        splits=Splits(by="subject", seed=0, table="deep/b.bin", parts={"train": Part(records=4, sites={"甲": 4})}),
+        splits=Splits(
+            by="subject", seed=0, table="deep/b.bin", parts={"train": Part(records=4, sites={"甲": 4})}
+        ),
     )
     path = tmp_path / "m.json"
     write_manifest(manifest, path)

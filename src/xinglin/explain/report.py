@@ -10,12 +10,12 @@ from pathlib import Path
 
 from xinglin.explain.basis import CaseExplanation, DataSet
 from xinglin.explain.change import changes
-from xinglin.explain.markup import Child, Markup, tag, verbatim
 from xinglin.explain.network import network, sources
 from xinglin.explain.note import legend, marked_note, strengths
 from xinglin.explain.phrases import Lang, pair, plain, say, shown, typeset
 from xinglin.explain.trust import alarm, checks
 from xinglin.explain.waterfall import waterfall
+from xinglin.measure.markup import Child, Markup, tag, verbatim
 from xinglin.types import DISCLAIMER
 
 STYLE = Path(__file__).with_name("report.css")

@@ -21,7 +21,6 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, f
 from xinglin.errors import InputTooLargeError, InvalidInputError, MissingDataError
 from xinglin.records.decode import decode_json
 
-FORMAT = "xinglin-manifest/1"
 MAX_BYTES = 256 * 1024 * 1024
 """Bound on a manifest file; a million files take about 150 MB."""
 MAX_FILES = 1_000_000
@@ -106,7 +105,7 @@ class Counts(_Strict):
 class Manifest(_Strict):
     """A data set."""
 
-    format: Literal["xinglin-manifest/1"] = FORMAT
+    format: Literal["xinglin-manifest/1"] = "xinglin-manifest/1"
     name: str = Field(min_length=1)
     licence: str = Field(min_length=1)
     consent: Consent
@@ -231,7 +230,9 @@ def verify_manifest(
         size, digest = _hashed(folder / path)
         if (size, digest) != (file.bytes, file.sha256):
             found.append(Difference(path, "changed", expected, f"{size} bytes, {digest}"))
-    found += [Difference(path, "missing", f"{file.bytes} bytes, {file.sha256}") for path, file in said.items()]
+    found += [
+        Difference(path, "missing", f"{file.bytes} bytes, {file.sha256}") for path, file in said.items()
+    ]
     return tuple(sorted(found, key=lambda item: item.path))
 
 

@@ -38,7 +38,9 @@ def new_key(path: Path) -> str:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise ConfigurationError(f"{path} is there already: a key is never overwritten, give another name") from None
+        raise ConfigurationError(
+            f"{path} is there already: a key is never overwritten, give another name"
+        ) from None
     with os.fdopen(descriptor, "wb") as stream:
         stream.write(pem)
     path.with_name(path.name + ".pub").write_text(public + "\n", encoding="ascii")
@@ -101,7 +103,9 @@ def check_signature(signature: Any, digest: str, context: str, public_key: str) 
         raise InvalidInputError(f"expected a signature with algorithm {ALGORITHM}")
     for name, expected in (("context", context), ("digest", digest), ("public_key", public_key)):
         if signature.get(name) != expected:
-            raise InvalidInputError(f"signature: {name} is not the one expected: it was made for or by another")
+            raise InvalidInputError(
+                f"signature: {name} is not the one expected: it was made for or by another"
+            )
     try:
         key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
         key.verify(bytes.fromhex(str(signature.get("signature"))), _message(digest, context))
