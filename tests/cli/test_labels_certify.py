@@ -16,6 +16,7 @@ from xinglin.errors import CertificateError, InputTooLargeError, InvalidInputErr
 from xinglin.labels.evidence import Reading, plan_from_json
 from xinglin.labels.evidence_files import label_text, read_annotators, read_labels, read_readings
 from xinglin.ledger import entries, verify
+from xinglin.records.signature import new_key
 from xinglin.store import Store
 
 app = typer.Typer()
@@ -79,6 +80,9 @@ def test_from_plan_to_certificate(folder: Path, store: Store) -> None:
         certify(folder)
     assert not (folder / "certificate.json").exists()
     read(folder, 500)
+    with pytest.raises(MissingDataError, match="key"):
+        certify(folder)
+    public = new_key(folder / "key")
     done = certify(folder)
     assert "低于 2 %" in done.output
     assert "less than 2 % are wrong" in done.output
@@ -94,9 +98,7 @@ def test_from_plan_to_certificate(folder: Path, store: Store) -> None:
         "--labels", folder / "labels.jsonl", "--readings", folder / "readings.jsonl",
     )  # fmt: skip
     assert "数据清单 manifest; 标注与读片 labels and readings" in checked.output
-    alone = run(
-        "verify-certificate", folder / "certificate.json", "--key", (folder / "key.pub").read_text().strip()
-    )
+    alone = run("verify-certificate", folder / "certificate.json", "--key", public)
     assert "manifest not compared" in alone.output
     with pytest.raises(CertificateError, match="changed since"):
         run(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from benchmarks._annotation_world import World, WorldOptions
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks._annotation_world import World, WorldOptions
 from xinglin.errors import InvalidInputError
 from xinglin.labels.majority import majority
 from xinglin.labels.pipeline import MOST, Panel, decided, next_reviews, settle, unanimous

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from xinglin.cli.options import AsJson
+from xinglin.cli.written import write_whole
 
 if TYPE_CHECKING:
     from xinglin.labels.evidence import AuditPlan, Reading
@@ -96,9 +96,9 @@ def audit_plan(
     try:
         with store.write() as connection:
             register_plan(connection, plan, actor="cli")
-            _write(out, plan.as_json())
+            write_whole(out, _json(plan.as_json()))
             if order:
-                order.write_text("\n".join(audit_order(released, plan.seed)) + "\n", encoding="utf-8")
+                write_whole(order, "\n".join(audit_order(released, plan.seed)) + "\n")
     finally:
         store.close()
     if as_json:
@@ -118,7 +118,7 @@ def certify(
     plan: Annotated[Path, typer.Argument(help="审核计划 The audit's plan (JSON).")],
     labels: Labels,
     readings: Annotated[Path, typer.Argument(help="审核读片 The readings (JSONL).")],
-    key: Annotated[Path, typer.Option(help="Ed25519 私钥;不存在则新建 Private key; made if absent.")],
+    key: Annotated[Path, typer.Option(help="签名私钥 Private key, made by `xinglin records key`.")],
     out: Annotated[Path, typer.Option(help="证书写到 Where the certificate goes (JSON).")],
     gold: Gold = None,
     annotators: Annotated[
@@ -133,7 +133,6 @@ def certify(
     from xinglin.labels.evidence import tally
     from xinglin.labels.evidence_files import read_annotators, read_labels, read_readings
     from xinglin.labels.registered import need_plan, register_certificate
-    from xinglin.records.signature import new_key
     from xinglin.release.certificate_page import certificate_html
     from xinglin.store import open_store
 
@@ -150,13 +149,11 @@ def certify(
         with store.write() as connection:
             need_plan(connection, planned)
             statement = certificates.certify(planned, result, issued=datetime.now(UTC).date().isoformat())
-            if not key.exists():
-                typer.echo(f"新密钥 new key: {key}, 公钥 public key {new_key(key)}")
             certificate = certificates.sign_certificate(statement, key)
             register_certificate(connection, certificate, actor="cli")
-            _write(out, certificate)
+            write_whole(out, _json(certificate))
             if page:
-                page.write_text(certificate_html(certificate), encoding="utf-8")
+                write_whole(page, certificate_html(certificate))
     finally:
         store.close()
     said = statement["predicate"]["statement"]
@@ -254,8 +251,5 @@ def _read(path: Path) -> Any:
     return decode_json(path.read_bytes(), path.name)
 
 
-def _write(path: Path, value: Any) -> None:
-    """Write JSON whole or not at all."""
-    new = path.with_name(f".{path.name}.new")
-    new.write_text(json.dumps(value, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
-    os.replace(new, path)
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1) + "\n"

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, select
 
 from xinglin.errors import CertificateError
 from xinglin.labels.evidence import AuditPlan
-from xinglin.ledger import append
+from xinglin.ledger.chain import append
 from xinglin.records.manifest import canonical
 from xinglin.store.keys import digest
 from xinglin.store.tables import ledger
@@ -71,4 +71,5 @@ def _plans(connection: Connection, plan: AuditPlan) -> list[str]:
     rows = connection.execute(
         select(ledger.c.subjects).where(ledger.c.action == PLANNED).order_by(ledger.c.seq)
     )
-    return [subjects[0] for (subjects,) in rows if subjects[1] == plan.labels]
+    noted: list[list[str]] = [row.subjects for row in rows]
+    return [subjects[0] for subjects in noted if subjects[1] == plan.labels]

@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from xinglin.explain.markup import Child, Markup, tag, verbatim
 from xinglin.explain.phrases import plain, shown, typeset
 from xinglin.explain.report import NAME, STYLE
 from xinglin.explain.report import foot as disclaimer
 from xinglin.labels.evidence import plan_from_json
+from xinglin.measure.markup import Child, Markup, tag, verbatim
 
 OWN_STYLE = Path(__file__).with_name("certificate.css")
 Pair = tuple[str, str]

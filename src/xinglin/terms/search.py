@@ -31,7 +31,7 @@ _RARE = 200_000
 _KEPT = 5_000
 """Candidates for an overlap at most that are compared with all grams of the query."""
 
-Ids = NDArray[np.int64]
+Ids = NDArray[np.signedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True)

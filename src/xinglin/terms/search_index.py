@@ -293,9 +293,11 @@ def open_index(folder: Path) -> ConceptIndex:
     return ConceptIndex(system, described["digest"], **arrays)
 
 
-def _postings(keys: list[str]) -> tuple[Any, Any, Any, Any]:
+def _postings(
+    keys: list[str],
+) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int32], NDArray[np.int32]]:
     """Grams, starts, postings and grams a term, batch by batch: at no time are all grams in memory as Python objects."""
-    batches = []
+    batches: list[tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int32]]] = []
     grams_in = np.zeros(len(keys), np.int32)
     for base in range(0, len(keys), _BATCH):
         found, owners = grams_of(keys[base : base + _BATCH])
@@ -308,11 +310,11 @@ def _postings(keys: list[str]) -> tuple[Any, Any, Any, Any]:
         grams_in[base : base + _BATCH] = np.bincount(owners, minlength=min(_BATCH, len(keys) - base))
         batches.append((distinct, sizes, (owners + base).astype(np.int32)))
     grams = np.unique(np.concatenate([distinct for distinct, _, _ in batches]))
-    total = np.zeros(len(grams) + 1, np.int64)
+    starts = np.zeros(len(grams) + 1, np.int64)
     places = [np.searchsorted(grams, distinct) for distinct, _, _ in batches]
     for place, (_, sizes, _) in zip(places, batches, strict=True):
-        total[place + 1] += sizes
-    starts = np.cumsum(total)
+        starts[place + 1] += sizes
+    starts = starts.cumsum()
     postings = np.empty(int(starts[-1]), np.int32)
     free = starts[:-1].copy()
     for place, (_, sizes, owners) in zip(places, batches, strict=True):
@@ -355,7 +357,7 @@ def _arrays(index: ConceptIndex) -> dict[str, NDArray[Any]]:
 def _sha256(array: NDArray[Any]) -> str:
     """SHA-256 (hex) over type, shape and content."""
     state = hashlib.sha256(f"{array.dtype.str} {array.shape}\n".encode())
-    state.update(memoryview(np.ascontiguousarray(array)).cast("B") if array.size else b"")
+    state.update(np.ascontiguousarray(array).view(np.uint8) if array.size else b"")
     return state.hexdigest()
 
 
