@@ -317,9 +317,9 @@ def _postings(
     starts = starts.cumsum()
     postings = np.empty(int(starts[-1]), np.int32)
     free = starts[:-1].copy()
-    for place, (_, sizes, owners) in zip(places, batches, strict=True):
-        within = np.arange(len(owners)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-        postings[np.repeat(free[place], sizes) + within] = owners
+    for place, (_, sizes, terms) in zip(places, batches, strict=True):
+        within = np.arange(len(terms)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        postings[np.repeat(free[place], sizes) + within] = terms
         free[place] += sizes
     return grams, starts, postings, grams_in
 
@@ -357,7 +357,7 @@ def _arrays(index: ConceptIndex) -> dict[str, NDArray[Any]]:
 def _sha256(array: NDArray[Any]) -> str:
     """SHA-256 (hex) over type, shape and content."""
     state = hashlib.sha256(f"{array.dtype.str} {array.shape}\n".encode())
-    state.update(np.ascontiguousarray(array).view(np.uint8) if array.size else b"")
+    state.update(np.ascontiguousarray(array).data)
     return state.hexdigest()
 
 
