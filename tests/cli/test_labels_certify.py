@@ -16,7 +16,6 @@ from xinglin.errors import CertificateError, InputTooLargeError, InvalidInputErr
 from xinglin.labels.evidence import Reading, plan_from_json
 from xinglin.labels.evidence_files import label_text, read_annotators, read_labels, read_readings
 from xinglin.ledger import entries, verify
-from xinglin.records.signature import new_key
 from xinglin.store import Store
 
 app = typer.Typer()
@@ -80,18 +79,19 @@ def test_from_plan_to_certificate(folder: Path, store: Store) -> None:
         certify(folder)
     assert not (folder / "certificate.json").exists()
     read(folder, 500)
-    with pytest.raises(MissingDataError, match="key"):
-        certify(folder)
-    public = new_key(folder / "key")
     done = certify(folder)
+    public = (folder / "key.pub").read_text("ascii").strip()
+    assert f"public key: {public}" in done.output
+    again = certify(folder)
+    assert "new key" not in again.output
     assert "低于 2 %" in done.output
     assert "less than 2 % are wrong" in done.output
     assert "错误标注低于 2 %" in (folder / "certificate.html").read_text("utf-8")
     with store.read() as connection:
         noted = list(entries(connection))
-        assert [entry.action for entry in noted] == ["annotation.plan_audit", "annotation.certify"]
+        assert [entry.action for entry in noted] == ["annotation.plan_audit", *["annotation.certify"] * 2]
         assert noted[1].subjects[2] == MANIFEST
-        assert verify(connection) == 2
+        assert verify(connection) == 3
 
     checked = run(
         "verify-certificate", folder / "certificate.json", "--key", folder / "key.pub", "--manifest", MANIFEST,

@@ -118,7 +118,7 @@ def certify(
     plan: Annotated[Path, typer.Argument(help="审核计划 The audit's plan (JSON).")],
     labels: Labels,
     readings: Annotated[Path, typer.Argument(help="审核读片 The readings (JSONL).")],
-    key: Annotated[Path, typer.Option(help="签名私钥 Private key, made by `xinglin records key`.")],
+    key: Annotated[Path, typer.Option(help="Ed25519 私钥;不存在则新建 Private key; made if absent.")],
     out: Annotated[Path, typer.Option(help="证书写到 Where the certificate goes (JSON).")],
     gold: Gold = None,
     annotators: Annotated[
@@ -133,6 +133,7 @@ def certify(
     from xinglin.labels.evidence import tally
     from xinglin.labels.evidence_files import read_annotators, read_labels, read_readings
     from xinglin.labels.registered import need_plan, register_certificate
+    from xinglin.records.signature import new_key
     from xinglin.release.certificate_page import certificate_html
     from xinglin.store import open_store
 
@@ -149,6 +150,8 @@ def certify(
         with store.write() as connection:
             need_plan(connection, planned)
             statement = certificates.certify(planned, result, issued=datetime.now(UTC).date().isoformat())
+            if not key.exists():
+                typer.echo(f"新密钥 new key: {key}; 公钥 public key: {new_key(key)}")
             certificate = certificates.sign_certificate(statement, key)
             register_certificate(connection, certificate, actor="cli")
             write_whole(out, _json(certificate))
