@@ -91,6 +91,13 @@ class AccessError(XinglinError):
     status = 401
 
 
+class NotPermittedError(XinglinError):
+    """No grant or no consent covers the purpose, or it has been revoked, withdrawn or has expired."""
+
+    title = "not permitted"
+    status = 403
+
+
 class ConfigurationError(XinglinError, ValueError):
     """A setting is wrong or unsafe."""
 
@@ -110,3 +117,10 @@ class TrainingError(XinglinError):
 
     title = "training stopped"
     status = 500
+
+
+class CertificateError(XinglinError):
+    """An audit does not carry the claim, or a certificate is not what it says: nothing is certified."""
+
+    title = "not certified"
+    status = 409

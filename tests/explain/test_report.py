@@ -25,9 +25,9 @@ from xinglin.explain.network import sides
 from xinglin.explain.note import marked_note, strengths
 from xinglin.explain.phrases import PHRASES, QUALIFIERS, plain
 from xinglin.explain.report import page
-from xinglin.explain.typography import full_width
 from xinglin.explain.units import Unit
 from xinglin.explain.waterfall import axis, steps
+from xinglin.measure.typography import full_width
 from xinglin.types import DISCLAIMER
 
 ATTACK = '<script>alert("1")</script>胸痛\'"><img src=x onerror=alert(2)> & 3天'

@@ -20,8 +20,8 @@ from xinglin.apps.diagnosis.differential import (
 )
 from xinglin.apps.diagnosis.wording import aged
 from xinglin.errors import ConfigurationError, InputTooLargeError, InvalidInputError, UnknownNameError
-from xinglin.explain.markup import tag
-from xinglin.explain.typography import full_width
+from xinglin.measure.markup import tag
+from xinglin.measure.typography import full_width
 from xinglin.serve.workbench.about import about
 from xinglin.serve.workbench.candidates import details, percent_note, summary
 from xinglin.serve.workbench.confirmation import diseases_like

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from xinglin.explain.basis import CaseExplanation, Change, Counterfactual, Pair
-from xinglin.explain.markup import Markup, tag
 from xinglin.explain.phrases import Lang, pair, say, shown
+from xinglin.measure.markup import Markup, tag
 
 
 def sentence(found: Counterfactual) -> Pair:

@@ -10,12 +10,12 @@ from dataclasses import replace
 
 from xinglin.explain.beeswarm import beeswarm_svg
 from xinglin.explain.cohort import Check, Cohort, Trust
-from xinglin.explain.markup import Child, Markup, tag, verbatim
 from xinglin.explain.overview import Driver, Subgroup
 from xinglin.explain.phrases import Lang, pair, plain, say, shown, signed
 from xinglin.explain.sheet import card, document, made, masthead, versions_card
 from xinglin.explain.trust import failures_of
 from xinglin.measure import Figure
+from xinglin.measure.markup import Child, Markup, tag, verbatim
 
 SHOWN = 20
 """Units of the beeswarm and its table."""

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xinglin.explain.basis import CaseExplanation
-from xinglin.explain.markup import Child, Markup, tag
 from xinglin.explain.paths import Edge, Path
 from xinglin.explain.phrases import Lang, plain, qualifier, say, shown, signed
+from xinglin.measure.markup import Child, Markup, tag
 
 HEIGHT = 100.0
 """Of the drawing of the lines; it stretches to the columns."""

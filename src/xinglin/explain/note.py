@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from xinglin.explain.attribution import Attribution
 from xinglin.explain.basis import CaseExplanation
-from xinglin.explain.markup import Markup, tag, verbatim
 from xinglin.explain.phrases import Lang, plain, say, signed
 from xinglin.explain.units import Unit
+from xinglin.measure.markup import Markup, tag, verbatim
 
 STEPS = (0.04, 0.15, 0.35, 0.65)
 """Share of the strongest unit from which a unit has strength 1, 2, 3, 4; below the first it is not marked."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 from xinglin.explain.basis import Pair
-from xinglin.explain.markup import Markup, tag, verbatim
-from xinglin.explain.typography import full_width
+from xinglin.measure.markup import Markup, tag, verbatim
+from xinglin.measure.typography import full_width
 
 Lang = Literal["zh", "en", "both"]
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from xinglin.explain.basis import CaseExplanation
 from xinglin.explain.change import changes
-from xinglin.explain.markup import Markup, tag, verbatim
 from xinglin.explain.network import network, sources
 from xinglin.explain.note import legend, marked_note, strengths
 from xinglin.explain.phrases import Lang, pair, plain, say, shown, typeset
 from xinglin.explain.sheet import card, document, made, masthead, versions_card
 from xinglin.explain.trust import alarm, checks
 from xinglin.explain.waterfall import waterfall
+from xinglin.measure.markup import Markup, tag, verbatim
 
 
 def page(explanation: CaseExplanation, lang: Lang = "both") -> str:

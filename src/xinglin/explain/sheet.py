@@ -8,8 +8,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from xinglin.explain.basis import DataSet, Versions
-from xinglin.explain.markup import Child, Markup, tag, verbatim
 from xinglin.explain.phrases import Lang, pair, plain, say, shown, typeset
+from xinglin.measure.markup import Child, Markup, tag, verbatim
 from xinglin.types import DISCLAIMER
 
 STYLE = Path(__file__).with_name("report.css")

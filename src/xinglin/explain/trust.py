@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 from xinglin.explain.basis import Pair
 from xinglin.explain.faithfulness import Faithfulness
-from xinglin.explain.markup import Child, Markup, tag
 from xinglin.explain.phrases import PHRASES, Lang, say
+from xinglin.measure.markup import Child, Markup, tag
 
 HIGHER = {"comprehensiveness": True, "sufficiency": False, "deletion": False, "insertion": True}
 """The four figures that have a chance floor, and whether a higher one is better."""

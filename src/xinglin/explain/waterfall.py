@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from math import ceil, floor, log10
 
 from xinglin.explain.basis import CaseExplanation
-from xinglin.explain.markup import Child, Markup, escaped, tag, verbatim
 from xinglin.explain.phrases import Lang, say, shown, signed
+from xinglin.measure.markup import Child, Markup, escaped, tag, verbatim
 
 ROWS = 10
 """Units with a row of their own; the others share one."""

@@ -11,8 +11,8 @@ from xinglin import __version__
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.render import model_json
 from xinglin.apps.diagnosis.wording import Lang
-from xinglin.explain.markup import Markup, tag
 from xinglin.graph.knowledge import Provenance
+from xinglin.measure.markup import Markup, tag
 from xinglin.serve.workbench.desk import visit
 from xinglin.serve.workbench.icons import blossom, icon
 from xinglin.serve.workbench.shell import fragment, frame

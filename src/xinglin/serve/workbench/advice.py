@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from xinglin.apps.diagnosis.wording import Lang
-from xinglin.explain.markup import Markup, tag
+from xinglin.measure.markup import Markup, tag
 from xinglin.serve.workbench.icons import icon
 from xinglin.serve.workbench.phrases import say
 from xinglin.serve.workbench.verdict import source_badge

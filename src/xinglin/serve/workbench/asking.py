@@ -8,7 +8,7 @@ from typing import Any
 from nicegui import ui
 
 from xinglin.errors import XinglinError
-from xinglin.explain.markup import Markup, tag
+from xinglin.measure.markup import Markup, tag
 from xinglin.serve.workbench.desk import Visitor
 from xinglin.serve.workbench.icons import icon
 from xinglin.serve.workbench.shell import fragment

@@ -6,8 +6,8 @@ from typing import Any
 
 from xinglin.apps.diagnosis.wording import MODEL_SHARE, Lang, weights_from
 from xinglin.apps.diagnosis.wording import say as words
-from xinglin.explain.markup import Markup, tag
-from xinglin.explain.typography import full_width
+from xinglin.measure.markup import Markup, tag
+from xinglin.measure.typography import full_width
 from xinglin.serve.workbench.icons import icon
 from xinglin.serve.workbench.phrases import say
 from xinglin.serve.workbench.verdict import source_badge

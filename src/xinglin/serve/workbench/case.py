@@ -13,7 +13,7 @@ from xinglin.apps.diagnosis import remember
 from xinglin.apps.diagnosis.render import model_json
 from xinglin.apps.diagnosis.wording import model_line
 from xinglin.errors import InvalidInputError
-from xinglin.explain.markup import Markup, tag
+from xinglin.measure.markup import Markup, tag
 from xinglin.serve.workbench import advice, candidates, verdict
 from xinglin.serve.workbench.asking import Asking
 from xinglin.serve.workbench.confirmation import Confirmation

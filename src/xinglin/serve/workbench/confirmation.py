@@ -10,8 +10,8 @@ from nicegui import events, ui
 
 from xinglin.apps.diagnosis import remember
 from xinglin.errors import InvalidInputError
-from xinglin.explain.markup import tag
 from xinglin.graph.knowledge import Disease, Knowledge
+from xinglin.measure.markup import tag
 from xinglin.serve.workbench.desk import Visitor
 from xinglin.serve.workbench.shell import fragment
 from xinglin.terms.codes import ICD10_WHO

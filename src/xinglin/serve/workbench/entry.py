@@ -9,7 +9,7 @@ from typing import Any
 from nicegui import events, ui
 
 from xinglin.errors import InputTooLargeError, InvalidInputError
-from xinglin.explain.markup import tag
+from xinglin.measure.markup import tag
 from xinglin.records.intake import record_from_json
 from xinglin.serve.workbench.desk import Visitor
 from xinglin.serve.workbench.draft import MAX_TEXT, Draft

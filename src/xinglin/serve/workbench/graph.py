@@ -10,8 +10,8 @@ from fastapi import Request
 from nicegui import events, ui
 
 from xinglin.errors import InvalidInputError
-from xinglin.explain.markup import tag
 from xinglin.graph.database import report_error
+from xinglin.measure.markup import tag
 from xinglin.serve.workbench.desk import Visitor, visit
 from xinglin.serve.workbench.icons import icon
 from xinglin.serve.workbench.neighbourhood import Neighbourhood, find, neighbourhood, suggestions

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from xinglin.apps.diagnosis.wording import Lang
-from xinglin.explain.markup import Markup, tag, verbatim
+from xinglin.measure.markup import Markup, tag, verbatim
 from xinglin.serve.workbench.phrases import say
 
 SIGN = {"present": "+", "absent": "−", "unknown": "?", "normal": "○"}

@@ -10,7 +10,7 @@ from fastapi import Request
 from nicegui import events, ui
 
 from xinglin.apps.diagnosis import remember
-from xinglin.explain.markup import tag
+from xinglin.measure.markup import tag
 from xinglin.serve.workbench.desk import Visitor, visit
 from xinglin.serve.workbench.icons import icon
 from xinglin.serve.workbench.shell import fragment, frame

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xinglin.explain.markup import Markup, tag
+from xinglin.measure.markup import Markup, tag
 
 PATHS = {
     "alarm": "M12 3 2.5 20h19L12 3Z M12 10v4.5 M12 17.3v.2",

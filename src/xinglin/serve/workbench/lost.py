@@ -9,7 +9,7 @@ from fastapi.responses import Response as FastResponse
 from nicegui import app as pages
 from starlette.exceptions import HTTPException
 
-from xinglin.explain.markup import tag
+from xinglin.measure.markup import tag
 from xinglin.serve.workbench.phrases import PHRASES
 
 STYLE = (

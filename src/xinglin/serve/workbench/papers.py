@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from nicegui import ui
 
 from xinglin.apps.diagnosis.note import outpatient_note, referral_letter
-from xinglin.explain.markup import tag
-from xinglin.explain.typography import full_width
+from xinglin.measure.markup import tag
+from xinglin.measure.typography import full_width
 from xinglin.serve.workbench.desk import Visitor
 from xinglin.serve.workbench.shell import fragment
 

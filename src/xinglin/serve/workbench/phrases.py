@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xinglin.apps.diagnosis.wording import Lang
-from xinglin.explain.typography import full_width
+from xinglin.measure.typography import full_width
 
 PHRASES: dict[str, tuple[str, str]] = {
     # frame

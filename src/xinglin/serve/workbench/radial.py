@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from urllib.parse import quote
 
-from xinglin.explain.markup import Markup, tag
+from xinglin.measure.markup import Markup, tag
 from xinglin.serve.workbench.neighbourhood import Edge, Neighbourhood
 
 WIDTH, HEIGHT = 920, 730

@@ -7,7 +7,7 @@ from typing import Any
 
 from xinglin.apps.diagnosis.wording import MODEL_SHARE, Lang, joined, model_line, weights_from
 from xinglin.apps.diagnosis.wording import say as words
-from xinglin.explain.markup import Child, Markup, tag
+from xinglin.measure.markup import Child, Markup, tag
 from xinglin.serve.workbench.consult import Consultation
 from xinglin.serve.workbench.highlight import highlighted
 from xinglin.serve.workbench.phrases import say

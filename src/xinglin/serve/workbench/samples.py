@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from xinglin.explain.typography import full_width
+from xinglin.measure.typography import full_width
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from typing import Any
 
 from nicegui import app, ui
 
-from xinglin.explain.markup import Child, Markup, tag
 from xinglin.explain.sheet import STYLE
+from xinglin.measure.markup import Child, Markup, tag
 from xinglin.serve.workbench.desk import Visitor
 from xinglin.serve.workbench.icons import blossom
 from xinglin.types import DISCLAIMER

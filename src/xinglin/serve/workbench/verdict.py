@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from xinglin.apps.diagnosis.wording import Lang, aged, joined
-from xinglin.explain.markup import Markup, tag
 from xinglin.graph.knowledge import TRIAGE
+from xinglin.measure.markup import Markup, tag
 from xinglin.serve.workbench.highlight import findings_table, highlighted, legend
 from xinglin.serve.workbench.icons import icon
 from xinglin.serve.workbench.phrases import say

@@ -13,8 +13,8 @@ from nicegui import events, ui
 from xinglin.apps.diagnosis import remember
 from xinglin.apps.diagnosis.explain_words import METHODS, Method
 from xinglin.explain.basis import CaseExplanation
-from xinglin.explain.markup import tag
 from xinglin.explain.report import page, sections
+from xinglin.measure.markup import tag
 from xinglin.serve.explaining import Question
 from xinglin.serve.workbench.desk import Visitor
 from xinglin.serve.workbench.shell import fragment

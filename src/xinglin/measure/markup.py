@@ -8,7 +8,7 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 
-from xinglin.explain.typography import full_width
+from xinglin.measure.typography import full_width
 
 EMPTY = frozenset({"br", "hr", "img", "meta"})
 
