@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from xinglin.errors import InputTooLargeError, InvalidInputError, MissingExtraError, XinglinError
 from xinglin.records.context import context_events
@@ -54,7 +54,7 @@ class Dicom:
     path: Path
     volumes: Path | None = None
     """Folder for the arrays; ``None`` reads the headers only."""
-    resumes: bool = True
+    resumes: ClassVar[bool] = True
 
     @property
     def settings(self) -> str:
