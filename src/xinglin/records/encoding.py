@@ -27,13 +27,14 @@ def detect(lines: Iterable[bytes]) -> tuple[str, int]:
     Raises:
         InvalidInputError: UTF-16, or most lines are neither.
     """
-    mark, name, utf8, gb18030, neither = 0, "", 0, 0, 0
+    ascii_, utf8, gb18030, neither = 0, 0, 0, 0
     for number, line in enumerate(lines):
         if number == 0:
             name, mark = _marked(line)
             if name:
                 return name, mark
         if line.isascii():
+            ascii_ += 1
             continue
         if _decodes(line, "utf-8"):
             utf8 += 1
@@ -43,7 +44,7 @@ def detect(lines: Iterable[bytes]) -> tuple[str, int]:
             neither += 1
         if utf8 + gb18030 + neither == LOOKED_AT:
             break
-    if neither > utf8 + gb18030:
+    if neither > ascii_ + utf8 + gb18030:
         raise InvalidInputError("expected UTF-8 or GB18030, most lines are neither: save it as UTF-8")
     return ("gb18030" if gb18030 > utf8 else "utf-8"), 0
 
