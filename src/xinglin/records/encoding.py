@@ -2,7 +2,8 @@
 
 GB 18030-2005 gives nearly every pair of high bytes a meaning, so that UTF-8 often *decodes* as GB18030, while
 Chinese text in GB18030 is hardly ever valid UTF-8. Therefore UTF-8 is tried first, line by line; a single broken line
-does not turn a file into the other encoding. Nothing is guessed beyond these two.
+does not turn a file into the other encoding. Nothing is guessed beyond these two. A few characters (一 alone) are valid
+in both; they count as UTF-8, as µ and ° in an English text do.
 """
 
 from __future__ import annotations
