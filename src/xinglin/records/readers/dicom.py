@@ -112,10 +112,10 @@ class Dicom:
             try:
                 with _silent():
                     header = _header(file.path, pydicom, _IDENTITY)
-                    kind, series, image = (_text(header, name) for name in _IDENTITY)
-                if not (kind or series):
+                    modality, kind, series, image = (_text(header, name) for name in _IDENTITY)
+                if not (modality or kind or series):
                     raise InvalidInputError(
-                        "no DICOM object: it has neither SOPClassUID nor SeriesInstanceUID"
+                        "no DICOM object: Modality, SOPClassUID and SeriesInstanceUID are absent"
                     )
             except XinglinError as error:
                 yield Item(file.name[-180:], problem=f"{file.name}: {error}")
