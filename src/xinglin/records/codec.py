@@ -90,15 +90,18 @@ def unpack(kept: bytes) -> Record:
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value):
+    kind = type(value)
+    if kind is str or kind is int or kind is bool:
+        return value
+    if kind is tuple:
+        return [_plain(item) for item in value]
+    if is_dataclass(kind):
         kept = {}
-        for name, empty in _blank(type(value)):
+        for name, empty in _blank(kind):
             item = getattr(value, name)
             if item is not None and item != empty:
                 kept[name] = _plain(item)
         return kept
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidInputError("record: expected finite numbers")
     return value
