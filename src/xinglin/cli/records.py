@@ -45,7 +45,7 @@ def intake(
 ) -> None:
     """把一个来源收入数据集;可随时中断,再次运行即继续。Take a source in; stop at any time, run it again to go on."""
     from xinglin.records.mapping import read_mapping
-    from xinglin.records.readers.detect import FORMATS, detect_format, open_reader
+    from xinglin.records.readers.detect import FORMATS, detect_format, open_reader, passed_over
     from xinglin.records.run import intake as take_in
     from xinglin.store import home_folder, open_store
 
@@ -70,6 +70,9 @@ def intake(
                    "Run the same command to go on.", err=True)  # fmt: skip
         raise
     _summary(run)
+    if others := passed_over(reader, Path(source)):
+        shown = ", ".join(_plain(name) for name in others[:5]) + (" ..." if len(others) > 5 else "")
+        typer.echo(f"{len(others):10,}  个文件不是该格式,未读 files of other names, passed over: {shown}")
 
 
 class _Progress:
@@ -321,11 +324,16 @@ def _whose(subject: str | None) -> str:
     return "整个数据集 the whole data set" if subject is None else "该患者 the subject"
 
 
+def _plain(text: str) -> str:
+    """Text from outside without control characters, which a terminal would obey."""
+    return "".join(character if character.isprintable() else "·" for character in text)
+
+
 def _safe(text: str) -> str:
-    """Text from outside without control characters and without rich's markup."""
+    """The same where rich prints it: its markup is text too."""
     from rich.markup import escape
 
-    return escape("".join(character if character.isprintable() else "·" for character in text))
+    return escape(_plain(text))
 
 
 def _print(table: Any) -> None:
