@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from tests.stores import name
-from xinglin.errors import InvalidInputError, StoreError
+from xinglin.errors import InvalidInputError, MissingDataError, StoreError
 from xinglin.records.mapping import mapping_from
 from xinglin.records.readers.protocol import Item
 from xinglin.records.readers.sql import SqlQuery
@@ -103,12 +103,12 @@ def test_on_postgres_too(postgres_url: str, store: Store, name: str) -> None:
     [
         ("nonsense", "visits", "SQLAlchemy URL"),
         ("nosuch://host/x", "visits", "SQLAlchemy URL"),
-        ("sqlite:////nowhere/at/all/x.db", "visits", "refused"),
+        ("sqlite:////nowhere/at/all/x.db", "visits", "no such SQLite file"),
         ("postgresql+psycopg://nobody:geheim@127.0.0.1:9/none", "visits", "refused"),
     ],
 )
 def test_a_wrong_source_is_told_without_its_password(url: str, query: str, message: str) -> None:
-    with pytest.raises((InvalidInputError, StoreError), match=message) as caught:
+    with pytest.raises((InvalidInputError, MissingDataError, StoreError), match=message) as caught:
         items(url, query)
     assert "geheim" not in str(caught.value)
     assert "geheim" not in SqlQuery(url, query, MAPPING).source

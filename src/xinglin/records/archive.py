@@ -191,7 +191,7 @@ def read(
         dataset: name of a data set.
         purpose: one of ``ledger.grants.PURPOSES``.
         actor: who reads; needs a grant for the purpose.
-        after: id of a record; begin behind it.
+        after: id of a record; begin behind its latest version (a record that changes moves to the end).
         limit: how many at most.
 
     Returns:

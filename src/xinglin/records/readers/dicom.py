@@ -19,7 +19,7 @@ from xinglin.errors import InputTooLargeError, InvalidInputError, MissingExtraEr
 from xinglin.records.context import context_events
 from xinglin.records.dicom_series import build_volume, is_slice
 from xinglin.records.grouping import Groups, Row, grouping
-from xinglin.records.readers.protocol import Item, Unit, foreign, walk
+from xinglin.records.readers.protocol import Item, Unit, foreign, walk, whole
 from xinglin.records.rows import age_between, parse_age, parse_sex, parse_time
 from xinglin.types import Code, Event, Patient, Record
 
@@ -71,10 +71,8 @@ class Dicom:
         return str(self.path.resolve())
 
     def units(self) -> Iterator[Unit]:
-        """Yield the folder, stamped by all its files."""
-        stamps = [f"{unit.name} {unit.stamp}" for unit in walk(self.path)]
-        if stamps:
-            yield Unit(self.path.name, self.path, "\n".join(stamps))
+        """Yield the folder."""
+        return whole(self.path, walk(self.path))
 
     def items(self, unit: Unit, start: int) -> Iterator[Item]:
         """Yield first the files that are none of DICOM, then a record a series in the order of their UIDs.

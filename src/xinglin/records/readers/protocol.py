@@ -7,6 +7,7 @@ stopped goes on behind the last item it kept.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -85,6 +86,15 @@ def files(source: Path, suffixes: tuple[str, ...]) -> Iterator[Unit]:
     for unit in walk(source):
         if source.is_file() or unit.name.lower().endswith(suffixes):
             yield unit
+
+
+def whole(source: Path, listed: Iterator[Unit]) -> Iterator[Unit]:
+    """Yield a source that is read as one unit, stamped by all its files; nothing if it has none."""
+    told, count = hashlib.sha256(), 0
+    for count, unit in enumerate(listed, start=1):
+        told.update(f"{unit.name}\0{unit.stamp}\0".encode())
+    if count:
+        yield Unit(source.name, source, told.hexdigest())
 
 
 def foreign(error: Exception, what: str) -> InvalidInputError:
