@@ -90,10 +90,11 @@ def files(source: Path, suffixes: tuple[str, ...]) -> Iterator[Unit]:
 
 def whole(source: Path, listed: Iterator[Unit]) -> Iterator[Unit]:
     """Yield a source that is read as one unit, stamped by all its files; nothing if it has none."""
-    told, count = hashlib.sha256(), 0
-    for count, unit in enumerate(listed, start=1):
+    told, empty = hashlib.sha256(), True
+    for unit in listed:
         told.update(f"{unit.name}\0{unit.stamp}\0".encode())
-    if count:
+        empty = False
+    if not empty:
         yield Unit(source.name, source, told.hexdigest())
 
 
