@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from sqlalchemy import func, insert, select
+from sqlalchemy import event, func, insert, select
 
 from tests.stores import both, name
 from xinglin.errors import InvalidInputError, NotPermittedError, UnknownNameError
@@ -92,6 +92,28 @@ def test_the_same_is_known_and_a_change_is_a_version(opened: Store, name: str) -
     twice = put(opened, name, Record("d", "s", "1"), Record("d", "s", "2"), Record("d", "s", "2"))
     assert (twice.stored, twice.changed, twice.repeated, twice.known) == (1, 1, 1, 1)
     assert read_one(opened, name, "d", **one).text == "2"
+
+
+def test_no_step_of_storing_walks_through_the_data_set(store: Store, name: str) -> None:
+    with store.write() as connection:
+        create_dataset(connection, name, by="steward")
+    put(store, name, *(Record(f"r{i}", f"s{i}") for i in range(50)))
+    asked: list[tuple[str, tuple[object, ...]]] = []
+
+    @event.listens_for(store.engine, "before_cursor_execute")
+    def note(
+        _c: object, _u: object, statement: str, values: tuple[object, ...], _x: object, _many: bool
+    ) -> None:
+        if statement.startswith("SELECT") and " records" in statement + " ":
+            asked.append((statement, values))
+
+    put(store, name, *(Record(f"r{i}", f"s{i}") for i in range(40, 60)))
+    event.remove(store.engine, "before_cursor_execute", note)
+    assert asked
+    with store.read() as connection:
+        for statement, values in asked:
+            plan = connection.exec_driver_sql("EXPLAIN QUERY PLAN " + statement, values).all()
+            assert "(dataset=? AND key=?)" in str(plan)
 
 
 def test_a_withdrawn_consent_hides_at_once(opened: Store, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
