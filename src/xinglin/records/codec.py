@@ -21,6 +21,9 @@ MAX_BODY = 64 * 1024 * 1024
 """Bytes of one record's canonical JSON; volumes are files and count only by their paths."""
 WORTH = 400
 """Shorter bodies are kept as they are: deflating them costs more than the disk it saves."""
+_MISSING = object()
+_BLANKS: dict[type, tuple[tuple[str, Any], ...]] = {}
+_HINTS: dict[type, dict[str, Any]] = {}
 
 
 def record_to_json(record: Record) -> dict[str, Any]:
@@ -105,11 +108,6 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidInputError("record: expected finite numbers")
     return value
-
-
-_MISSING = object()
-_BLANKS: dict[type, tuple[tuple[str, Any], ...]] = {}
-_HINTS: dict[type, dict[str, Any]] = {}
 
 
 def _blank(noun: type) -> tuple[tuple[str, Any], ...]:
