@@ -151,12 +151,14 @@ def keep(connection: Connection, dataset: Dataset, run: int, batch: Sequence[Enc
 
 
 def _newest(connection: Connection, dataset: Dataset, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The newest version of each record that is there.
+
+    Asked for by key alone: with ``latest`` in the condition SQLite would walk through the whole data set.
+    """
     found: dict[str, dict[str, Any]] = {}
     for part in chunks(sorted(set(keys))):
-        query = select(*_KNOWN).where(
-            records.c.dataset == dataset.id, records.c.key.in_(part), records.c.latest.is_(True)
-        )
-        for row in connection.execute(query):
+        query = select(*_KNOWN).where(records.c.dataset == dataset.id, records.c.key.in_(part))
+        for row in connection.execute(query.order_by(records.c.key, records.c.version)):
             found[row.key] = {"id": row.id, "version": row.version, "digest": row.digest, "run": row.run}
     return found
 
@@ -191,7 +193,7 @@ def read(
         dataset: name of a data set.
         purpose: one of ``ledger.grants.PURPOSES``.
         actor: who reads; needs a grant for the purpose.
-        after: id of a record; begin behind it.
+        after: id of a record; begin behind its latest version (a record that changes moves to the end).
         limit: how many at most.
 
     Returns:
@@ -289,12 +291,14 @@ def read_one(
 
 
 def _row(connection: Connection, dataset: Dataset, record_id: str, version: int | None) -> Any:
-    wanted = records.c.latest.is_(True) if version is None else records.c.version == version
-    row = connection.execute(
+    query = (
         select(records.c.id, records.c.subject, records.c.body, subjects.c.salt)
         .join(subjects, subjects.c.id == records.c.subject)
-        .where(records.c.dataset == dataset.id, records.c.key == dataset.record_key(record_id), wanted)
-    ).first()
+        .where(records.c.dataset == dataset.id, records.c.key == dataset.record_key(record_id))
+        .order_by(records.c.version.desc())
+        .limit(1)
+    )
+    row = connection.execute(query if version is None else query.where(records.c.version == version)).first()
     if row is None:
         what = "no such record" if version is None else f"no version {version} of such a record"
         raise UnknownNameError(f"{dataset.name}: {what} is kept; ids are compared exactly, case included")

@@ -21,6 +21,9 @@ MAX_BODY = 64 * 1024 * 1024
 """Bytes of one record's canonical JSON; volumes are files and count only by their paths."""
 WORTH = 400
 """Shorter bodies are kept as they are: deflating them costs more than the disk it saves."""
+_MISSING = object()
+_BLANKS: dict[type, tuple[tuple[str, Any], ...]] = {}
+_HINTS: dict[type, dict[str, Any]] = {}
 
 
 def record_to_json(record: Record) -> dict[str, Any]:
@@ -90,23 +93,21 @@ def unpack(kept: bytes) -> Record:
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value):
+    kind = type(value)
+    if kind is str or kind is int or kind is bool:
+        return value
+    if kind is tuple:
+        return [_plain(item) for item in value]
+    if is_dataclass(kind):
         kept = {}
-        for name, empty in _blank(type(value)):
+        for name, empty in _blank(kind):
             item = getattr(value, name)
             if item is not None and item != empty:
                 kept[name] = _plain(item)
         return kept
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         raise InvalidInputError("record: expected finite numbers")
     return value
-
-
-_MISSING = object()
-_BLANKS: dict[type, tuple[tuple[str, Any], ...]] = {}
-_HINTS: dict[type, dict[str, Any]] = {}
 
 
 def _blank(noun: type) -> tuple[tuple[str, Any], ...]:

@@ -18,7 +18,7 @@ def new_salt() -> str:
 
 def keyed_digest(salt: str, data: bytes) -> str:
     """Return HMAC-SHA-256 of ``data`` under the hex ``salt``, as hex."""
-    return hmac.new(bytes.fromhex(salt), data, hashlib.sha256).hexdigest()
+    return hmac.digest(bytes.fromhex(salt), data, "sha256").hex()
 
 
 def digest(data: bytes) -> str:

@@ -185,3 +185,20 @@ def open_reader(
         "hl7": hl7v2.Hl7Files(path),
     }
     return readers[form]
+
+
+def passed_over(reader: Reader, source: Path) -> list[str]:
+    """Return the files of a folder that the reader does not read, since their names end otherwise; at most 1,000."""
+    if not source.is_dir():
+        return []
+    units = reader.units()
+    unit = next(units, None)
+    if unit is not None and unit.path == source:  # The folder is read as a whole.
+        return []
+    names: list[str] = []
+    for file in walk(source):
+        if unit is not None and file.name == unit.name:
+            unit = next(units, None)
+        elif len(names) < 1000:
+            names.append(file.name)
+    return names

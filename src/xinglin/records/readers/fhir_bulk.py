@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from xinglin.errors import InputTooLargeError, InvalidInputError, XinglinError
 from xinglin.records.decode import decode_json
@@ -18,7 +18,7 @@ from xinglin.records.fhir import MAX_ENTRIES, record_from_bundle
 from xinglin.records.grouping import Groups, Row, grouping
 from xinglin.records.lines import lines
 from xinglin.records.readers.jsonl import SUFFIXES
-from xinglin.records.readers.protocol import MAX_RECORD, Item, Unit, files
+from xinglin.records.readers.protocol import MAX_RECORD, Item, Unit, files, whole
 from xinglin.types import Record
 
 MAX_PATIENT = 256 * 1024 * 1024
@@ -30,7 +30,7 @@ class FhirBulk:
     """A folder (or a file) of NDJSON; the whole export is one unit, since a patient's lines lie in many files."""
 
     path: Path
-    resumes: bool = True
+    resumes: ClassVar[bool] = True
 
     @property
     def settings(self) -> str:
@@ -43,10 +43,8 @@ class FhirBulk:
         return str(self.path.resolve())
 
     def units(self) -> Iterator[Unit]:
-        """Yield the export, stamped by all its files."""
-        stamps = [f"{unit.name} {unit.stamp}" for unit in files(self.path, SUFFIXES)]
-        if stamps:
-            yield Unit(self.path.name, self.path, "\n".join(stamps))
+        """Yield the export."""
+        return whole(self.path, files(self.path, SUFFIXES))
 
     def items(self, unit: Unit, start: int) -> Iterator[Item]:
         """Yield first what is broken, by file and line, then a record a patient in the order of their ids."""

@@ -11,12 +11,13 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from xinglin.errors import InvalidInputError, XinglinError
 from xinglin.records import delimited, parquet
 from xinglin.records.grouping import Groups, grouping
 from xinglin.records.omop_person import LOOKED_UP, TABLES, Concepts, person_record, plain
-from xinglin.records.readers.protocol import Item, Unit, files
+from xinglin.records.readers.protocol import Item, Unit, files, whole
 from xinglin.records.table import Table, positions
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
@@ -27,7 +28,7 @@ class Omop:
     """A folder of tables; the whole is one unit, since a person's rows lie in many files."""
 
     path: Path
-    resumes: bool = True
+    resumes: ClassVar[bool] = True
 
     @property
     def settings(self) -> str:
@@ -40,10 +41,8 @@ class Omop:
         return str(self.path.resolve())
 
     def units(self) -> Iterator[Unit]:
-        """Yield the folder, stamped by its tables."""
-        stamps = [f"{unit.name} {unit.stamp}" for unit in files(self.path, SUFFIXES)]
-        if stamps:
-            yield Unit(self.path.name, self.path, "\n".join(stamps))
+        """Yield the folder."""
+        return whole(self.path, files(self.path, SUFFIXES))
 
     def items(self, unit: Unit, start: int) -> Iterator[Item]:
         """Yield first the rows that are broken, by file and line, then a record a person in the order of their ids.

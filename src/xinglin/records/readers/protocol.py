@@ -7,6 +7,7 @@ stopped goes on behind the last item it kept.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -47,8 +48,9 @@ class Item:
 class Reader(Protocol):
     """A source opened as one format. ``items`` raises a ``XinglinError`` when the rest of a unit is lost."""
 
-    resumes: bool
-    """Whether the order of items is certain; if not, a stopped unit is read again from its beginning."""
+    @property
+    def resumes(self) -> bool:
+        """Whether the order of items is certain; if not, a stopped unit is read again from its beginning."""
 
     @property
     def settings(self) -> str:
@@ -84,6 +86,16 @@ def files(source: Path, suffixes: tuple[str, ...]) -> Iterator[Unit]:
     for unit in walk(source):
         if source.is_file() or unit.name.lower().endswith(suffixes):
             yield unit
+
+
+def whole(source: Path, listed: Iterator[Unit]) -> Iterator[Unit]:
+    """Yield a source that is read as one unit, stamped by all its files; nothing if it has none."""
+    told, empty = hashlib.sha256(), True
+    for unit in listed:
+        told.update(f"{unit.name}\0{unit.stamp}\0".encode())
+        empty = False
+    if not empty:
+        yield Unit(source.name, source, told.hexdigest())
 
 
 def foreign(error: Exception, what: str) -> InvalidInputError:

@@ -12,13 +12,13 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Engine, column, create_engine, select, table, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
-from xinglin.errors import InvalidInputError, StoreError, XinglinError
+from xinglin.errors import InvalidInputError, MissingDataError, StoreError, XinglinError
 from xinglin.records.mapping import Mapping
 from xinglin.records.readers.protocol import Item, Unit
 from xinglin.records.rows import record_from_row
@@ -45,7 +45,7 @@ class SqlQuery:
     query: str
     """Name of a view or table (``schema.name``), or a SELECT."""
     mapping: Mapping
-    resumes: bool = False
+    resumes: ClassVar[bool] = False
 
     @property
     def settings(self) -> str:
@@ -117,7 +117,11 @@ class SqlQuery:
 
     def _engine(self) -> Engine:
         try:
-            return create_engine(self.url)
+            url = make_url(self.url)
+            if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+                # SQLite would make an empty one.
+                raise MissingDataError("source: there is no such SQLite file")
+            return create_engine(url)
         except (ArgumentError, NoSuchModuleError):
             raise InvalidInputError(
                 "source: expected a SQLAlchemy URL such as postgresql+psycopg://..."
