@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from tests.terms.test_snomed import SYNONYM, concept, description, is_a, release
 from xinglin.errors import InvalidInputError, MissingDataError, UnknownNameError, VocabularyError
 from xinglin.terms.grams import grams_of, search_key
-from xinglin.terms.search import LEAST, ConceptMatch, ConceptSearch
+from xinglin.terms.search import LEAST, ConceptMatch, ConceptSearch, open_search
 from xinglin.terms.search_index import (
     KINDS,
     Concept,
@@ -226,6 +226,7 @@ def test_saved_and_opened_in_place(tmp_path: Path, some: ConceptSearch) -> None:
     assert opened.digest == some.index.digest
     assert len(opened) == len(SOME)
     for query in ("腹泻", "heart attack", "astma"):
+        assert open_search(tmp_path / "index").search(query) == some.search(query)
         assert ConceptSearch(opened).search(query) == some.search(query)
     with pytest.raises(InvalidInputError, match="never overwritten"):
         save_index(some.index, tmp_path / "index")
@@ -313,7 +314,7 @@ def test_from_a_release(tmp_path: Path) -> None:
         "id\teffectiveTime\tactive\tmoduleId\trefsetId\treferencedComponentId\tacceptabilityId\n"
         "u\t20200101\t1\t1\t900000000000509007\t7\t900000000000548007\n"
     )
-    search = ConceptSearch(build_index(concepts_of(load_snomed(path)), "snomedct"))
+    search = open_search(path)
     (found,) = search.search("heart attack", under="64572001")
     assert (found.code.value, found.code.display, found.kind) == ("22298006", "MI", "synonym")
     assert search.search("MI")[0].kind == "preferred"

@@ -11,7 +11,7 @@ import typer
 from xinglin.cli.options import AsJson
 
 EXACT = 0.95
-"""Least similarity at which a description of the release counts as the same term."""
+"""Least likeness at which a description of the release counts as the same term: one letter more or less."""
 
 
 def code(
@@ -19,7 +19,8 @@ def code(
     as_json: AsJson = False,
     lang: Annotated[str, typer.Option(help="zh or en")] = "zh",
     snomed: Annotated[
-        Path | None, typer.Option(help="您自己的 RF2 发布包 Your own SNOMED CT RF2 release (zip or folder).")
+        Path | None,
+        typer.Option(help="您自己的 RF2 发布包或索引 Your own SNOMED CT RF2 release, or its index."),
     ] = None,
 ) -> None:
     """从文字到编码:征象、状态、数值。From text to codes: findings, states and values."""
@@ -36,9 +37,9 @@ def code(
     case = gather(differential, source)
     rows = findings_json(differential, case, language(lang))
     if snomed is not None:
-        from xinglin.terms import load_snomed
+        from xinglin.terms import open_search
 
-        release = load_snomed(snomed)
+        release = open_search(snomed)
         for row, item in zip(rows, findings_json(differential, case, "en"), strict=True):
             matches = release.search(item["code"]["display"], limit=1)
             row["snomedct"] = matches[0].code.value if matches and matches[0].score >= EXACT else None

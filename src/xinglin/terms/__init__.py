@@ -21,6 +21,8 @@ _DOORS = {
     "read_lab_table": "labtable",
     "read_patient": "patient",
     "load_snomed": "snomed",
+    "ConceptSearch": "search",
+    "open_search": "search",
     "load_crosswalk": "crosswalk",
 }
 __all__ = list(_DOORS)

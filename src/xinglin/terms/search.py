@@ -11,14 +11,25 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Collection
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from xinglin.errors import InvalidInputError, UnknownNameError
+from xinglin.terms.codes import SNOMEDCT
 from xinglin.terms.grams import grams_of, search_key
-from xinglin.terms.search_index import KINDS, ConceptIndex, Kind
+from xinglin.terms.search_index import (
+    KINDS,
+    ConceptIndex,
+    Kind,
+    build_index,
+    concepts_of,
+    is_index,
+    open_index,
+)
+from xinglin.terms.snomed import load_snomed
 from xinglin.types import Code
 
 Match = Literal["exact", "prefix", "contains", "overlap"]
@@ -224,6 +235,17 @@ class ConceptSearch:
             below = self._below[under]
             allowed = below if allowed is None else allowed & below
         return allowed
+
+
+def open_search(path: Path) -> ConceptSearch:
+    """Return the search over an index folder; a SNOMED CT RF2 release (zip or folder) is indexed in memory first.
+
+    Raises:
+        As :func:`~xinglin.terms.search_index.open_index` and :func:`~xinglin.terms.snomed.load_snomed`.
+    """
+    if is_index(path):
+        return ConceptSearch(open_index(path))
+    return ConceptSearch(build_index(concepts_of(load_snomed(path)), SNOMEDCT))
 
 
 def _common(postings: list[Ids]) -> Ids:

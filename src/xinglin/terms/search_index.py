@@ -246,6 +246,11 @@ def save_index(index: ConceptIndex, folder: Path) -> None:
         shutil.rmtree(new, ignore_errors=True)
 
 
+def is_index(folder: Path) -> bool:
+    """Whether a folder looks like a saved index."""
+    return (folder / _DESCRIPTION).is_file()
+
+
 def open_index(folder: Path) -> ConceptIndex:
     """Open an index in place (memory-mapped, read-only), every array checked against its digest.
 
@@ -254,7 +259,7 @@ def open_index(folder: Path) -> ConceptIndex:
         InvalidInputError: a file is damaged, missing or not what it claims to be.
     """
     path = folder / _DESCRIPTION
-    if not path.is_file():
+    if not is_index(folder):
         raise MissingDataError(f"there is no concept index in {folder}: build one")
     try:
         described = json.loads(path.read_bytes()) if path.stat().st_size < 2**20 else None

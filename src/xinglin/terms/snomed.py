@@ -1,14 +1,12 @@
 """SNOMED CT from a release a user is licensed for: concepts, descriptions, is-a links, simple reference sets.
 
-Search here is by words: the first three characters of each word (each pair of Chinese characters) find the
-candidates, the Dice coefficient of character trigrams ranks them. For a whole edition use :mod:`xinglin.terms.search`.
+Search over it is in :mod:`xinglin.terms.search`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 
@@ -45,17 +43,6 @@ def valid_sctid(text: str) -> bool:
     return check == 0
 
 
-@dataclass(frozen=True, slots=True)
-class SnomedMatch:
-    """One concept found by text."""
-
-    code: Code
-    term: str
-    """The description that matched."""
-    score: float
-    """Dice coefficient of character trigrams, 1 for the same text."""
-
-
 class Snomed:
     """The active concepts, descriptions and is-a links of one release; built by :func:`load_snomed`."""
 
@@ -70,7 +57,6 @@ class Snomed:
         self._concepts, self._names, self._terms, self._parents = concepts, names, terms, parents
         self._preferred = preferred or {}
         self._children: dict[int, list[int]] | None = None
-        self._index: dict[str, list[tuple[int, str]]] | None = None
 
     def __len__(self) -> int:
         return len(self._concepts)
@@ -109,15 +95,8 @@ class Snomed:
 
     def ancestors(self, value: str) -> frozenset[str]:
         """Ids of everything the concept is a kind of, itself excluded; a cycle in the data does no harm."""
-        start = self._known(value)
-        seen: set[int] = set()
-        queue = list(self._parents.get(start, ()))
-        while queue:
-            concept = queue.pop()
-            if concept not in seen and concept != start:
-                seen.add(concept)
-                queue += self._parents.get(concept, ())
-        return frozenset(str(concept) for concept in seen if concept in self._concepts)
+        above = _reached(self._known(value), self._parents)
+        return frozenset(str(concept) for concept in above if concept in self._concepts)
 
     def is_a(self, value: str, ancestor: str) -> bool:
         """Whether a concept is, or is a kind of, another."""
@@ -131,32 +110,7 @@ class Snomed:
             for child, above in self._parents.items():
                 for parent in above:
                     self._children.setdefault(parent, []).append(child)
-        seen: set[int] = set()
-        queue = list(self._children.get(start, ()))
-        while queue:
-            concept = queue.pop()
-            if concept not in seen and concept != start:
-                seen.add(concept)
-                queue += self._children.get(concept, ())
-        return tuple(map(str, sorted(seen)))
-
-    def search(self, text: str, limit: int = 10) -> tuple[SnomedMatch, ...]:
-        """Concepts whose descriptions look like ``text``, best first, one a concept."""
-        query = text.lower().strip()
-        if self._index is None:
-            self._index = self._build()
-        candidates: dict[tuple[int, str], None] = {}
-        for key in _keys(query):
-            candidates.update(dict.fromkeys(self._index.get(key, ())))
-        wanted = _trigrams(query)
-        best: dict[int, tuple[float, str]] = {}
-        for concept, term in candidates:
-            grams = _trigrams(term.lower())
-            score = 2 * len(wanted & grams) / (len(wanted) + len(grams)) if wanted and grams else 0.0
-            if score > best.get(concept, (0.0, ""))[0]:
-                best[concept] = (score, term)
-        ranked = sorted(best.items(), key=lambda item: (-item[1][0], item[0]))[: max(limit, 0)]
-        return tuple(SnomedMatch(self.code(str(c)), term, round(score, 4)) for c, (score, term) in ranked)
+        return tuple(map(str, sorted(_reached(start, self._children))))
 
     def _known(self, value: str) -> int:
         if value not in self:
@@ -170,25 +124,17 @@ class Snomed:
             )
         return int(value)
 
-    def _build(self) -> dict[str, list[tuple[int, str]]]:
-        index: dict[str, list[tuple[int, str]]] = {}
-        for concept in self._concepts:
-            for term in self.terms(str(concept)):
-                for key in _keys(term.lower()):
-                    index.setdefault(key, []).append((concept, term))
-        return index
 
-
-def _keys(text: str) -> set[str]:
-    words = {word[:3] for word in re.findall(r"[a-z0-9\u00c0-\u024f]+", text)}
-    for run in re.findall(r"[\u4e00-\u9fff]+", text):
-        words.update(run[i : i + 2] for i in range(max(len(run) - 1, 1)))
-    return words
-
-
-def _trigrams(text: str) -> set[str]:
-    padded = f"  {re.sub(r' [(][^)]*[)]$', '', text)} "
-    return {padded[i : i + 3] for i in range(len(padded) - 2)}
+def _reached(start: int, links: Mapping[int, Sequence[int]]) -> set[int]:
+    """Everything that follows from ``start`` by links, itself excluded; a cycle in the data does no harm."""
+    seen: set[int] = set()
+    queue = list(links.get(start, ()))
+    while queue:
+        concept = queue.pop()
+        if concept not in seen and concept != start:
+            seen.add(concept)
+            queue += links.get(concept, ())
+    return seen
 
 
 def load_snomed(path: Path, *, max_bytes: int = MAX_BYTES) -> Snomed:
