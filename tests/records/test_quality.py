@@ -122,7 +122,9 @@ PLANTED: list[tuple[str, Change, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("rule", "change", "item"), PLANTED, ids=lambda value: value if isinstance(value, str) else "")
+@pytest.mark.parametrize(
+    ("rule", "change", "item"), PLANTED, ids=lambda value: value if isinstance(value, str) else ""
+)
 def test_a_planted_defect_is_found_where_it_lies(rule: str, change: Change, item: str) -> None:
     report = assess(rows(change(replace(good(60), id="planted"))), name="x", options=QUICK)
     found = broken(report, rule)
@@ -134,8 +136,24 @@ def test_a_planted_defect_is_found_where_it_lies(rule: str, change: Change, item
 
 def test_every_rule_is_planted_somewhere_here() -> None:
     elsewhere = {
-        *("missing-field", "uncoded", "unread-text", "unreadable", "record-id", "subject-crosses", "part-missing"),
-        *("copied-record", "near-duplicate", "text-crosses", "sex-changes", "drift", "text-drift", "small-group"),
+        *(
+            "missing-field",
+            "uncoded",
+            "unread-text",
+            "unreadable",
+            "record-id",
+            "subject-crosses",
+            "part-missing",
+        ),
+        *(
+            "copied-record",
+            "near-duplicate",
+            "text-crosses",
+            "sex-changes",
+            "drift",
+            "text-drift",
+            "small-group",
+        ),
         *("shortcut", "age-and-dates"),
     }
     assert {rule for rule, _, _ in PLANTED} | elsewhere == set(RULES)
@@ -152,7 +170,9 @@ def test_ids_subjects_and_parts() -> None:
     assert broken(report, "unreadable") == {"": (1, ("a.jsonl line 7",))}
     # Without a split nothing is said of one.
     none = assess(rows(), name="x", options=QUICK)
-    assert {o.rule.id for o in none.outcomes if o.rule.id in ("part-missing", "subject-crosses") and o.checked} == set()
+    assert {
+        o.rule.id for o in none.outcomes if o.rule.id in ("part-missing", "subject-crosses") and o.checked
+    } == set()
 
 
 def test_copies_and_near_duplicates_across_parts() -> None:
@@ -169,12 +189,16 @@ def test_copies_and_near_duplicates_across_parts() -> None:
 
 
 def test_one_subject_over_several_records() -> None:
-    first = Record("a", "s", "x", Patient(age=40.0, sex="male"), (coded("icd10-who", "J18", time="2010-01-01"),))
+    first = Record(
+        "a", "s", "x", Patient(age=40.0, sex="male"), (coded("icd10-who", "J18", time="2010-01-01"),)
+    )
     again = replace(first, id="b", patient=Patient(age=50.0, sex="male"))
     later = replace(again, events=(coded("icd10-who", "J18", time="2020-01-01"),))
     right = assess([Row(first), Row(later)], name="x", options=QUICK)
     assert broken(right, "age-and-dates") == broken(right, "sex-changes") == {}
-    wrong = assess([Row(first), Row(replace(again, patient=Patient(age=50.0, sex="female")))], name="x", options=QUICK)
+    wrong = assess(
+        [Row(first), Row(replace(again, patient=Patient(age=50.0, sex="female")))], name="x", options=QUICK
+    )
     assert broken(wrong, "age-and-dates") == {"": (1, ("b",))}
     assert broken(wrong, "sex-changes") == {"": (1, ("b",))}
 
@@ -202,7 +226,9 @@ def heart(data: Path) -> Iterator[Row]:
             for number, row in enumerate(csv.DictReader(lines)):
                 events = tuple(named(name, float(row[c]), unit) for c, name, unit in columns if row[c] != "?")
                 sex = "male" if float(row["sex"]) == 1 else "female"
-                record = Record(f"{path.stem}-{number}", None, "", Patient(age=float(row["age"]), sex=sex), events)
+                record = Record(
+                    f"{path.stem}-{number}", None, "", Patient(age=float(row["age"]), sex=sex), events
+                )
                 yield Row(record, path.stem, "yes" if row["num"] != "0" else "no")
 
 
@@ -211,7 +237,12 @@ def test_four_hospitals_drift_as_is_known_of_them(data: Path) -> None:
     report = assess(heart(data), name="heart", options=QUICK)
     assert broken(report, "value-range")["总胆固醇"][0] == 172
     found = {(drift.field[1], drift.site) for drift in report.drifts if drift.found}
-    assert {("total cholesterol", "switzerland"), ("sex", "va"), ("label", "switzerland"), ("label", "hungarian")} <= found
+    assert {
+        ("total cholesterol", "switzerland"),
+        ("sex", "va"),
+        ("label", "switzerland"),
+        ("label", "hungarian"),
+    } <= found
     site = next(item for item in report.dependences if item.grouping[1] == "site")
     assert site.found
     assert site.v == pytest.approx(0.41, abs=0.02)
@@ -256,9 +287,19 @@ def test_the_synthetic_hospital(data: Path) -> None:
     path = data / "text" / "synthea_fhir_r4" / "bundles_full.jsonl.gz"
     with gzip.open(path, "rt", encoding="utf-8") as lines:
         records = [record_from_bundle(json.loads(line)) for line in lines]
-    report = assess([Row(record) for record in records], name="synthea", options=replace(QUICK, today=date(2022, 1, 1)))
+    report = assess(
+        [Row(record) for record in records], name="synthea", options=replace(QUICK, today=date(2022, 1, 1))
+    )
     statuses = {o.rule.id: o.status for o in report.outcomes if o.checked}
-    conform = ("code-system", "code-shape", "unit-of-analyte", "unit-unknown", "date-format", "record-id", "before-birth")
+    conform = (
+        "code-system",
+        "code-shape",
+        "unit-of-analyte",
+        "unit-unknown",
+        "date-format",
+        "record-id",
+        "before-birth",
+    )
     assert {statuses[rule] for rule in conform} == {"pass"}
     assert broken(report, "computed")["平均红细胞体积"][0] > 5
     assert "体重指数" not in broken(report, "computed")
@@ -269,7 +310,8 @@ def test_nothing_of_a_record_is_told() -> None:
     record = Record(
         "r-secret", f"{secret}-subject", f"{secret} 胸痛",
         Patient(age=300.0, sex="male", pregnant=True, allergies=(secret,)),
-        (Event(Code("text", secret, secret), 1.0, f"{secret}/x", "not a date"), Event(Code(secret, secret, secret), kind=secret)),
+        (Event(Code("text", secret, secret), 1.0, f"{secret}/x", "not a date"),
+         Event(Code(secret, secret, secret), kind=secret)),
     )  # fmt: skip
     report = assess([*rows(), Row(record), Row(replace(record, id="r-copy"))], name="x", options=replace(
         QUICK, near_duplicates=True, read_texts=100))  # fmt: skip
@@ -298,7 +340,7 @@ def test_tolerances() -> None:
         return {o.status for o in report.outcomes if o.rule.id == rule and o.failed}
 
     assert status(strict, "value-range") == {"fail"}
-    assert status(lenient, "value-range") == {"note"} or status(lenient, "value-range") == {"fail"}
+    assert status(lenient, "value-range") == {"note"}
     assert status(strict, "missing-field") == {"note"}
     assert status(demanding, "missing-field") == {"fail"}
     with pytest.raises(UnknownNameError, match="no rule 'x'"):
@@ -317,7 +359,9 @@ def test_days(text: str, day: date | None) -> None:
     assert day_of(text) == day
 
 
-@pytest.mark.parametrize("code", ["2339-0", "8480-6", "718-7", "4544-3", "29463-7", "69453-9", "33914-3", "10834-0"])
+@pytest.mark.parametrize(
+    "code", ["2339-0", "8480-6", "718-7", "4544-3", "29463-7", "69453-9", "33914-3", "10834-0"]
+)
 def test_loinc_check_digits(code: str) -> None:
     assert valid_loinc(code)
     wrong = f"{code[:-1]}{(int(code[-1]) + 1) % 10}"

@@ -237,7 +237,10 @@ def _vector(own: Counter[str], levels: list[str], rest: bool) -> NDArray[np.floa
 def _psi(here: NDArray[np.float64], elsewhere: NDArray[np.float64], generator: np.random.Generator) -> Figure:
     value = float(psi(here, elsewhere))
     drawn = psi(
-        *(generator.multinomial(int(n.sum()), n / n.sum(), REPETITIONS).astype(float) for n in (here, elsewhere))
+        *(
+            generator.multinomial(int(n.sum()), n / n.sum(), REPETITIONS).astype(float)
+            for n in (here, elsewhere)
+        )
     )
     low, high = np.percentile(drawn, [2.5, 97.5])
     # Basic bootstrap: mirrored at the estimate, which takes off the bias that PSI has in every sample.
