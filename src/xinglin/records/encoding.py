@@ -2,7 +2,8 @@
 
 GB 18030-2005 gives nearly every pair of high bytes a meaning, so that UTF-8 often *decodes* as GB18030, while
 Chinese text in GB18030 is hardly ever valid UTF-8. Therefore UTF-8 is tried first, line by line; a single broken line
-does not turn a file into the other encoding. Nothing is guessed beyond these two.
+does not turn a file into the other encoding. Nothing is guessed beyond these two. A few characters (一 alone) are valid
+in both; they count as UTF-8, as µ and ° in an English text do.
 """
 
 from __future__ import annotations
@@ -27,13 +28,14 @@ def detect(lines: Iterable[bytes]) -> tuple[str, int]:
     Raises:
         InvalidInputError: UTF-16, or most lines are neither.
     """
-    mark, name, utf8, gb18030, neither = 0, "", 0, 0, 0
+    ascii_, utf8, gb18030, neither = 0, 0, 0, 0
     for number, line in enumerate(lines):
         if number == 0:
             name, mark = _marked(line)
             if name:
                 return name, mark
         if line.isascii():
+            ascii_ += 1
             continue
         if _decodes(line, "utf-8"):
             utf8 += 1
@@ -43,7 +45,7 @@ def detect(lines: Iterable[bytes]) -> tuple[str, int]:
             neither += 1
         if utf8 + gb18030 + neither == LOOKED_AT:
             break
-    if neither > utf8 + gb18030:
+    if neither > ascii_ + utf8 + gb18030:
         raise InvalidInputError("expected UTF-8 or GB18030, most lines are neither: save it as UTF-8")
     return ("gb18030" if gb18030 > utf8 else "utf-8"), 0
 

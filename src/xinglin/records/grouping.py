@@ -12,6 +12,8 @@ from contextlib import closing, contextmanager
 
 Row = tuple[str, str, bytes]
 """(patient, kind, content)."""
+PAGE = 500
+"""Rows in memory at once; no query stays open while its rows are used."""
 
 
 class Groups:
@@ -32,15 +34,19 @@ class Groups:
 
     def keys(self, start: int = 0) -> Iterator[str]:
         """Yield every patient once, in order, behind the first ``start``."""
-        query = "SELECT DISTINCT key FROM rows ORDER BY key LIMIT -1 OFFSET ?"
-        for (key,) in self._connection.execute(query, (start,)):
-            yield key
+        query = "SELECT DISTINCT key FROM rows WHERE key > ? ORDER BY key LIMIT ? OFFSET ?"
+        last, skipped = "", start
+        while page := self._connection.execute(query, (last, PAGE, skipped)).fetchall():
+            yield from (key for (key,) in page)
+            last, skipped = page[-1][0], 0
 
     def of(self, key: str) -> Iterator[tuple[str, bytes]]:
         """Yield a patient's rows: kind and content."""
-        yield from self._connection.execute(
-            "SELECT kind, content FROM rows WHERE key = ? ORDER BY rowid", (key,)
-        )
+        query = "SELECT rowid, kind, content FROM rows WHERE key = ? AND rowid > ? ORDER BY rowid LIMIT ?"
+        last = 0
+        while page := self._connection.execute(query, (key, last, PAGE)).fetchall():
+            yield from ((kind, content) for _, kind, content in page)
+            last = page[-1][0]
 
 
 @contextmanager

@@ -177,7 +177,7 @@ def _sex(header: dict[str, str]) -> Literal["male", "female"] | None:
 
 
 def _age(header: dict[str, str], newest: str | None) -> float | None:
-    """Age at the newest date; without a month or a day of birth it is exact to a year or a month only."""
+    """Age at the newest date; a birth without month or day counts from the first one, as in the FHIR reader."""
     if newest is None:
         return None
     born = header.get("birth_datetime")
@@ -185,7 +185,7 @@ def _age(header: dict[str, str], newest: str | None) -> float | None:
         year = header.get("year_of_birth")
         if year is None:
             return None
-        month, day = header.get("month_of_birth") or "7", header.get("day_of_birth") or "1"
+        month, day = header.get("month_of_birth") or "1", header.get("day_of_birth") or "1"
         born = f"{year.zfill(4)}-{month.zfill(2)}-{day.zfill(2)}"
     return age_between(parse_time(born, "person: date of birth"), newest, "person: date of birth")
 

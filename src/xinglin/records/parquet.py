@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from xinglin.errors import InputTooLargeError, MissingExtraError
+from xinglin.errors import InputTooLargeError, MissingExtraError, XinglinError
 from xinglin.records.readers.protocol import foreign
 from xinglin.records.table import Row, Table, checked_header
 
@@ -35,44 +35,53 @@ def open_table(path: Path, columns: Sequence[str] | None = None) -> Table:
     except ModuleNotFoundError as error:
         raise MissingExtraError("Reading Parquet", "records") from error
     try:
-        schema = pq.read_schema(path)
-        texts = [
-            field.name
-            for field in schema
-            if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
-        ]
-        opened = pq.ParquetFile(path, read_dictionary=texts, memory_map=True)
-    except (pa.ArrowException, OSError, ValueError) as error:
+        opened, wanted = _opened(path, columns, pa, pq)
+    except XinglinError:
+        raise
+    except Exception as error:
         raise foreign(error, "not a Parquet file") from None
+    return Table(wanted, _rows(opened, wanted))
+
+
+def _opened(path: Path, columns: Sequence[str] | None, pa: Any, pq: Any) -> tuple[Any, list[str]]:
+    schema = pq.read_schema(path)
+    texts = [
+        field.name
+        for field in schema
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type)
+    ]
+    opened = pq.ParquetFile(path, read_dictionary=texts)
     header = checked_header(opened.schema_arrow.names)
     wanted = header if columns is None else [name for name in header if name in set(columns)]
     for number in range(opened.num_row_groups):
         group = opened.metadata.row_group(number)
+        parts = [group.column(i) for i in range(group.num_columns)]
         size = sum(
-            group.column(i).total_uncompressed_size
-            for i in range(group.num_columns)
-            if group.column(i).path_in_schema.split(".")[0] in wanted
+            part.total_uncompressed_size for part in parts if part.path_in_schema.split(".")[0] in wanted
         )
         if size > MAX_GROUP:
             raise InputTooLargeError(
                 f"row group {number}: at most {MAX_GROUP // 2**30} GiB decoded, got {size} bytes"
             )
-    return Table(wanted, _rows(opened, wanted, pa))
+    return opened, wanted
 
 
-def _rows(opened: Any, wanted: list[str], pa: Any) -> Iterator[Row]:
+def _rows(opened: Any, wanted: list[str]) -> Iterator[Row]:
     number = 0
-    try:
-        for batch in opened.iter_batches(batch_size=BATCH, columns=wanted):
-            arrays = [batch.column(i) for i in range(batch.num_columns)]
-            for at in range(batch.num_rows):
-                number += 1
-                try:
-                    cells = [array[at].as_py() for array in arrays]
-                except (ValueError, OverflowError, pa.ArrowException) as error:
-                    # A text that is not UTF-8, a time beyond the calendar.
-                    yield Row(f"row {number}", [], f"a cell cannot be read ({type(error).__name__})")
-                else:
-                    yield Row(f"row {number}", cells)
-    except (pa.ArrowException, OSError) as error:
-        raise foreign(error, f"damaged after row {number}") from None
+    batches = opened.iter_batches(batch_size=BATCH, columns=wanted)
+    while True:
+        try:
+            batch = next(batches, None)
+        except Exception as error:
+            raise foreign(error, f"damaged after row {number}") from None
+        if batch is None:
+            return
+        arrays = [batch.column(name) for name in wanted]
+        for at in range(batch.num_rows):
+            number += 1
+            try:
+                cells = [array[at].as_py() for array in arrays]
+            except Exception as error:  # A text that is not UTF-8, a time beyond the calendar.
+                yield Row(f"row {number}", [], f"a cell cannot be read ({type(error).__name__})")
+            else:
+                yield Row(f"row {number}", cells)

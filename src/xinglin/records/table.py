@@ -66,7 +66,7 @@ def positions(header: Sequence[str], wanted: Sequence[str]) -> dict[str, int]:
         if name not in index:
             near = get_close_matches(name, header, n=1, cutoff=0.4)
             raise InvalidInputError(
-                f"column {name!r} of the mapping is not in the table"
+                f"expected the column {name!r} in the table, it is not there"
                 + (f"; nearest: {near[0]!r}" if near else f"; there are: {', '.join(header[:20])}")
             )
     return {name: index[name] for name in wanted}

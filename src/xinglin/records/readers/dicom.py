@@ -8,10 +8,12 @@ several frames have no affine here, so that their record holds the header only.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from xinglin.errors import InputTooLargeError, InvalidInputError, MissingExtraError, XinglinError
 from xinglin.records.context import context_events
@@ -19,7 +21,7 @@ from xinglin.records.dicom_series import build_volume, is_slice
 from xinglin.records.grouping import Groups, Row, grouping
 from xinglin.records.readers.protocol import Item, Unit, foreign, walk
 from xinglin.records.rows import age_between, parse_age, parse_sex, parse_time
-from xinglin.types import Code, Event, Patient, Record, Volume
+from xinglin.types import Code, Event, Patient, Record
 
 MAX_BYTES = 1024 * 1024 * 1024
 MAX_IMAGES = 20_000
@@ -46,6 +48,8 @@ KEPT = (
     *("ContrastBolusAgent", "PatientPosition", "StudyInstanceUID", "SOPClassUID", "BurnedInAnnotation"),
 )
 
+_IDENTITY = ["Modality", "SOPClassUID", "SeriesInstanceUID", "SOPInstanceUID"]
+
 
 @dataclass(frozen=True, slots=True)
 class Dicom:
@@ -54,7 +58,7 @@ class Dicom:
     path: Path
     volumes: Path | None = None
     """Folder for the arrays; ``None`` reads the headers only."""
-    resumes: bool = True
+    resumes: ClassVar[bool] = True
 
     @property
     def settings(self) -> str:
@@ -106,8 +110,13 @@ class Dicom:
             if file.path.name == "DICOMDIR":
                 continue
             try:
-                header = _header(file.path, pydicom, ["SeriesInstanceUID", "SOPInstanceUID"])
-                series, image = _text(header, "SeriesInstanceUID"), _text(header, "SOPInstanceUID")
+                with _silent():
+                    header = _header(file.path, pydicom, _IDENTITY)
+                    modality, kind, series, image = (_text(header, name) for name in _IDENTITY)
+                if not (modality or kind or series):
+                    raise InvalidInputError(
+                        "no DICOM object: Modality, SOPClassUID and SeriesInstanceUID are absent"
+                    )
             except XinglinError as error:
                 yield Item(file.name[-180:], problem=f"{file.name}: {error}")
                 continue
@@ -129,10 +138,18 @@ class Dicom:
         if any(_text(header, "PatientID") != _text(first, "PatientID") for _, header in headers[1:]):
             raise InvalidInputError("the images of the series name different patients")
         stack = [(path, header) for path, header in headers if is_slice(header)]
-        volumes: tuple[Volume, ...] = ()
-        if self.volumes is not None and len(stack) == len(headers):
-            volumes = (build_volume(stack, series, self.volumes),)
-        return _described(series, first, len(headers), volumes)
+        record = _described(series, first, len(headers))
+        if self.volumes is None or len(stack) < len(headers):
+            return record
+        return replace(record, volumes=(build_volume(stack, series, self.volumes),))
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """pydicom's warnings quote the values that they warn of: they must not reach a terminal or a log."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _header(path: Path, pydicom: Any, wanted: list[str] | None) -> Any:
@@ -144,7 +161,7 @@ def _header(path: Path, pydicom: Any, wanted: list[str] | None) -> Any:
         raise foreign(error, "not a DICOM file") from None
 
 
-def _described(series: str, header: Any, images: int, volumes: tuple[Volume, ...]) -> Record:
+def _described(series: str, header: Any, images: int) -> Record:
     time = _time(header)
     events = list(context_events(site=_text(header, "InstitutionName"), time=time))
     events.append(
@@ -162,7 +179,6 @@ def _described(series: str, header: Any, images: int, volumes: tuple[Volume, ...
         text="\n".join(_report(header)),
         patient=Patient(age=_age(header, time), sex=None if sex is None else parse_sex(sex)),
         events=tuple(events),
-        volumes=volumes,
     )
 
 
@@ -172,8 +188,8 @@ def _text(header: Any, keyword: str) -> str | None:
         text = "" if value is None else str(value).strip()
     except Exception as error:
         raise foreign(error, f"{keyword} cannot be decoded") from None
-    if "\0" in text:
-        raise InvalidInputError(f"{keyword}: NUL is not a character")
+    if "\0" in text or "\ufffd" in text:
+        raise InvalidInputError(f"{keyword}: bytes that are not of the character set that the file states")
     return text or None
 
 

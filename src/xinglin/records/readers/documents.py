@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.records.decode import decode_json
@@ -20,7 +21,7 @@ class Documents:
 
     path: Path
     version: Version = "R4"
-    resumes: bool = True
+    resumes: ClassVar[bool] = True
 
     @property
     def settings(self) -> str:

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from xinglin.errors import InputTooLargeError, InvalidInputError, XinglinError
 from xinglin.records.decode import decode_json
@@ -30,7 +30,7 @@ class FhirBulk:
     """A folder (or a file) of NDJSON; the whole export is one unit, since a patient's lines lie in many files."""
 
     path: Path
-    resumes: bool = True
+    resumes: ClassVar[bool] = True
 
     @property
     def settings(self) -> str:

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from xinglin.errors import InputTooLargeError, InvalidInputError, MissingExtraError, XinglinError
 from xinglin.records.hl7_message import record_from_message
@@ -33,7 +33,7 @@ class Hl7Files:
     """Files of messages."""
 
     path: Path
-    resumes: bool = True
+    resumes: ClassVar[bool] = True
 
     @property
     def settings(self) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from xinglin.errors import InvalidInputError, XinglinError
 from xinglin.records.codec import record_from_stored
@@ -29,7 +29,7 @@ class JsonLines:
     mapping: Mapping | None = None
     stored: bool = False
     """The lines are what ``xinglin records read`` wrote."""
-    resumes: bool = True
+    resumes: ClassVar[bool] = True
 
     @property
     def settings(self) -> str:

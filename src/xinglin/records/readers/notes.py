@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.records.encoding import decode
@@ -20,7 +21,7 @@ class Notes:
     """Files of text."""
 
     path: Path
-    resumes: bool = True
+    resumes: ClassVar[bool] = True
 
     @property
     def settings(self) -> str:

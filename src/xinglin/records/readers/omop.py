@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from xinglin.errors import InvalidInputError, XinglinError
 from xinglin.records import delimited, parquet
@@ -27,7 +28,7 @@ class Omop:
     """A folder of tables; the whole is one unit, since a person's rows lie in many files."""
 
     path: Path
-    resumes: bool = True
+    resumes: ClassVar[bool] = True
 
     @property
     def settings(self) -> str:

@@ -47,8 +47,9 @@ class Item:
 class Reader(Protocol):
     """A source opened as one format. ``items`` raises a ``XinglinError`` when the rest of a unit is lost."""
 
-    resumes: bool
-    """Whether the order of items is certain; if not, a stopped unit is read again from its beginning."""
+    @property
+    def resumes(self) -> bool:
+        """Whether the order of items is certain; if not, a stopped unit is read again from its beginning."""
 
     @property
     def settings(self) -> str:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Connection, Engine, column, create_engine, select, table, text
 from sqlalchemy.engine import make_url
@@ -45,7 +45,7 @@ class SqlQuery:
     query: str
     """Name of a view or table (``schema.name``), or a SELECT."""
     mapping: Mapping
-    resumes: bool = False
+    resumes: ClassVar[bool] = False
 
     @property
     def settings(self) -> str:

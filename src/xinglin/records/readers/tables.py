@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from xinglin.errors import XinglinError
 from xinglin.records import delimited, excel, parquet
@@ -30,7 +30,7 @@ class Tables:
     path: Path
     mapping: Mapping
     form: Form
-    resumes: bool = True
+    resumes: ClassVar[bool] = True
 
     @property
     def settings(self) -> str:
