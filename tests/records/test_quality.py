@@ -73,7 +73,6 @@ def test_a_good_set_fails_nothing() -> None:
     assert report.counts["values"] == 7 * 60
 
 
-E_ = Event
 Change = Callable[[Record], Record]
 
 
@@ -251,6 +250,7 @@ def test_four_hospitals_drift_as_is_known_of_them(data: Path) -> None:
     assert list(balance["age band"]) == ["18–44", "45–59", "60–74", "≥75"]
 
 
+@pytest.mark.slow
 def test_sites_dealt_at_random_do_not_drift(data: Path) -> None:
     """Ten deals of the same records; at alpha 0.05 three alarms or more would come by chance once in a hundred runs."""
     pooled = list(heart(data))

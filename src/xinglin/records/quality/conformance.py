@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 
 from xinglin.records.quality.options import QualityOptions
-from xinglin.records.quality.row import CACHED, Case, fitting_unit
+from xinglin.records.quality.row import CACHED, Case, fitting_unit, together
 from xinglin.records.quality.tally import Check, Outcome, Tallies
 from xinglin.terms.codes import SYSTEMS, is_icd10
 from xinglin.terms.snomed import valid_sctid
@@ -17,8 +17,8 @@ from xinglin.terms.units import normal_unit, unit_factors
 from xinglin.terms.vocabulary import starter_vocabulary
 from xinglin.types import Code
 
-OTHER_SYSTEMS = frozenset({"rxnorm", "http://hl7.org/fhir/sid/cvx", "http://unitsofmeasure.org", "text"})
-"""Besides those of ``terms.codes``: what FHIR names and the readers pass on, and plain text."""
+OTHER_SYSTEMS = frozenset({"rxnorm", "http://hl7.org/fhir/sid/cvx", "http://unitsofmeasure.org"})
+"""Besides those of ``terms.codes``: what FHIR names and the readers pass on."""
 _SHAPES: dict[str, Callable[[str], bool]] = {
     "snomedct": valid_sctid,
     "loinc": lambda value: valid_loinc(value),
@@ -143,15 +143,6 @@ def valid_loinc(text: str) -> bool:
     doubled = str(2 * int(backwards[::2]))
     total = sum(map(int, doubled + backwards[1::2]))
     return (-total) % 10 == int(match.group(2))
-
-
-def together(case: Case) -> dict[str | None, dict[str, float]]:
-    """Canonical values by their time, the first of each analyte."""
-    found: dict[str | None, dict[str, float]] = {}
-    for measure in case.measures:
-        if measure.canonical is not None:
-            found.setdefault(measure.event.time, {}).setdefault(measure.analyte.name, measure.canonical)
-    return found
 
 
 def _named(system: str) -> tuple[str, str]:

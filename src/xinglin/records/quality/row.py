@@ -93,6 +93,15 @@ def case_of(row: Row) -> Case:
     return Case(row, events, tuple(_measures(events)), days, own or newest)
 
 
+def together(case: Case) -> dict[str | None, dict[str, float]]:
+    """Canonical values by their time, the first of each analyte."""
+    found: dict[str | None, dict[str, float]] = {}
+    for measure in case.measures:
+        if measure.canonical is not None:
+            found.setdefault(measure.event.time, {}).setdefault(measure.analyte.name, measure.canonical)
+    return found
+
+
 def day_of(text: str) -> date | None:
     """Return the day of an ISO 8601 date or date and time; of a year or month the first; ``None``: it is none."""
     match = _ISO.fullmatch(text)
