@@ -33,7 +33,9 @@ def test_what_is_no_unit_of_ucum(unit: str) -> None:
 
 def test_every_unit_of_the_synthetic_hospital_is_ucum(data: Path) -> None:
     units = set()
-    with gzip.open(data / "text" / "synthea_fhir_r4" / "bundles_full.jsonl.gz", "rt", encoding="utf-8") as lines:
+    with gzip.open(
+        data / "text" / "synthea_fhir_r4" / "bundles_full.jsonl.gz", "rt", encoding="utf-8"
+    ) as lines:
         for line in lines:
             for entry in json.loads(line)["entry"]:
                 resource = entry["resource"]
