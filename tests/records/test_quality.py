@@ -73,7 +73,6 @@ def test_a_good_set_fails_nothing() -> None:
     assert report.counts["values"] == 7 * 60
 
 
-E_ = Event
 Change = Callable[[Record], Record]
 
 
@@ -251,6 +250,7 @@ def test_four_hospitals_drift_as_is_known_of_them(data: Path) -> None:
     assert list(balance["age band"]) == ["18–44", "45–59", "60–74", "≥75"]
 
 
+@pytest.mark.slow
 def test_sites_dealt_at_random_do_not_drift(data: Path) -> None:
     """Ten deals of the same records; at alpha 0.05 three alarms or more would come by chance once in a hundred runs."""
     pooled = list(heart(data))
@@ -310,7 +310,8 @@ def test_nothing_of_a_record_is_told() -> None:
     record = Record(
         "r-secret", f"{secret}-subject", f"{secret} 胸痛",
         Patient(age=300.0, sex="male", pregnant=True, allergies=(secret,)),
-        (Event(Code("text", secret, secret), 1.0, f"{secret}/x", "not a date"), Event(Code(secret, secret, secret), kind=secret)),
+        (Event(Code("text", secret, secret), 1.0, f"{secret}/x", "not a date"),
+         Event(Code(secret, secret, secret), kind=secret)),
     )  # fmt: skip
     report = assess([*rows(), Row(record), Row(replace(record, id="r-copy"))], name="x", options=replace(
         QUICK, near_duplicates=True, read_texts=100))  # fmt: skip
@@ -339,7 +340,7 @@ def test_tolerances() -> None:
         return {o.status for o in report.outcomes if o.rule.id == rule and o.failed}
 
     assert status(strict, "value-range") == {"fail"}
-    assert status(lenient, "value-range") == {"note"} or status(lenient, "value-range") == {"fail"}
+    assert status(lenient, "value-range") == {"note"}
     assert status(strict, "missing-field") == {"note"}
     assert status(demanding, "missing-field") == {"fail"}
     with pytest.raises(UnknownNameError, match="no rule 'x'"):

@@ -55,7 +55,7 @@ members = st.lists(member, min_size=1, max_size=40).map(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(
     members,
     st.sampled_from(["subject", "time"]),

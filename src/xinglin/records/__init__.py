@@ -4,9 +4,11 @@ from importlib import import_module
 from typing import Any
 
 _DOORS = {
+    "build_manifest": "xinglin.records.manifest",
     "create_dataset": "xinglin.records.archive",
     "decode_json": "xinglin.records.decode",
     "erase": "xinglin.records.archive",
+    "manifest_digest": "xinglin.records.manifest",
     "read": "xinglin.records.archive",
     "read_one": "xinglin.records.archive",
     "read_record": "xinglin.records.intake",
@@ -14,6 +16,7 @@ _DOORS = {
     "record_from_json": "xinglin.records.intake",
     "record_from_stored": "xinglin.records.codec",
     "record_to_json": "xinglin.records.codec",
+    "verify_manifest": "xinglin.records.manifest",
 }
 __all__ = list(_DOORS)
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from xinglin.records.quality.options import QualityOptions
-from xinglin.records.quality.row import Case, unit_fits
+from xinglin.records.quality.row import CACHED, Case, fitting_unit, together
 from xinglin.records.quality.tally import Check, Outcome, Tallies
 from xinglin.terms.codes import SYSTEMS, is_icd10
 from xinglin.terms.snomed import valid_sctid
@@ -17,8 +17,8 @@ from xinglin.terms.units import normal_unit, unit_factors
 from xinglin.terms.vocabulary import starter_vocabulary
 from xinglin.types import Code
 
-OTHER_SYSTEMS = frozenset({"rxnorm", "http://hl7.org/fhir/sid/cvx", "http://unitsofmeasure.org", "text"})
-"""Besides those of ``terms.codes``: what FHIR names and the readers pass on, and plain text."""
+OTHER_SYSTEMS = frozenset({"rxnorm", "http://hl7.org/fhir/sid/cvx", "http://unitsofmeasure.org"})
+"""Besides those of ``terms.codes``: what FHIR names and the readers pass on."""
 _SHAPES: dict[str, Callable[[str], bool]] = {
     "snomedct": valid_sctid,
     "loinc": lambda value: valid_loinc(value),
@@ -74,7 +74,9 @@ class Conformance(Check):
             known.add(id(measure.event))
             if measure.event.unit:
                 item = (measure.analyte.name, measure.analyte.en)
-                count("unit-of-analyte", not unit_fits(measure.analyte, measure.event.unit), name, item)
+                count(
+                    "unit-of-analyte", fitting_unit(measure.analyte, measure.event.unit) is None, name, item
+                )
         for event in case.events:
             if event.unit and id(event) not in known:
                 count("unit-unknown", not _is_unit(event.unit), name)
@@ -99,10 +101,9 @@ class Conformance(Check):
             return
         system, value = code.system, code.value
         self._tallies.count("code-system", system not in SYSTEMS and system not in OTHER_SYSTEMS, name)
-        if system.startswith("icd10-"):
-            self._tallies.count("code-shape", not is_icd10(value), name, _named(system))
-        elif system in _SHAPES:
-            self._tallies.count("code-shape", not _SHAPES[system](value), name, _named(system))
+        shaped = _has_shape(system, value)
+        if shaped is not None:
+            self._tallies.count("code-shape", not shaped, name, _named(system))
 
     def _computed(self, case: Case) -> None:
         for values in together(case).values():
@@ -121,6 +122,14 @@ class Conformance(Check):
                 )
 
 
+@lru_cache(CACHED)
+def _has_shape(system: str, value: str) -> bool | None:
+    """Whether a code has the format and check digit of its system; ``None``: nothing is known of that."""
+    if system.startswith("icd10-"):
+        return is_icd10(value)
+    return _SHAPES[system](value) if system in _SHAPES else None
+
+
 def valid_loinc(text: str) -> bool:
     """Whether a text is a LOINC code: digits, a hyphen, and the check digit of Mod 10.
 
@@ -136,21 +145,12 @@ def valid_loinc(text: str) -> bool:
     return (-total) % 10 == int(match.group(2))
 
 
-def together(case: Case) -> dict[str | None, dict[str, float]]:
-    """Canonical values by their time, the first of each analyte."""
-    found: dict[str | None, dict[str, float]] = {}
-    for measure in case.measures:
-        if measure.canonical is not None:
-            found.setdefault(measure.event.time, {}).setdefault(measure.analyte.name, measure.canonical)
-    return found
-
-
 def _named(system: str) -> tuple[str, str]:
     known = SYSTEMS.get(system)
     return (known.zh, known.en) if known else (system, system)
 
 
-@cache
+@lru_cache(CACHED)
 def _is_unit(unit: str) -> bool:
     return is_ucum(unit) or unit in _printed() or normal_unit(unit) in _printed()
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Iterator
 
-from xinglin.records.quality.conformance import together
 from xinglin.records.quality.options import QualityOptions
-from xinglin.records.quality.row import Case
+from xinglin.records.quality.row import Case, together
 from xinglin.records.quality.tally import Check, Outcome, Tallies
 from xinglin.terms.codes import is_icd10
 from xinglin.types import Code

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
+from functools import cache, lru_cache
 
 from xinglin.records.context import KIND, site_of, time_of
 from xinglin.terms.characters import normalise
@@ -19,6 +19,8 @@ from xinglin.types import Code, Event, Record
 _ISO = re.compile(
     r"(\d{4})(?:-(\d\d)(?:-(\d\d)(?:[T ]\d\d:?\d\d(?::?\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:?\d\d)?)?)?)?"
 )
+CACHED = 65_536
+"""Codes and units remembered: what comes from the data must not grow without a bound."""
 _WITHOUT_DIMENSION = frozenset({"分", "比值", "pH单位"})
 
 
@@ -91,6 +93,15 @@ def case_of(row: Row) -> Case:
     return Case(row, events, tuple(_measures(events)), days, own or newest)
 
 
+def together(case: Case) -> dict[str | None, dict[str, float]]:
+    """Canonical values by their time, the first of each analyte."""
+    found: dict[str | None, dict[str, float]] = {}
+    for measure in case.measures:
+        if measure.canonical is not None:
+            found.setdefault(measure.event.time, {}).setdefault(measure.analyte.name, measure.canonical)
+    return found
+
+
 def day_of(text: str) -> date | None:
     """Return the day of an ISO 8601 date or date and time; of a year or month the first; ``None``: it is none."""
     match = _ISO.fullmatch(text)
@@ -103,7 +114,7 @@ def day_of(text: str) -> date | None:
         return None
 
 
-@cache
+@lru_cache(CACHED)
 def analyte_of(code: Code) -> Analyte | None:
     """Return the analyte of the vocabulary that a code stands for: by its own id, by LOINC, else by name."""
     by_code, by_loinc = _analytes()
@@ -122,21 +133,21 @@ def _analytes() -> tuple[dict[str, Analyte], dict[str, Analyte]]:
     return {a.code.value: a for a in analytes}, {a.loinc: a for a in analytes if a.loinc}
 
 
-@cache
-def unit_fits(analyte: Analyte, unit: str) -> bool:
-    """Whether a unit, as printed or in UCUM, is one of the analyte's."""
-    return in_unit(analyte, 1.0, unit) is not None
-
-
-def in_unit(analyte: Analyte, value: float, unit: str) -> float | None:
-    """Return a value in the analyte's canonical unit; ``None``: the unit is not one of the analyte's."""
-    canonical = to_canonical(analyte, value, unit)
-    if canonical is not None:
-        return canonical
+@lru_cache(CACHED)
+def fitting_unit(analyte: Analyte, unit: str) -> str | None:
+    """Return a unit, printed or in UCUM, as the analyte knows it; empty: it has no dimension; ``None``: not its unit."""
+    if to_canonical(analyte, 1.0, unit) is not None:
+        return unit
     printed = plain_unit(unit)
     if not printed:
-        return value if analyte.unit in _WITHOUT_DIMENSION else None
-    return to_canonical(analyte, value, printed)
+        return "" if analyte.unit in _WITHOUT_DIMENSION else None
+    return printed if to_canonical(analyte, 1.0, printed) is not None else None
+
+
+def _canonical(analyte: Analyte, value: float, unit: str) -> float | None:
+    """A value in the analyte's canonical unit; ``None``: the unit is not one of the analyte's."""
+    known = fitting_unit(analyte, unit)
+    return value if known == "" else None if known is None else to_canonical(analyte, value, known)
 
 
 def _measures(events: tuple[Event, ...]) -> Iterator[Measure]:
@@ -145,5 +156,5 @@ def _measures(events: tuple[Event, ...]) -> Iterator[Measure]:
         if isinstance(value, int | float) and not isinstance(value, bool):
             analyte = analyte_of(event.code)
             if analyte is not None:
-                canonical = in_unit(analyte, float(value), event.unit) if event.unit else None
+                canonical = _canonical(analyte, float(value), event.unit) if event.unit else None
                 yield Measure(analyte, event, float(value), canonical)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from xinglin.measure import Figure, proportion
 from xinglin.records.quality.row import Case
-from xinglin.records.quality.rules import RULES, Rule
+from xinglin.records.quality.rules import GROUPS, RULES, TESTS, Rule
 
 Status = Literal["pass", "note", "fail", "none"]
 
@@ -30,17 +30,21 @@ class Outcome:
 
     @property
     def share(self) -> Figure | None:
-        """Failed of checked with its 95 % Wilson interval; ``None`` when nothing was checked."""
-        return proportion(self.failed, self.checked) if self.checked else None
+        """Failed of checked with its 95 % Wilson interval; ``None``: nothing was checked, or what is counted (tests,
+        groups) is no sample of anything.
+        """
+        sample = self.checked > 0 and self.rule.unit not in (TESTS, GROUPS)
+        return proportion(self.failed, self.checked) if sample else None
 
     @property
     def status(self) -> Status:
         """``fail``: even the lower end of the interval lies above the tolerance; ``note``: found, and told."""
-        if self.share is None:
+        if not self.checked:
             return "none"
         if not self.failed:
             return "pass"
-        return "fail" if self.tolerance is not None and self.share.low > self.tolerance else "note"
+        least = self.share.low if self.share else self.failed / self.checked
+        return "fail" if self.tolerance is not None and least > self.tolerance else "note"
 
     def as_json(self) -> dict[str, Any]:
         """Return the outcome as JSON values."""
