@@ -25,6 +25,8 @@ VERBS = [
     "train",
     "model",
     "release",
+    "data",
+    "records",
 ]
 NOTICE = "未经注册"
 

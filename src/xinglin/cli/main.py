@@ -9,12 +9,16 @@ import typer
 from xinglin import __version__
 from xinglin.cli import (
     calibrate,
+    data,
     diagnose,
     evaluate,
     explain,
     graph,
     ledger,
     model,
+    records,
+    records_manifest,
+    records_quality,
     release,
     serve,
     terms,
@@ -42,6 +46,10 @@ app.add_typer(ledger.app, name="audit")
 app.add_typer(train.app, name="train")
 app.add_typer(model.app, name="model")
 app.add_typer(release.app, name="release")
+app.add_typer(data.app, name="data")
+records_quality.register(records.app)
+records_manifest.register(records.app)
+app.add_typer(records.app, name="records")
 
 
 @app.callback(invoke_without_command=True)
