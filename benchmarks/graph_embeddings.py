@@ -24,7 +24,7 @@ def run(quick: bool) -> list[Line]:
 
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     graph = entity_graph(with_options=not quick)
-    dim, epochs = (16, 1) if quick else (128, 100)
+    dim, epochs = (16, 1) if quick else (128, 20)
     if quick:
         graph, _ = split(graph, 0.9, 0)
     lines = []
