@@ -1,12 +1,17 @@
-"""What is remembered: the hash-chained ledger."""
+"""What is remembered: the hash-chained ledger, consent and access grants."""
 
 from importlib import import_module
 from typing import Any
 
 _DOORS = {
     "append": "xinglin.ledger.chain",
+    "check": "xinglin.ledger.grants",
     "entries": "xinglin.ledger.chain",
+    "give_consent": "xinglin.ledger.grants",
+    "grant": "xinglin.ledger.grants",
+    "revoke": "xinglin.ledger.grants",
     "verify": "xinglin.ledger.chain",
+    "withdraw_consent": "xinglin.ledger.grants",
 }
 __all__ = list(_DOORS)
 

@@ -1,13 +1,19 @@
-"""Intake: FHIR R4 bundles and our own JSON -> Record."""
+"""Intake of any source -> Record, the archive that keeps records, and reading them for a purpose."""
 
 from importlib import import_module
 from typing import Any
 
 _DOORS = {
+    "create_dataset": "xinglin.records.archive",
     "decode_json": "xinglin.records.decode",
+    "erase": "xinglin.records.archive",
+    "read": "xinglin.records.archive",
+    "read_one": "xinglin.records.archive",
     "read_record": "xinglin.records.intake",
     "record_from_bundle": "xinglin.records.fhir",
     "record_from_json": "xinglin.records.intake",
+    "record_from_stored": "xinglin.records.codec",
+    "record_to_json": "xinglin.records.codec",
 }
 __all__ = list(_DOORS)
 

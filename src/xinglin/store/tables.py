@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     Float,
+    ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -151,6 +154,116 @@ attempts = Table(
     Column("key", String(200), nullable=False, index=True),
     Column("time", Float, nullable=False),
 )
+
+_Number = BigInteger().with_variant(Integer, "sqlite")
+"""Row numbers beyond 2^31; SQLite's own row number must be called INTEGER."""
+
+datasets = Table(
+    "datasets",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("created", String(32), nullable=False),
+    Column("created_by", String(200), nullable=False),
+    Column("salt", String(64), nullable=False),
+)
+"""``salt`` keys the digests by which the data set's records and subjects are found."""
+
+subjects = Table(
+    "subjects",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("dataset", Integer, ForeignKey("datasets.id"), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("salt", String(64)),
+    UniqueConstraint("dataset", "key", name="subjects_by_key"),
+)
+"""``key``: HMAC of the subject's identifier under the data set's salt. ``salt`` keys the subject's digests
+in the ledger; it is destroyed when the subject is erased, and the row without a salt keeps the next
+intake from bringing the subject back."""
+
+records = Table(
+    "records",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("dataset", Integer, ForeignKey("datasets.id"), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("latest", Boolean, nullable=False),
+    Column("subject", _Number, ForeignKey("subjects.id"), nullable=False, index=True),
+    Column("run", Integer, ForeignKey("intake_runs.id"), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    UniqueConstraint("dataset", "key", "version", name="records_by_key"),
+    Index("records_in_order", "dataset", "latest", "id", "subject"),
+)
+"""``key``: HMAC of the record's identifier, ``digest``: HMAC of the body, under the data set's salt.
+``body``: canonical JSON, deflated where that pays (``records.codec``). Counting and paging what is latest
+needs the index alone."""
+
+intake_runs = Table(
+    "intake_runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("dataset", Integer, ForeignKey("datasets.id"), nullable=False, index=True),
+    Column("source", Text, nullable=False),
+    Column("form", String(40), nullable=False),
+    Column("settings", String(64), nullable=False),
+    Column("actor", String(200), nullable=False),
+    Column("started", String(32), nullable=False),
+    Column("finished", String(32)),
+    Column("unit", Text),
+    Column("taken", _Number, nullable=False),
+    Column("stored", _Number, nullable=False),
+    Column("changed", _Number, nullable=False),
+    Column("known", _Number, nullable=False),
+    Column("erased", _Number, nullable=False),
+    Column("quarantined", _Number, nullable=False),
+)
+"""``settings``: SHA-256 of the mapping, the listing and the transform's name: a run goes on only where
+nothing of that changed. ``unit`` and ``taken``: the file, and how many of its items are done."""
+
+quarantine = Table(
+    "quarantine",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("run", Integer, ForeignKey("intake_runs.id"), nullable=False, index=True),
+    Column("unit", Text, nullable=False),
+    Column("place", String(200), nullable=False),
+    Column("reason", Text, nullable=False),
+)
+"""What could not be read: where it stands and why, never what it holds."""
+
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("dataset", Integer, ForeignKey("datasets.id"), nullable=False),
+    Column("subject", _Number, ForeignKey("subjects.id")),
+    Column("purpose", String(40), nullable=False),
+    Column("given", Boolean, nullable=False),
+    Column("basis", String(400), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("time", String(32), nullable=False),
+    Column("expires", String(32)),
+    Index("consents_by_subject", "dataset", "purpose", "subject"),
+)
+"""Statements in order; the newest of a subject for a purpose holds. Without a subject: of the data set."""
+
+grants = Table(
+    "grants",
+    metadata,
+    Column("id", _Number, primary_key=True),
+    Column("dataset", Integer, ForeignKey("datasets.id"), nullable=False),
+    Column("grantee", String(200), nullable=False),
+    Column("purpose", String(40), nullable=False),
+    Column("given", Boolean, nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("time", String(32), nullable=False),
+    Column("expires", String(32)),
+    Index("grants_by_grantee", "dataset", "grantee", "purpose"),
+)
+"""Statements in order; the newest for a grantee and a purpose holds."""
 
 campaigns = Table(
     "annotation_campaigns",
