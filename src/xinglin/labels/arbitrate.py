@@ -125,7 +125,9 @@ def settle(connection: Connection, item: Row[Any]) -> str:
     if third:
         last = stands[third[-1].id][-1]
         # An arbiter who cannot decide either: the record leaves the data set, and is counted as such.
-        return _move(connection, item.id, "settled" if third[-1].state == "done" else "excluded", code_of(last))
+        return _move(
+            connection, item.id, "settled" if third[-1].state == "done" else "excluded", code_of(last)
+        )
     done = [stands[place.id] for place in places if place.state == "done"]
     agreed = None
     if len(done) == LABELS:

@@ -123,9 +123,7 @@ def _take(connection: Connection, campaign: Campaign, user: str, stage: Stage, n
     connection.execute(
         update(campaign_slots)
         .where(slots.id == found)
-        .values(
-            state="held", annotator=user, leased_until=now + campaign.lease, opened=None, vote_seen=False
-        )
+        .values(state="held", annotator=user, leased_until=now + campaign.lease, opened=None, vote_seen=False)
     )
     return int(found)
 
@@ -242,9 +240,7 @@ def mark_opened(store: Store, campaign: Campaign, task: Task, user: str, *, now:
         values: dict[str, Any] = {"leased_until": moment + campaign.lease}
         if place.opened is None:
             values["opened"] = moment
-        connection.execute(
-            update(campaign_slots).where(campaign_slots.c.id == task.slot).values(values)
-        )
+        connection.execute(update(campaign_slots).where(campaign_slots.c.id == task.slot).values(values))
         append(
             connection,
             "annotation.open",

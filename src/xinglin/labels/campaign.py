@@ -202,7 +202,15 @@ def add_items(connection: Connection, campaign: str, items: Sequence[Item], *, a
             salt = new_salt()
             subject = keyed_digest(salt, f"{campaign}\0{item.key}\0{audit}".encode())
             kept.append({"subject": subject, "salt": salt})
-            rows.append({"campaign": campaign, "audit": audit, "state": "labelling", "subject": subject, **asdict(item)})
+            rows.append(
+                {
+                    "campaign": campaign,
+                    "audit": audit,
+                    "state": "labelling",
+                    "subject": subject,
+                    **asdict(item),
+                }
+            )
         connection.execute(insert(campaign_items), rows)
         connection.execute(insert(salts), kept)
         keys = [item.key for item in part]
@@ -367,9 +375,7 @@ def erase_labels(store: Store, dataset: str, *, actor: str) -> int:
     items, count = campaign_items.c, 0
     with store.write() as connection:
         found = find_dataset(connection, dataset)
-        kept = exists(
-            select(archive.c.id).where(archive.c.dataset == found.id, archive.c.key == items.key)
-        )
+        kept = exists(select(archive.c.id).where(archive.c.dataset == found.id, archive.c.key == items.key))
         rows = connection.execute(
             select(items.id, items.subject)
             .join(campaigns, campaigns.c.id == items.campaign)

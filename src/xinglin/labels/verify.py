@@ -53,9 +53,13 @@ def keep_vote(store: Store, campaign: Campaign, task: Task, vote: ModelVote) -> 
     spans = checked_spans(vote.spans, len(task.record.text))
     with store.write() as connection:
         _, item = lock_place(connection, campaign, task.slot)
-        if item.audit or item.state != "labelling" or connection.execute(
-            select(campaign_votes.c.item).where(campaign_votes.c.item == item.id)
-        ).first():
+        if (
+            item.audit
+            or item.state != "labelling"
+            or connection.execute(
+                select(campaign_votes.c.item).where(campaign_votes.c.item == item.id)
+            ).first()
+        ):
             return
         connection.execute(
             insert(campaign_votes).values(
@@ -98,9 +102,7 @@ def see_vote(store: Store, campaign: Campaign, slot: int, user: str) -> ModelVot
             raise NotPermittedError("the model's vote is shown only after your own label: decide first")
         held_by(place, user, "voting")
         row = connection.execute(select(campaign_votes).where(campaign_votes.c.item == item.id)).one()
-        connection.execute(
-            update(campaign_slots).where(campaign_slots.c.id == slot).values(vote_seen=True)
-        )
+        connection.execute(update(campaign_slots).where(campaign_slots.c.id == slot).values(vote_seen=True))
         append(
             connection,
             "annotation.vote_seen",
@@ -108,4 +110,6 @@ def see_vote(store: Store, campaign: Campaign, slot: int, user: str) -> ModelVot
             subjects=(item.subject,),
             detail={"campaign": campaign.id, "stage": place.stage},
         )
-    return ModelVote(row.model, code_of(row), row.probability, tuple((start, end) for start, end in row.spans))
+    return ModelVote(
+        row.model, code_of(row), row.probability, tuple((start, end) for start, end in row.spans)
+    )
