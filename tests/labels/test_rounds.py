@@ -414,7 +414,7 @@ def test_the_result_of_the_audit_ends_before_the_first_open_record(store: Store)
             label(store, made, user, COLD)
     draw_audit(store, made, 3, seed=1, by="lead")
     for user in ("deng", "fu"):
-        first, second, *_ = claim(store, made, user, "audit", hold=3)
+        _, second, *_ = claim(store, made, user, "audit", hold=3)
         fetch(store, made, second, user)
         decide(store, made, second, user, COLD)
     assert audited(store, made, by="lead") == ([], 2)
