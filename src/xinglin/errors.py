@@ -124,3 +124,10 @@ class TrainingError(XinglinError):
 
     title = "training stopped"
     status = 500
+
+
+class CertificateError(XinglinError):
+    """An audit does not carry the claim, or a certificate is not what it says: nothing is certified."""
+
+    title = "not certified"
+    status = 409

@@ -3,7 +3,15 @@
 from importlib import import_module
 from typing import Any
 
-_DOORS: dict[str, str] = {}
+_DOORS: dict[str, str] = {
+    "Truth": "xinglin.labels.votes",
+    "Votes": "xinglin.labels.votes",
+    "dawid_skene": "xinglin.labels.dawid_skene",
+    "glad": "xinglin.labels.glad",
+    "infer": "xinglin.labels.truth",
+    "mace": "xinglin.labels.mace",
+    "majority": "xinglin.labels.majority",
+}
 __all__ = list(_DOORS)
 
 

@@ -1,46 +1,27 @@
-"""SNOMED CT from a release a user is licensed for: RF2 snapshot, zip or folder, read in place.
+"""SNOMED CT from a release a user is licensed for: concepts, descriptions, is-a links, simple reference sets.
 
-Format: SNOMED International, *Release File Specifications*, 4.2 (tab-separated, CRLF, UTF-8, no quoting).
-Nothing is extracted to disk and nothing is bundled; sizes are bounded before a byte is decompressed.
-Search is by words: the first three characters of each word (each pair of Chinese characters) find the
-candidates, the Dice coefficient of character trigrams ranks them.
+Search here is by words: the first three characters of each word (each pair of Chinese characters) find the
+candidates, the Dice coefficient of character trigrams ranks them. For a whole edition use :mod:`xinglin.terms.search`.
 """
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
-import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
-from typing import IO
 
-from xinglin.errors import InputTooLargeError, InvalidInputError, MissingDataError, UnknownNameError
+from xinglin.errors import MissingDataError, UnknownNameError
+from xinglin.terms import rf2
 from xinglin.terms.codes import SNOMEDCT
+from xinglin.terms.rf2 import MAX_BYTES
 from xinglin.types import Code
 
-MAX_BYTES = 6 * 1024**3
-"""Bound on the three files together, uncompressed; the International Edition needs about 0.6 GB."""
-MAX_RATIO = 200
-"""Bound on uncompressed over compressed size of one member; RF2 text reaches about 15."""
-MAX_MEMBERS = 20_000
-_MAX_LINE = 65_536
 _IS_A = 116680003
 _FSN = "900000000000003001"
 _SYNONYM = "900000000000013009"
-_FILE = re.compile(r"(?:^|/)x?sct2_(Concept|Description|Relationship)_[^/]*Snapshot[^/]*\.txt$")
-_COLUMNS = {
-    "Concept": ("id", "effectiveTime", "active", "moduleId", "definitionStatusId"),
-    "Description": ("id", "effectiveTime", "active", "moduleId", "conceptId", "languageCode", "typeId",
-    "term",
-                    "caseSignificanceId"),
-    "Relationship": ("id", "effectiveTime", "active", "moduleId", "sourceId", "destinationId", "relationsh"
-    "ipGroup",
-                     "typeId", "characteristicTypeId", "modifierId"),
-}  # fmt: skip
+_PREFERRED = "900000000000548007"
 _D = (
     (0, 1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 4, 0, 6, 7, 8, 9, 5), (2, 3, 4, 0, 1, 7, 8, 9, 5, 6),
     (3, 4, 0, 1, 2, 8, 9, 5, 6, 7), (4, 0, 1, 2, 3, 9, 5, 6, 7, 8), (5, 9, 8, 7, 6, 0, 4, 3, 2, 1),
@@ -84,8 +65,11 @@ class Snomed:
         names: dict[int, str],
         terms: dict[int, list[str]],
         parents: dict[int, list[int]],
+        preferred: dict[int, list[str]] | None = None,
     ) -> None:
         self._concepts, self._names, self._terms, self._parents = concepts, names, terms, parents
+        self._preferred = preferred or {}
+        self._children: dict[int, list[int]] | None = None
         self._index: dict[str, list[tuple[int, str]]] | None = None
 
     def __len__(self) -> int:
@@ -109,6 +93,14 @@ class Snomed:
         name = self._names.get(concept)
         return ((name,) if name else ()) + tuple(self._terms.get(concept, ()))
 
+    def preferred(self, value: str) -> tuple[str, ...]:
+        """The synonyms that a language reference set of the release prefers; empty if it has none."""
+        return tuple(self._preferred.get(self._known(value), ()))
+
+    def __iter__(self) -> Iterator[str]:
+        """The ids of all active concepts, in ascending order."""
+        return map(str, sorted(self._concepts))
+
     def parents(self, value: str) -> tuple[Code, ...]:
         """Direct is-a targets."""
         return tuple(
@@ -130,6 +122,23 @@ class Snomed:
     def is_a(self, value: str, ancestor: str) -> bool:
         """Whether a concept is, or is a kind of, another."""
         return value == ancestor or ancestor in self.ancestors(value)
+
+    def descendants(self, value: str) -> tuple[str, ...]:
+        """Ids of everything that is a kind of the concept, itself excluded, in ascending order."""
+        start = self._known(value)
+        if self._children is None:
+            self._children = {}
+            for child, above in self._parents.items():
+                for parent in above:
+                    self._children.setdefault(parent, []).append(child)
+        seen: set[int] = set()
+        queue = list(self._children.get(start, ()))
+        while queue:
+            concept = queue.pop()
+            if concept not in seen and concept != start:
+                seen.add(concept)
+                queue += self._children.get(concept, ())
+        return tuple(map(str, sorted(seen)))
 
     def search(self, text: str, limit: int = 10) -> tuple[SnomedMatch, ...]:
         """Concepts whose descriptions look like ``text``, best first, one a concept."""
@@ -195,121 +204,50 @@ def load_snomed(path: Path, *, max_bytes: int = MAX_BYTES) -> Snomed:
         InvalidInputError: no zip file, or a file that is not RF2; the message names file and line.
     """
     path = Path(path)
-    if not path.exists():
-        raise MissingDataError(
-            f"expected a SNOMED CT RF2 release at {path}; it is absent: give its zip or folder"
-        )
     concepts: set[int] = set()
     names: dict[int, str] = {}
     terms: dict[int, list[str]] = {}
+    preferred: dict[int, list[str]] = {}
     parents: dict[int, list[int]] = {}
-    with _members(path, max_bytes) as members:
-        for kind in ("Concept", "Description", "Relationship"):
-            files = [opened for name, opened in members if (m := _FILE.search(name)) and m.group(1) == kind]
-            if not files:
-                raise MissingDataError(
-                    f"expected a file sct2_{kind}_*Snapshot*.txt in {path}; there is none: use a release "
-                    f"with its Snapshot"
-                )
-            for opened in files:
-                for row in _rows(opened, kind):
-                    if kind == "Concept":
-                        concepts.add(int(row[0]))
-                    elif kind == "Description":
-                        concept, what, term = int(row[4]), row[6], row[7]
-                        if concept in concepts and what == _FSN:
-                            names[concept] = term
-                        elif concept in concepts and what == _SYNONYM:
-                            terms.setdefault(concept, []).append(term)
-                    elif int(row[7]) == _IS_A and int(row[4]) in concepts:
-                        parents.setdefault(int(row[4]), []).append(int(row[5]))
-    return Snomed(concepts, names, terms, parents)
+    kinds = (rf2.CONCEPT, rf2.DESCRIPTION, rf2.RELATIONSHIP, rf2.LANGUAGE)
+    with rf2.open_release(path, kinds, max_bytes) as files:
+
+        def active(kind: str) -> Iterator[list[str]]:
+            return chain.from_iterable(rf2.active_rows(*file, kind) for file in files[kind])
+
+        for kind in kinds[:3]:
+            rf2.required(files, kind, path)
+        concepts.update(int(row[0]) for row in active(rf2.CONCEPT))
+        chosen = {int(row[5]) for row in active(rf2.LANGUAGE) if row[6] == _PREFERRED}
+        for row in active(rf2.DESCRIPTION):
+            concept, what, term = int(row[4]), row[6], row[7]
+            if concept in concepts and what == _FSN:
+                names[concept] = term
+            elif concept in concepts and what == _SYNONYM:
+                terms.setdefault(concept, []).append(term)
+                if int(row[0]) in chosen:
+                    preferred.setdefault(concept, []).append(term)
+        for row in active(rf2.RELATIONSHIP):
+            if int(row[7]) == _IS_A and int(row[4]) in concepts:
+                parents.setdefault(int(row[4]), []).append(int(row[5]))
+    return Snomed(concepts, names, terms, parents, preferred)
 
 
-class _Opened:
-    """A member that can be read once, line by line, and knows its name."""
+def read_refset(path: Path, refset: str, *, max_bytes: int = MAX_BYTES) -> tuple[str, ...]:
+    """Return the ids of the active members of a simple reference set, each once, in the file's order.
 
-    def __init__(self, name: str, stream: IO[bytes]) -> None:
-        self.name, self.stream = name, stream
-
-
-@contextmanager
-def _members(path: Path, max_bytes: int) -> Iterator[list[tuple[str, _Opened]]]:
-    """RF2 files under ``path`` by name, open; their sizes are checked first."""
-    if path.is_dir():
-        files = [p for p in sorted(path.rglob("*.txt")) if _FILE.search(p.as_posix())]
-        _check_sizes(path, ((p.stat().st_size, 0) for p in files), len(files), max_bytes)
-        streams = [(p.as_posix(), p.open("rb")) for p in files]
-        try:
-            yield [(name, _Opened(name, stream)) for name, stream in streams]
-        finally:
-            for _, stream in streams:
-                stream.close()
-        return
-    try:
-        archive = zipfile.ZipFile(path)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise InvalidInputError(
-            f"expected a zip file or a folder; {path} is neither ({error}): give the release's zip"
-        ) from None
-    with archive:
-        infos = [info for info in archive.infolist() if _FILE.search(info.filename)]
-        _check_sizes(
-            path, ((i.file_size, i.compress_size) for i in infos), len(archive.infolist()), max_bytes
+    Raises:
+        As :func:`load_snomed`; MissingDataError also when the set has no active member.
+    """
+    with rf2.open_release(path, (rf2.SIMPLE,), max_bytes) as files:
+        members = {
+            row[5]: None
+            for file in rf2.required(files, rf2.SIMPLE, path)
+            for row in rf2.active_rows(*file, rf2.SIMPLE)
+            if row[4] == refset
+        }
+    if not members:
+        raise MissingDataError(
+            f"expected members of the simple reference set {refset} in {path}; there is none: check its id"
         )
-        try:
-            yield [(i.filename, _Opened(i.filename, archive.open(i))) for i in infos]
-        except (zipfile.BadZipFile, zlib.error, RuntimeError, EOFError) as error:
-            raise InvalidInputError(
-                f"{path} cannot be unpacked ({error}): download the release again"
-            ) from None
-
-
-def _check_sizes(path: Path, sizes: Iterable[tuple[int, int]], members: int, max_bytes: int) -> None:
-    total = 0
-    for size, compressed in sizes:
-        total += size
-        if compressed and size > 1_000_000 and size / compressed > MAX_RATIO:
-            raise InputTooLargeError(
-                f"expected RF2 text in {path}; a member unpacks to {size / compressed:.0f} times its size "
-                f"(bound {MAX_RATIO}): this is no SNOMED CT release"
-            )
-    if total > max_bytes or members > MAX_MEMBERS:
-        raise InputTooLargeError(
-            f"expected at most {max_bytes} bytes in at most {MAX_MEMBERS} files; {path} has {total} in "
-            f"{members}: "
-            "use the release's Snapshot only, or raise max_bytes"
-        )
-
-
-def _rows(opened: _Opened, kind: str) -> Iterator[list[str]]:
-    """Active rows of one file; lines that begin with ``#`` are comments (test fixtures of Snowstorm)."""
-    columns = _COLUMNS[kind]
-    header = False
-    reader = io.TextIOWrapper(opened.stream, encoding="utf-8-sig", newline="\n")
-    number = 0
-    try:
-        while line := reader.readline(_MAX_LINE):
-            number += 1
-            cells = line.rstrip("\r\n").split("\t")
-            if not line.strip() or line.startswith("#"):
-                continue
-            if not header:
-                if tuple(cells) != columns:
-                    raise InvalidInputError(
-                        f"{opened.name}:{number}: expected the RF2 columns {', '.join(columns)}; got "
-                        f"{line[:80]!r}: "
-                        "check that this is an RF2 snapshot file"
-                    )
-                header = True
-            elif len(cells) != len(columns) or not (cells[0].isdigit() and cells[4].isdigit()):
-                raise InvalidInputError(
-                    f"{opened.name}:{number}: expected {len(columns)} cells with numeric ids; got "
-                    f"{len(cells)}: file damaged"
-                )
-            elif cells[2] == "1":
-                yield cells
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(
-            f"{opened.name}:{number + 1}: expected UTF-8; {error}: file damaged"
-        ) from None
+    return tuple(members)
