@@ -9,7 +9,7 @@ from sqlalchemy import insert
 from xinglin.labels.assign import Task, claim, fetch, mark_opened
 from xinglin.labels.campaign import Campaign, Role, Stage, assign, open_campaign
 from xinglin.labels.decide import Outcome, decide
-from xinglin.labels.scheme import Scheme
+from xinglin.labels.scheme import Scheme, SchemeClass
 from xinglin.ledger.grants import give_consent, grant
 from xinglin.records.archive import Encoded, create_dataset, keep
 from xinglin.store import Store
@@ -20,7 +20,7 @@ COLD = Code("icd10-who", "J00", "急性鼻咽炎")
 FLU = Code("icd10-who", "J11", "流行性感冒")
 PNEUMONIA = Code("icd10-who", "J18", "肺炎")
 CODES = (COLD, FLU, PNEUMONIA)
-SCHEME = Scheme("respiratory", CODES)
+SCHEME = Scheme("respiratory", tuple(SchemeClass(code, zh=code.display) for code in CODES))
 DATASET = "fever-clinic"
 TEXTS = (
     "流涕、咽痛2天,无发热。",

@@ -18,7 +18,7 @@ from tests.labels.rounds import CODES, COLD, FLU, TEXTS, campaign_of
 from xinglin.errors import ConflictError
 from xinglin.labels.assign import claim
 from xinglin.labels.campaign import assign, read_campaign
-from xinglin.labels.decide import decide
+from xinglin.labels.decide import decide, undo
 from xinglin.ledger import verify
 from xinglin.store import open_store
 from xinglin.store.tables import campaign_decisions, campaign_items, campaign_slots
@@ -120,6 +120,90 @@ def test_two_who_decide_one_record_at_once_settle_it(url: str) -> None:
         )
         assert verify(connection)
     assert states[:10] == ["settled", "arbitration"] * 5
+    store.close()
+
+
+def test_one_takes_back_while_another_decides(url: str) -> None:
+    store = open_store(url)
+    made = campaign_of(store, TEXTS * 5)
+    start = threading.Barrier(2)
+    took_back = []
+    for _ in range(20):
+        mine, other = (claim(store, made, user, "annotation")[0] for user in ("an", "bo"))
+        decide(store, made, mine, "an", COLD)
+
+        def back() -> None:
+            own = open_store(url)
+            start.wait()
+            try:
+                took_back.append(undo(own, made, "an"))
+            finally:
+                own.close()
+
+        def settle(other: int = other) -> None:
+            own = open_store(url)
+            start.wait()
+            decide(own, made, other, "bo", FLU)
+            own.close()
+
+        at_once([threading.Thread(target=back), threading.Thread(target=settle)])
+        with store.read() as connection:
+            rows = connection.execute(select(campaign_slots).where(campaign_slots.c.state != "open")).all()
+            thirds = [row for row in rows if row.stage == "arbitration"]
+            states = connection.execute(select(campaign_items.c.state)).scalars().all()
+        assert thirds == []
+        assert "settled" not in states
+        assert took_back[-1] == mine
+        decide(store, made, mine, "an", COLD)
+    with store.read() as connection:
+        states = connection.execute(select(campaign_items.c.state)).scalars().all()
+        thirds = (
+            connection.execute(select(campaign_slots.c.item).where(campaign_slots.c.stage == "arbitration"))
+            .scalars()
+            .all()
+        )
+        assert verify(connection)
+    assert states == ["arbitration"] * 20
+    assert len(thirds) == len(set(thirds)) == 20
+    store.close()
+
+
+def test_one_takes_back_while_an_arbiter_takes_the_case(url: str) -> None:
+    store = open_store(url)
+    made = campaign_of(store, TEXTS * 3)
+    outcomes: Counter[str] = Counter()
+    for _ in range(12):
+        mine, other = (claim(store, made, user, "annotation")[0] for user in ("an", "bo"))
+        decide(store, made, other, "bo", FLU)
+        decide(store, made, mine, "an", COLD)
+        start = threading.Barrier(2)
+
+        def back(start: threading.Barrier = start) -> None:
+            own = open_store(url)
+            start.wait()
+            try:
+                undo(own, made, "an")
+                outcomes["taken back"] += 1
+            except ConflictError:
+                outcomes["too late"] += 1
+            own.close()
+
+        def arbitrate(start: threading.Barrier = start) -> None:
+            own = open_store(url)
+            start.wait()
+            claim(own, made, "chen", "arbitration", hold=10)
+            own.close()
+
+        at_once([threading.Thread(target=back), threading.Thread(target=arbitrate)])
+        if mine in claim(store, made, "an", "annotation"):  # it was taken back
+            decide(store, made, mine, "an", COLD)
+        for slot in claim(store, made, "chen", "arbitration", hold=10):
+            decide(store, made, slot, "chen", COLD)
+    with store.read() as connection:
+        states = connection.execute(select(campaign_items.c.state)).scalars().all()
+        assert verify(connection)
+    assert states == ["settled"] * 12
+    assert sum(outcomes.values()) == 12
     store.close()
 
 

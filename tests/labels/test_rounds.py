@@ -34,7 +34,7 @@ from xinglin.errors import (
 )
 from xinglin.labels.arbitrate import standing, unanimous
 from xinglin.labels.assign import claim, fetch, waiting
-from xinglin.labels.audit import audited, draw_audit, draw_order
+from xinglin.labels.audit import Evidence, draw_audit, evidence
 from xinglin.labels.campaign import (
     Campaign,
     assign,
@@ -45,6 +45,7 @@ from xinglin.labels.campaign import (
     read_campaign,
 )
 from xinglin.labels.decide import answer_vote, decide, skip, undo
+from xinglin.labels.evidence import AuditPlan, Tally, audit_order, labels_digest, tally
 from xinglin.labels.verify import ModelVote, has_vote, keep_vote, see_vote
 from xinglin.ledger import entries, verify
 from xinglin.ledger.grants import revoke, withdraw_consent
@@ -77,6 +78,22 @@ def finals(store: Store) -> list[str | None]:
 def decisions(store: Store) -> list[Any]:
     with store.read() as connection:
         return list(connection.execute(select(campaign_decisions).order_by(campaign_decisions.c.id)).all())
+
+
+def tallied(found: Evidence) -> Tally:
+    """What the certificate counts in the evidence of a round."""
+    plan = AuditPlan(
+        dataset=DATASET,
+        manifest="0" * 64,
+        labels=labels_digest(found.labels),
+        population=len(found.labels),
+        claim="0.5",
+        seed=found.seed or "",
+        auditors=("deng", "fu"),
+        adjudicators=("chen", "gao"),
+        hardest="0.1",
+    )
+    return tally(plan, found.labels, found.readings, annotators=found.annotators)
 
 
 def test_agreement_settles_and_disagreement_goes_to_a_third(store: Store) -> None:
@@ -143,16 +160,22 @@ def test_nobody_works_twice_on_one_record(store: Store) -> None:
     label(store, made, "bo", FLU)
     assert claim(store, made, "an", "arbitration") == ()
     label(store, made, "chen", COLD, "arbitration")
-    draw_audit(store, made, 1, seed=1, by="lead")
+    draw_audit(store, made, 1, seed="1", by="lead")
     assert claim(store, made, "an", "audit") == ()
     label(store, made, "deng", COLD, "audit")
     label(store, made, "fu", FLU, "audit")
     assert claim(store, made, "chen", "adjudication") == (), "the arbiter has seen this record"
     label(store, made, "gao", COLD, "adjudication")
-    (found,), open_ = audited(store, made, by="lead")
-    assert open_ == 0
-    assert (found.label, found.reference) == (COLD, COLD)
-    assert sorted(found.auditors) == [("deng", COLD), ("fu", FLU)]
+    found = evidence(store, made, by="lead")
+    assert found.open == 0
+    assert found.annotators == {"r0": frozenset({"an", "bo", "chen"})}
+    assert [(one.reader, one.label, one.role, one.saw) for one in found.readings] == [
+        ("deng", "icd10-who:J00", "auditor", ()),
+        ("fu", "icd10-who:J11", "auditor", ()),
+        ("gao", "icd10-who:J00", "adjudicator", ("auditors",)),
+    ]
+    counted = tallied(found)
+    assert (counted.read, counted.wrong, counted.disagreements) == (1, 0, 1)
 
 
 def test_the_lead_sees_all_and_labels_nothing(store: Store) -> None:
@@ -164,7 +187,7 @@ def test_the_lead_sees_all_and_labels_nothing(store: Store) -> None:
     with pytest.raises(NotPermittedError):
         assign(store, made, "xu", "annotator", by="an")
     with pytest.raises(NotPermittedError):
-        audited(store, made, by="an")
+        evidence(store, made, by="an")
     with pytest.raises(ConfigurationError, match="role"):
         assign(store, made, "xu", "king", by="lead")  # type: ignore[arg-type]
 
@@ -271,15 +294,15 @@ def test_nothing_is_taken_back_once_the_audit_is_drawn(store: Store) -> None:
     for user in ("an", "bo"):
         for _ in range(2):
             label(store, made, user, COLD)
-    draw_audit(store, made, 1, seed=0, by="lead")
+    draw_audit(store, made, 1, seed="0", by="lead")
     with pytest.raises(ConflictError, match="audit"):
         undo(store, made, "an")
     label(store, made, "deng", COLD, "audit")
     undo(store, made, "deng")
     label(store, made, "deng", FLU, "audit")
     label(store, made, "fu", FLU, "audit")
-    (found,), _ = audited(store, made, by="lead")
-    assert (found.label, found.reference) == (COLD, FLU)
+    counted = tallied(evidence(store, made, by="lead"))
+    assert (counted.read, counted.wrong, counted.disagreements) == (1, 1, 0)
 
 
 def test_passed_on_once_another_labels_it_and_twice_it_goes_to_the_arbiter(store: Store) -> None:
@@ -370,58 +393,63 @@ def test_several_cases_are_held_in_advance_and_each_once(store: Store) -> None:
 def test_the_draw_is_in_the_ledger_and_can_be_repeated(store: Store) -> None:
     made = campaign_of(store, TEXTS * 5)
     with pytest.raises(ConfigurationError, match="20 records are not settled"):
-        draw_audit(store, made, 5, seed=7, by="lead")
+        draw_audit(store, made, 5, seed="7", by="lead")
     for user in ("an", "bo"):
         for _ in range(20):
             label(store, made, user, COLD)
     with pytest.raises(InvalidInputError, match="1 to 20"):
-        draw_audit(store, made, 21, seed=7, by="lead")
-    first = draw_audit(store, made, 5, seed=7, by="lead")
+        draw_audit(store, made, 21, seed="7", by="lead")
+    with pytest.raises(InvalidInputError, match="seed"):
+        draw_audit(store, made, 5, seed="7" * 101, by="lead")
+    first = draw_audit(store, made, 5, seed="7", by="lead")
     with store.read() as connection:
         entry = [entry for entry in entries(connection) if entry.action == "annotation.draw_audit"][-1]
-        ids = list(connection.execute(select(campaign_items.c.id).where(~campaign_items.c.audit)).scalars())
-        rows = connection.execute(
-            select(campaign_items.c.key).where(campaign_items.c.audit).order_by(campaign_items.c.position)
+    assert entry.detail["seed"] == f"7:{entry.previous}", "the draw is keyed by the chain as it stood"
+    assert len(entry.subjects) == 5
+    second = draw_audit(store, made, 15, seed="another", by="lead")
+    assert second.seed == first.seed == entry.detail["seed"]
+    with store.read() as connection:
+        items = campaign_items.c
+        drawn = list(
+            connection.execute(select(items.record).where(items.audit).order_by(items.position)).scalars()
         )
-        drawn = list(rows.scalars())
-        keys = dict(
-            connection.execute(
-                select(campaign_items.c.id, campaign_items.c.key).where(~campaign_items.c.audit)
-            ).all()
-        )
-    assert first.entry == entry.hash
-    assert entry.detail["head"] == entry.previous, "the draw is keyed by the chain as it stood"
-    assert [keys[item] for item in draw_order(ids, 7, entry.previous)[:5]] == drawn
-    assert draw_order(ids, 7, "0" * 64) != draw_order(ids, 7, entry.previous)
-    draw_audit(store, made, 15, seed=8, by="lead")
-    assert len(states(store, audit=True)) == 20
+    ids = [f"r{n}" for n in range(20)]
+    assert drawn == audit_order(ids, f"7:{entry.previous}") != audit_order(ids, "7")
+    assert first.labels == labels_digest(evidence(store, made, by="lead").labels)
 
 
-def test_the_draw_is_uniform() -> None:
-    counts = dict.fromkeys(range(10), 0)
-    for seed in range(2000):
-        for item in draw_order(range(10), seed, "head")[:3]:
-            counts[item] += 1
-    assert sum(counts.values()) == 6000
-    # 600 expected each; 5 standard deviations of a binomial (2000, .3) are 102.
-    assert all(abs(count - 600) < 102 for count in counts.values()), counts
-
-
-def test_the_result_of_the_audit_ends_before_the_first_open_record(store: Store) -> None:
+def test_an_audit_is_counted_up_to_the_first_open_record(store: Store) -> None:
     made = campaign_of(store)
     for user in ("an", "bo"):
         for _ in range(4):
             label(store, made, user, COLD)
-    draw_audit(store, made, 3, seed=1, by="lead")
+    draw_audit(store, made, 3, seed="1", by="lead")
     for user in ("deng", "fu"):
         _, second, *_ = claim(store, made, user, "audit", hold=3)
-        fetch(store, made, second, user)
         decide(store, made, second, user, COLD)
-    assert audited(store, made, by="lead") == ([], 2)
+    found = evidence(store, made, by="lead")
+    assert (found.open, len(found.readings)) == (2, 2)
     for user in ("deng", "fu"):
         label(store, made, user, COLD, "audit")
-    found, open_ = audited(store, made, by="lead")
-    assert (len(found), open_) == (2, 1)
+    counted = tallied(evidence(store, made, by="lead"))
+    assert (counted.read, counted.wrong) == (2, 0)
+
+
+def test_what_auditors_pass_on_goes_to_the_adjudicator_and_then_counts_as_wrong(store: Store) -> None:
+    made = campaign_of(store, TEXTS[:2])
+    for user in ("an", "bo"):
+        for _ in range(2):
+            label(store, made, user, COLD)
+    draw_audit(store, made, 2, seed="1", by="lead")
+    for user in ("deng", "fu"):
+        for _ in range(2):
+            skip(store, made, take(store, made, user, "audit").slot, user, "unreadable")
+    assert states(store, audit=True) == ["arbitration"] * 2
+    label(store, made, "gao", COLD, "adjudication")
+    skip(store, made, take(store, made, "gao", "adjudication").slot, "gao", "unreadable")
+    assert states(store, audit=True) == ["settled", "excluded"]
+    counted = tallied(evidence(store, made, by="lead"))
+    assert (counted.read, counted.wrong, counted.disagreements) == (2, 1, 2)
 
 
 def test_consent_withdrawn_in_the_middle_takes_the_case_out(store: Store) -> None:
@@ -519,7 +547,7 @@ def test_campaigns_are_listed_to_those_who_take_part(store: Store) -> None:
     close_campaign(store, made, by="lead")
     for act in (
         lambda: claim(store, made, "an", "annotation"),
-        lambda: draw_audit(store, made, 1, seed=1, by="lead"),
+        lambda: draw_audit(store, made, 1, seed="1", by="lead"),
     ):
         with pytest.raises(ConfigurationError, match="closed"):
             act()

@@ -77,12 +77,7 @@ class Campaign:
         Raises:
             UnknownNameError: it is not of the scheme.
         """
-        found = next((known for known in self.scheme.codes if known == code), None)
-        if found is None:
-            raise UnknownNameError(
-                f"expected a code of the scheme {self.scheme.name!r}, got {code.system} {code.value}"
-            )
-        return found
+        return self.scheme.code(code)
 
 
 def stamp() -> str:
@@ -123,8 +118,12 @@ def open_campaign(
         raise ConfigurationError("campaign: expected a name and a lead of 1 to 200 characters each")
     if not 1.0 <= lease <= 7 * 86_400.0:
         raise ConfigurationError(f"lease: expected 1 second to 7 days, got {lease:g} s")
-    if len(scheme.codes) < 2:
-        raise ConfigurationError(f"scheme: expected two codes at least, got {len(scheme.codes)}")
+    if len(scheme.classes) < 2:
+        raise ConfigurationError(f"scheme: expected two codes at least, got {len(scheme.classes)}")
+    if scheme.multi:
+        raise ConfigurationError(
+            f"scheme {scheme.name!r}: a campaign asks for one code a record; ask several questions in several campaigns"
+        )
     ids = list(records)
     if not 0 < len(ids) <= MAX_ITEMS:
         raise InvalidInputError(f"records: expected 1 to {MAX_ITEMS}, got {len(ids)}")
@@ -146,6 +145,7 @@ def open_campaign(
                 lease=lease,
                 assisted=assisted,
                 closed=False,
+                audit_seed=None,
             )
         )
         check(connection, dataset, grantee=lead, purpose=PURPOSE)

@@ -129,7 +129,8 @@ def skip(
 ) -> Outcome:
     """Pass a case on with a reason: somebody else labels it; passed on twice, it goes to the arbiter.
 
-    An arbiter who passes it on takes the record out of the data set.
+    An arbiter who passes it on takes the record out of the data set. An auditor's pass is a reading: the adjudicator
+    decides.
 
     Raises:
         InvalidInputError: the note is too long, or the reason is ``other`` and there is no note.
@@ -142,7 +143,7 @@ def skip(
         place, item = _held(connection, campaign, slot, user, "held")
         said = f"{reason}: {note}" if note else reason
         _add(connection, _row(campaign, place, "skip", moment, reason=said), item, user)
-        if place.stage == FIRST[item.audit]:
+        if place.stage == "annotation":
             passed = select(campaign_slots.c.id).where(
                 campaign_slots.c.item == item.id, campaign_slots.c.state == "skipped"
             )
@@ -209,17 +210,22 @@ def _take_back(connection: Connection, item: Row[Any], place: Row[Any]) -> None:
     rows = connection.execute(select(campaign_slots).where(slots.item == item.id)).all()
     if place.stage == FIRST[item.audit]:
         for third in (row for row in rows if row.stage == SECOND[item.audit]):
-            if third.annotator is not None:
-                raise ConflictError("too late to take it back: an arbiter has taken this case")
-            connection.execute(delete(campaign_slots).where(slots.id == third.id))
-    if place.state == "skipped" and place.stage == FIRST[item.audit]:
+            _remove_free(connection, third.id, "an arbiter has taken this case")
+    if place.state == "skipped" and place.stage == "annotation":
         others = [row for row in rows if row.stage == place.stage and row.id != place.id]
-        if sum(row.state != "skipped" for row in others) >= LABELS:
-            free = [row for row in others if row.state == "open"]
-            if not free:
-                raise ConflictError("too late to take it back: somebody else has taken this case")
-            connection.execute(delete(campaign_slots).where(slots.id == free[-1].id))
+        waits = [row for row in others if row.state != "skipped"]
+        if len(waits) >= LABELS:
+            free = next((row for row in waits if row.annotator is None), waits[-1])
+            _remove_free(connection, free.id, "somebody else has taken this case")
     reopen(connection, item.id, "arbitration" if place.stage == SECOND[item.audit] else "labelling")
+
+
+def _remove_free(connection: Connection, slot: int, why: str) -> None:
+    """Remove a place that nobody has taken; somebody may be taking it at this moment, so the statement itself asks."""
+    slots = campaign_slots.c
+    free = delete(campaign_slots).where(slots.id == slot, slots.annotator.is_(None))
+    if connection.execute(free).rowcount != 1:
+        raise ConflictError(f"too late to take it back: {why}")
 
 
 def _held(

@@ -278,6 +278,7 @@ campaigns = Table(
     Column("lease", Float, nullable=False),
     Column("assisted", Boolean, nullable=False),
     Column("closed", Boolean, nullable=False),
+    Column("audit_seed", String(200)),
 )
 
 campaign_roles = Table(

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("lease", sa.Float(), nullable=False),
         sa.Column("assisted", sa.Boolean(), nullable=False),
         sa.Column("closed", sa.Boolean(), nullable=False),
+        sa.Column("audit_seed", sa.String(length=200), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name"),
     )
