@@ -47,6 +47,8 @@ class Overview:
     """Places of each stage: open, held (a lease runs), finished."""
     agreement: Figure | None
     """Share of doubly labelled records whose blind labels agree; ``None``: there is none yet."""
+    arbitrated: Figure | None
+    """Share of records with two labels, or given up on, that went to arbitration; ``None``: there is none yet."""
     model_agreement: Figure | None
     """Share of blind labels equal to the model's vote; ``None``: the model does not vote."""
     people: tuple[Person, ...]
@@ -94,12 +96,18 @@ def overview(store: Store, campaign: Campaign, *, by: str) -> Overview:
         for one in result.given
         if one.stage == "annotation" and one.blind is not None
     ]
+    sent = [
+        result.state == "arbitration" or any(one.stage == "arbitration" for one in result.given)
+        for result in round_
+        if result.state in ("arbitration", "settled", "excluded")
+    ]
     skills = _skills(found)
     return Overview(
         records=dict(Counter(result.state for result in round_)),
         audit=dict(Counter(result.state for result in found if result.audit)),
         queue=queue,
         agreement=proportion(sum(a == b for a, b in double), len(double)) if double else None,
+        arbitrated=proportion(sum(sent), len(sent)) if sent else None,
         model_agreement=proportion(sum(voted), len(voted)) if voted else None,
         people=tuple(_person(name, tuple(own), found, skills.get(name)) for name, own in held.items()),
     )
