@@ -79,10 +79,13 @@ def decide(
     known = campaign.code(code)
     with store.write() as connection:
         place, item = _held(connection, campaign, slot, user, "held")
-        checked = checked_spans(spans, place.length)
-        row = _row(campaign, place, "label", moment, code=known, spans=checked, confidence=confidence)
         votes = not item.audit and campaign.assisted and model_code(connection, item.id) is not None
-        _add(connection, row, item, user)
+        checked = checked_spans(spans, place.length)
+        _add(
+            connection,
+            _row(campaign, place, "label", moment, code=known, spans=checked, confidence=confidence),
+            item,
+        )
         _finish(connection, campaign, place, item, "voting" if votes else "done", moment)
     return Outcome(slot, "label", votes)
 
@@ -112,7 +115,7 @@ def answer_vote(
         before = code_of(decisions_of(connection, [slot])[slot][-1])
         kind: Kind = "confirm" if before == known else "reconsider"
         checked = checked_spans(spans, place.length)
-        _add(connection, _row(campaign, place, kind, moment, code=known, spans=checked), item, user)
+        _add(connection, _row(campaign, place, kind, moment, code=known, spans=checked), item)
         _finish(connection, campaign, place, item, "done", moment)
     return Outcome(slot, kind, False)
 
@@ -142,16 +145,71 @@ def skip(
     with store.write() as connection:
         place, item = _held(connection, campaign, slot, user, "held")
         said = f"{reason}: {note}" if note else reason
-        _add(connection, _row(campaign, place, "skip", moment, reason=said), item, user)
-        if place.stage == "annotation":
-            passed = select(campaign_slots.c.id).where(
-                campaign_slots.c.item == item.id, campaign_slots.c.state == "skipped"
-            )
-            if len(connection.execute(passed).all()) + 1 < MAX_SKIPS:
-                again = open_place(campaign.id, item.id, item.record, place.stage, item.position)
-                connection.execute(insert(campaign_slots).values(again))
-        _finish(connection, campaign, place, item, "skipped", moment)
+        _pass(connection, campaign, place, item, _row(campaign, place, "skip", moment, reason=said), moment)
     return Outcome(slot, "skip", False)
+
+
+def enter(
+    connection: Connection,
+    campaign: Campaign,
+    place: Row[Any],
+    item: Row[Any],
+    *,
+    code: Code | None,
+    spans: Sequence[tuple[int, int]],
+    confidence: float | None,
+    reason: str | None,
+    seconds: float | None,
+) -> None:
+    """Enter a label or a pass (no ``code``) that was made elsewhere, on a held place; nobody asks for the model's vote.
+
+    Args:
+        connection: a write transaction that holds the locks of place and item.
+        campaign: which.
+        place: row of the place.
+        item: row of its item.
+        code: of the scheme.
+        spans: half-open character offsets.
+        confidence: 0 to 1, or ``None``.
+        reason: of a pass.
+        seconds: how long it took, or ``None``.
+
+    Raises:
+        UnknownNameError: the code is not of the scheme.
+        InvalidInputError: a span, the confidence or the reason is out of range.
+    """
+    moment = time.time()
+    if reason is not None and len(reason) > MAX_REASON:
+        raise InvalidInputError(f"reason: expected at most {MAX_REASON} characters")
+    kind: Kind = "skip" if code is None else "label"
+    known = None if code is None else campaign.code(code)
+    checked = checked_spans(spans, place.length)
+    row = _row(campaign, place, kind, moment, code=known, spans=checked, confidence=confidence, reason=reason)
+    row["seconds"] = seconds
+    if code is None:
+        _pass(connection, campaign, place, item, row, moment)
+    else:
+        _add(connection, row, item)
+        _finish(connection, campaign, place, item, "done", moment)
+
+
+def _pass(
+    connection: Connection,
+    campaign: Campaign,
+    place: Row[Any],
+    item: Row[Any],
+    row: dict[str, Any],
+    now: float,
+) -> None:
+    _add(connection, row, item)
+    if place.stage == "annotation":
+        passed = select(campaign_slots.c.id).where(
+            campaign_slots.c.item == item.id, campaign_slots.c.state == "skipped"
+        )
+        if len(connection.execute(passed).all()) + 1 < MAX_SKIPS:
+            again = open_place(campaign.id, item.id, item.record, place.stage, item.position)
+            connection.execute(insert(campaign_slots).values(again))
+    _finish(connection, campaign, place, item, "skipped", now)
 
 
 def undo(store: Store, campaign: Campaign, user: str, *, now: float | None = None) -> int:
@@ -175,7 +233,7 @@ def undo(store: Store, campaign: Campaign, user: str, *, now: float | None = Non
         if top.kind == "label" and place.vote_seen:
             raise ConflictError("the model's vote was seen: reconsider the label instead of taking it back")
         _take_back(connection, item, place)
-        _add(connection, _row(campaign, place, "undo", moment), item, user)
+        _add(connection, _row(campaign, place, "undo", moment), item)
         values = {
             "state": "voting" if top.kind in ("confirm", "reconsider") else "held",
             "leased_until": moment + campaign.lease,
@@ -282,7 +340,7 @@ def _row(
     }
 
 
-def _add(connection: Connection, row: dict[str, Any], item: Row[Any], user: str) -> None:
+def _add(connection: Connection, row: dict[str, Any], item: Row[Any]) -> None:
     """Add a decision and its ledger entry: a keyed digest, so that the chain gives no label away."""
     salt = connection.execute(select(salts.c.salt).where(salts.c.subject == item.subject)).scalar()
     if salt is None:
@@ -292,7 +350,7 @@ def _add(connection: Connection, row: dict[str, Any], item: Row[Any], user: str)
     append(
         connection,
         "annotation.decide",
-        actor=user,
+        actor=row["annotator"],
         subjects=(item.subject,),
         detail={"campaign": row["campaign"], "decision": keyed_digest(salt, content)},
     )

@@ -60,9 +60,7 @@ def results(store: Store, campaign: Campaign, *, by: str) -> list[Result]:
     with store.write() as connection:
         need_role(connection, campaign, by, "lead")
         rows = connection.execute(
-            select(campaign_items)
-            .where(items.campaign == campaign.id)
-            .order_by(items.audit, items.position)
+            select(campaign_items).where(items.campaign == campaign.id).order_by(items.audit, items.position)
         ).all()
         places = connection.execute(
             select(campaign_slots)
@@ -73,7 +71,9 @@ def results(store: Store, campaign: Campaign, *, by: str) -> list[Result]:
         voted = {
             row.item: row
             for row in connection.execute(
-                select(votes).join(campaign_items, items.id == votes.c.item).where(items.campaign == campaign.id)
+                select(votes)
+                .join(campaign_items, items.id == votes.c.item)
+                .where(items.campaign == campaign.id)
             )
         }
         append(
@@ -117,15 +117,15 @@ def _given(place: Row[Any], stand: list[Row[Any]]) -> Given:
 def _vote(row: Row[Any] | None) -> ModelVote | None:
     if row is None:
         return None
-    return ModelVote(row.model, code_of(row), row.probability, tuple((start, end) for start, end in row.spans))
+    return ModelVote(
+        row.model, code_of(row), row.probability, tuple((start, end) for start, end in row.spans)
+    )
 
 
 def labels_of(found: Iterable[Result]) -> list[Label]:
     """Return the labels given, as nouns; ``round`` is the place of the stage in ``STAGES``."""
     return [
-        Label(
-            result.record, one.code, "present", one.annotator, STAGES.index(one.stage), one.confidence
-        )
+        Label(result.record, one.code, "present", one.annotator, STAGES.index(one.stage), one.confidence)
         for result in found
         for one in result.given
         if one.code is not None

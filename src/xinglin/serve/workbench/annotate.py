@@ -78,7 +78,9 @@ class AnnotatePage:
         """Draw the empty desk."""
         say, guarded = self.visitor.say, self.visitor.guarded
         with ui.element("div").classes("xa-strip"):
-            title = tag("span", tag("b", self.campaign.name), tag("span", say(f"stage_{self.stage}"), cls="xl-pill"))
+            title = tag(
+                "span", tag("b", self.campaign.name), tag("span", say(f"stage_{self.stage}"), cls="xl-pill")
+            )
             fragment(title, "xa-campaign")
             self.progress = ui.html("", sanitize=True).classes("xa-progress").props("aria-live=off")
         with ui.element("div").classes("xa-desk") as self.desk:
@@ -190,7 +192,12 @@ class AnnotatePage:
         agrees = own == theirs
         share = f" {probability:.0%}" if probability is not None else ""
         rows = [
-            tag("div", tag("small", say(who)), tag("b", named(scheme, code, lang)), tag("code", code.value + more))
+            tag(
+                "div",
+                tag("small", say(who)),
+                tag("b", named(scheme, code, lang)),
+                tag("code", code.value + more),
+            )
             for who, code, more in (("vote_yours", own, ""), ("vote_model", theirs, share))
         ]
         head = tag(
@@ -288,9 +295,7 @@ def register() -> None:
     from xinglin.serve.workbench import annotate_lead
 
     @ui.page("/annotate")
-    async def annotate_page(
-        request: Request, campaign: str | None = None, stage: str | None = None
-    ) -> None:
+    async def annotate_page(request: Request, campaign: str | None = None, stage: str | None = None) -> None:
         visitor = visit(request)
         with frame(visitor, "annotate"):
             await ui.context.client.connected()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from itertools import pairwise
 
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.explain.markup import Markup, tag, verbatim
@@ -34,7 +35,7 @@ def words(text: str, own: Sequence[Span], model: Sequence[Span]) -> Markup:
     """
     cuts = sorted({0, len(text), *(edge for span in (*own, *model) for edge in span)})
     parts: list[Markup] = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         kinds = [
             kind
             for kind, spans in (("own", own), ("model", model))

@@ -50,8 +50,10 @@ class Choice:
         """Draw the panel."""
         say = self.visitor.say
         if self.large:
-            self.search = ui.input(on_change=self._searched).classes("xa-search").props(
-                "outlined dense autocomplete=off maxlength=100 debounce=60 data-key=search clearable"
+            self.search = (
+                ui.input(on_change=self._searched)
+                .classes("xa-search")
+                .props("outlined dense autocomplete=off maxlength=100 debounce=60 data-key=search clearable")
             )
             self.search.props["placeholder"] = self.search.props["aria-label"] = say("choose_search")
         self.note = ui.html("", sanitize=True).classes("xa-choice-note").props("aria-live=polite")
@@ -128,7 +130,9 @@ class Choice:
         first, second = (one.zh or one.en, one.en if one.zh else "")
         if not zh and one.en:
             first, second = one.en, one.zh
-        definition = (one.definition_zh or one.definition_en) if zh else (one.definition_en or one.definition_zh)
+        definition = (
+            (one.definition_zh or one.definition_en) if zh else (one.definition_en or one.definition_zh)
+        )
         return tag(
             "span",
             tag("kbd", key) if key else tag("span", "", cls="xa-no-key"),

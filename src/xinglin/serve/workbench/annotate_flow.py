@@ -142,4 +142,3 @@ class Flow:
                 if self._voter is not None and not has_vote(self.store, task.item):
                     keep_vote(self.store, self.campaign, task, self._voter(task.record))
                 self._ahead.append(task)
-

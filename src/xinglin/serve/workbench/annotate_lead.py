@@ -41,7 +41,10 @@ def progress_card(found: Overview, lang: Lang) -> Markup:
     heads = ("lead_stage", "lead_open_places", "lead_held", "lead_finished")
     head = tag(
         "tr",
-        [tag("th", say(word, lang), scope="col", cls="xl-number" if n else None) for n, word in enumerate(heads)],
+        [
+            tag("th", say(word, lang), scope="col", cls="xl-number" if n else None)
+            for n, word in enumerate(heads)
+        ],
     )
     more = [
         tag("span", tag("small", say(word, lang)), " ", tag("b", str(found.records[name])), cls="xl-fact")
@@ -63,7 +66,6 @@ def agreement_card(found: Overview, lang: Lang) -> Markup:
     """Return how far people agree with each other and with the model."""
     rows = [
         ("lead_agree", _figure(found.agreement, lang)),
-        ("lead_alpha", say("lead_none_yet", lang) if found.alpha is None else f"{found.alpha:.2f}"),
         ("lead_model", _figure(found.model_agreement, lang)),
         ("lead_arbitrated", _figure(found.arbitrated, lang)),
     ]
@@ -135,7 +137,9 @@ class LeadPage:
         about = say("campaign_records", dataset=campaign.dataset, scheme=campaign.scheme.name)
         with ui.element("div").classes("xl-title xl-row"):
             fragment(tag("div", tag("h1", icon("list", 22), campaign.name), tag("p", about, cls="xl-muted")))
-            ui.button(say("lead_refresh"), on_click=guarded(self.fill)).props("outline no-caps data-key=refresh")
+            ui.button(say("lead_refresh"), on_click=guarded(self.fill)).props(
+                "outline no-caps data-key=refresh"
+            )
         self.tables = ui.element("div").classes("xa-lead")
         with ui.element("div").classes("xa-lead"):
             with ui.element("section").classes("xl-card"):

@@ -110,7 +110,8 @@ ANNOTATION: dict[str, tuple[str, str]] = {
     "lead_pace": ("秒/例", "s a case"),
     "lead_skill": ("能力估计", "Skill"),
     "lead_skill_hint": (
-        "能力:Dawid–Skene 对盲标正确率的估计(至少 10 例)。仲裁维持:有分歧的病历中,仲裁与其一致的比例。两者都不是与真值的比较。",
+        "能力:Dawid–Skene 对盲标正确率的估计(至少 10 例)。仲裁维持:有分歧的病历中,仲裁与其一致的比例。"
+        "两者都不是与真值的比较。",
         "Skill: share of right blind labels as Dawid-Skene estimates it (10 labels at least). Upheld: share of "
         "disputed records in which the arbiter agreed. Neither is a comparison with the truth.",
     ),
