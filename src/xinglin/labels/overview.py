@@ -164,7 +164,7 @@ def own_pace(store: Store, campaign: Campaign, user: str, stage: Stage, *, last:
     mine = (slots.campaign == campaign.id, slots.annotator == user, slots.stage == stage)
     with store.read() as connection:
         done = connection.execute(
-            select(func.count()).where(*mine, slots.state.in_(("voting", "done", "skipped")))
+            select(func.count()).where(*mine, slots.state.in_(("done", "skipped")))
         ).scalar_one()
         times = connection.execute(
             select(decisions.seconds)

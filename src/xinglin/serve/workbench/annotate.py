@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from pathlib import Path
 from typing import Any, cast
 
 from fastapi import Request
@@ -18,6 +17,7 @@ from xinglin.labels.campaign import ROLE_OF, STAGES, Campaign, Stage, list_campa
 from xinglin.labels.decide import SkipReason, checked_spans
 from xinglin.serve.workbench.annotate_case import Span, case_card, named, opinions_card
 from xinglin.serve.workbench.annotate_choice import Choice
+from xinglin.serve.workbench.annotate_keys import SCRIPT
 from xinglin.serve.workbench.annotate_flow import Flow, Progress
 from xinglin.serve.workbench.annotate_vote import model_vote
 from xinglin.serve.workbench.desk import Visitor, visit
@@ -25,7 +25,6 @@ from xinglin.serve.workbench.icons import icon
 from xinglin.serve.workbench.shell import fragment, frame
 from xinglin.types import Code
 
-SCRIPT = Path(__file__).parent / "annotate.js"
 REASONS: tuple[SkipReason, ...] = ("unreadable", "not_covered", "identifying", "other")
 
 
@@ -59,7 +58,7 @@ async def draw_list(visitor: Visitor) -> None:
         about = say("campaign_records", dataset=campaign.dataset, scheme=campaign.scheme.name)
         closed = tag("span", say("campaign_closed"), cls="xl-badge") if campaign.closed else None
         head = tag("div", tag("h2", campaign.name, closed), tag("small", about), cls="xl-heading")
-        fragment(tag("section", head, tag("div", doors, cls="xa-doors"), cls="xl-card"))
+        fragment(tag("section", head, tag("div", doors, cls="xa-doors"), cls="xl-card"), "xa-list")
 
 
 class AnnotatePage:
@@ -105,7 +104,7 @@ class AnnotatePage:
                         self.confirm_words = ui.html("", sanitize=True, tag="span")
                     fragment(tag("small", say("vote_change"), cls="xl-muted"))
                 self.vote.set_visibility(False)
-                with ui.element("section").classes("xl-card xa-labels"):
+                with ui.element("section").classes("xl-card xa-labels") as self.labels:
                     fragment(tag("h2", icon("flag"), tag("span", say("choose_label"))))
                     self.choice = Choice(self.visitor, self.campaign.scheme, self._decide)
                     self.choice.build()
@@ -180,6 +179,7 @@ class AnnotatePage:
         self.third.set_content(third)
         self.vote.set_visibility(vote is not None)
         self.skip.set_enabled(vote is None)
+        self.labels.classes(add="xa-answering") if vote else self.labels.classes(remove="xa-answering")
         if vote is not None and task.decided is not None and vote.code is not None:
             self._show_vote(task.decided, vote.code, vote.model, vote.probability, bool(vote.spans))
         self.choice.refresh()
@@ -206,7 +206,7 @@ class AnnotatePage:
         hint = say("vote_about") if pointed else say("vote_no_spans")
         note = tag("p", hint, cls="xl-muted")
         self.vote_words.set_content(
-            str(tag("div", head, tag("div", rows, cls="xa-votes"), note, tag("small", model, cls="xa-model")))
+            str(tag("div", head, tag("div", rows, cls="xa-votes"), note, tag("small", model, cls="xa-model-name")))
         )
         self.vote.classes(
             add="xa-agrees" if agrees else "xa-differs", remove="xa-differs" if agrees else "xa-agrees"
@@ -303,11 +303,14 @@ def register() -> None:
                 await draw_list(visitor)
                 return
 
+            place = ui.element("div")
+
             async def desk() -> None:
                 found, asked = await asyncio.to_thread(_asked, visitor, campaign, stage)
                 page = AnnotatePage(visitor, found, asked)
-                page.build()
-                ui.run_javascript(SCRIPT.read_text(encoding="utf-8"))
+                with place:
+                    page.build()
+                ui.run_javascript(SCRIPT)
                 await page.open()
 
             await visitor.guarded(desk)()

@@ -113,7 +113,8 @@ def _opinion(opinion: Opinion, letter: str, text: str, scheme: Scheme, lang: Lan
     if opinion.code is None:
         body = tag("p", say("opinion_passed", lang, reason=passed(opinion.reason or "", lang)))
     else:
-        body = tag("strong", named(scheme, opinion.code, lang), tag("code", opinion.code.value))
+        name = tag("strong", named(scheme, opinion.code, lang))
+        body = tag("div", name, tag("code", opinion.code.value))
     changed = None
     if opinion.code is not None and opinion.blind is not None and opinion.blind != opinion.code:
         before = named(scheme, opinion.blind, lang)

@@ -62,17 +62,20 @@ class Choice:
         self.refresh()
 
     def refresh(self) -> None:
-        """Show the classes one uses most; the whole of a small scheme, always in its own order."""
+        """Show the classes one uses most, at first the scheme's own first ones; a small scheme whole, in its order."""
         if not self.large:
             self._show(list(self.scheme.classes), "")
             return
         if self.search.value:
             self.search.set_value("")
         often = {code: place for place, (code, _) in enumerate(self.used.most_common(SHOWN))}
-        classes = sorted(
+        used = sorted(
             (one for one in self.scheme.classes if one.code in often), key=lambda one: often[one.code]
         )
-        self._show(classes, self.visitor.say("choose_used") if classes else "")
+        if used:
+            self._show(used, self.visitor.say("choose_used"))
+        else:
+            self._show(list(self.scheme.classes[:SHOWN]), self.visitor.say("choose_first", count=len(self.scheme.classes)))
 
     def mark(self, code: Code | None) -> None:
         """Mark the class that was chosen, while the model's vote waits for an answer."""

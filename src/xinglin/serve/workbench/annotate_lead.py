@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from fastapi import Request
 from nicegui import ui
@@ -146,12 +147,8 @@ class LeadPage:
                 fragment(tag("h2", icon("shield"), say("lead_audit")))
                 fragment(tag("p", say("lead_audit_hint"), cls="xl-muted"))
                 with ui.element("div").classes("xa-draw"):
-                    self.size = ui.number(min=1, precision=0).props("outlined dense data-key=audit-size")
-                    self.seed = ui.input(value=secrets.token_hex(4)).props(
-                        "outlined dense maxlength=100 data-key=audit-seed"
-                    )
-                    for field, word in ((self.size, "lead_size"), (self.seed, "lead_seed")):
-                        field.props["label"] = say(word)
+                    self.size = self._field("lead_size", ui.number, "audit-size", min=1, precision=0)
+                    self.seed = self._field("lead_seed", ui.input, "audit-seed", value=secrets.token_hex(4))
                     draw = ui.button(say("lead_draw"), on_click=guarded(self._draw))
                     draw.props("unelevated no-caps data-key=audit-draw")
             with ui.element("section").classes("xl-card"):
@@ -164,6 +161,13 @@ class LeadPage:
                         ("export_label_studio_config", self._config),
                     ):
                         self._button(name, act)
+
+    def _field(self, word: str, make: Callable[..., Any], key: str, **more: Any) -> Any:
+        with ui.element("div"):
+            fragment(tag("span", self.visitor.say(word), cls="xl-label", aria_hidden="true"))
+            field = make(**more).props(f"outlined dense maxlength=100 data-key={key}")
+        field.props["aria-label"] = self.visitor.say(word)
+        return field
 
     def _button(self, name: str, act: Callable[[], Awaitable[None]]) -> None:
         button = ui.button(self.visitor.say(name), on_click=self.visitor.guarded(act))
@@ -213,12 +217,15 @@ def register() -> None:
         with frame(visitor, "annotate"):
             await ui.context.client.connected()
 
+            place = ui.element("div")
+
             async def show() -> None:
                 found = await asyncio.to_thread(read_campaign, visitor.desk.store, campaign)
                 # What may be seen is asked before anything of the campaign is drawn.
                 await asyncio.to_thread(overview, visitor.desk.store, found, by=visitor.user)
                 page = LeadPage(visitor, found)
-                page.build()
+                with place:
+                    page.build()
                 await page.fill()
 
             await visitor.guarded(show)()

@@ -31,6 +31,7 @@ ANNOTATION: dict[str, tuple[str, str]] = {
     "case_no_text": ("此病历没有文字。", "This record has no text."),
     "choose_label": ("您的判断", "Your label"),
     "choose_search": ("搜索名称或编码  /", "Search name or code  /"),
+    "choose_first": ("共 {count} 类,请搜索", "{count} classes: search"),
     "choose_used": ("常用", "Used most"),
     "choose_found": ("找到 {count} 项", "{count} found"),
     "choose_none": ("没有匹配的类别。", "Nothing matches."),

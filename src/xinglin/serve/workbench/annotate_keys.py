@@ -1,5 +1,9 @@
-// Keys of the annotation desk, and marking of words: offsets are counted in characters (code points), not in
-// the UTF-16 units of the browser.
+"""Keys of the annotation desk, and the marking of words.
+
+Offsets are counted in characters (code points), not in the UTF-16 units of the browser.
+"""
+
+SCRIPT = r"""
 if (!window.xinglinDesk) {
   window.xinglinDesk = true;
   const press = key => xinglin.press(key);
@@ -55,3 +59,4 @@ if (!window.xinglinDesk) {
     emitEvent('xinglin_mark', {start, end: start + length(range.toString())});
   });
 }
+"""
