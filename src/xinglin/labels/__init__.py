@@ -4,13 +4,26 @@ from importlib import import_module
 from typing import Any
 
 _DOORS: dict[str, str] = {
+    "AuditPlan": "xinglin.labels.evidence",
+    "Reading": "xinglin.labels.evidence",
+    "Scheme": "xinglin.labels.scheme",
     "Truth": "xinglin.labels.votes",
     "Votes": "xinglin.labels.votes",
+    "audit_order": "xinglin.labels.evidence",
+    "certify": "xinglin.labels.certificate",
     "dawid_skene": "xinglin.labels.dawid_skene",
     "glad": "xinglin.labels.glad",
     "infer": "xinglin.labels.truth",
     "mace": "xinglin.labels.mace",
     "majority": "xinglin.labels.majority",
+    "scheme_from_json": "xinglin.labels.scheme",
+    "scheme_from_refset": "xinglin.labels.scheme",
+    "scheme_from_snomed": "xinglin.labels.scheme",
+    "scheme_from_tsv": "xinglin.labels.scheme",
+    "scheme_to_json": "xinglin.labels.scheme",
+    "sign_certificate": "xinglin.labels.certificate",
+    "tally": "xinglin.labels.evidence",
+    "verify_certificate": "xinglin.labels.certificate",
 }
 __all__ = list(_DOORS)
 

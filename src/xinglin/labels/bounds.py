@@ -25,7 +25,7 @@ Counts = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 _SLACK = 1e-7
-"""Added to the logarithm that a martingale must reach: above the rounding of ``gammaln`` up to N = 10**7."""
+"""Relative margin in every comparison with alpha, on the safe side: above the rounding of ``gammaln`` up to N = 10**7."""
 
 
 def hypergeometric_upper(wrong: int, read: int, population: int, alpha: float) -> int:
@@ -42,7 +42,7 @@ def hypergeometric_upper(wrong: int, read: int, population: int, alpha: float) -
         return population
     return (
         _first(
-            lambda count: bool(hypergeom.cdf(wrong, population, count, read) <= alpha),
+            lambda count: bool(hypergeom.cdf(wrong, population, count, read) <= alpha * (1 - _SLACK)),
             wrong + 1,
             population - read + wrong + 1,
         )
@@ -60,13 +60,22 @@ def sequential_upper(wrong: int, read: int, population: int, alpha: float) -> in
         ValueError: the counts contradict each other or ``alpha`` lies outside (0, 1).
     """
     _check(wrong, read, population, alpha)
-    possible = np.arange(wrong, population - read + wrong + 1)
-    likelihood = _log_likelihood(possible, wrong, read, population)
-    # sum over D < D0 of (D0 - D) L(D): the cumulative sum of the cumulative sums
-    below = np.logaddexp.accumulate(np.logaddexp.accumulate(likelihood))
+    last, size = population - read + wrong, 64
+    while True:
+        possible = np.arange(wrong, min(wrong + size, last) + 1)
+        likelihood = _log_likelihood(possible, wrong, read, population)
+        # sum over D < D0 of (D0 - D) L(D): the cumulative sum of the cumulative sums
+        below = np.logaddexp.accumulate(np.logaddexp.accumulate(likelihood))
+        if possible[-1] == last:
+            break
+        # L falls from here on (it is log-concave), so every larger count has at least this evidence against it
+        beyond = below[-2] - _log_weights(np.asarray(population)) - likelihood[-1]
+        if likelihood[-1] < likelihood[-2] and beyond >= _needed(alpha):
+            break
+        size *= 2
     evidence = np.full(len(possible), -np.inf)
     evidence[1:] = below[:-1] - _log_weights(possible[1:]) - likelihood[1:]
-    return int(possible[np.nonzero(evidence < -np.log(alpha) + _SLACK)[0][-1]])
+    return int(possible[np.nonzero(evidence < _needed(alpha))[0][-1]])
 
 
 def boundary(count: int, population: int, alpha: float, most: int | None = None) -> Counts:
@@ -87,7 +96,7 @@ def boundary(count: int, population: int, alpha: float, most: int | None = None)
     most = population if most is None else most
     smaller = np.arange(count)
     weights = np.log(count - smaller) - _log_weights(np.asarray(count))
-    target = -np.log(alpha) + _SLACK
+    target = _needed(alpha)
 
     def rejects(wrong: int, read: int) -> bool:
         if read - wrong > population - count:
@@ -117,19 +126,24 @@ def stopping(limits: Counts, population: int, count: int) -> Floats:
     Returns:
         Probabilities (len(limits),); what they lack of 1 is the chance that it does not stop by the last limit.
     """
+    table = gammaln(np.arange(population + 1) + 1.0)
+
+    def choose(n: Counts, k: Counts) -> Floats:
+        return np.asarray(table[n] - table[k] - table[n - k])
+
     seen = np.arange(len(limits) + 1)  # more wrong ones than that can pass no limit of the list
     chance = np.zeros(len(seen))
     chance[0] = 1.0
     stopped = np.zeros(len(limits))
     before = 0
     for x, limit in enumerate(limits.tolist()):
-        left, drawn = population - before, limit - before
+        left, drawn = np.asarray(population - before), np.asarray(limit - before)
         remaining = count - seen[:, None]
         more = seen[None, :] - seen[:, None]
         fits = (more >= 0) & (more <= remaining) & (more <= drawn) & (drawn - more <= left - remaining)
         a, b, c, d = (np.where(fits, value, 0) for value in (remaining, more, left - remaining, drawn - more))
-        moves = _log_choose(a, b) + _log_choose(c, d) - _log_choose(np.asarray(left), np.asarray(drawn))
-        chance = chance @ np.where(fits, np.exp(moves), 0.0)
+        moves = np.exp(choose(a, b) + choose(c, d) - choose(left, drawn))
+        chance = chance @ np.where(fits, moves, 0.0)
         stopped[x] = chance[x]
         chance[: x + 1] = 0.0
         before = limit
@@ -147,7 +161,12 @@ def missed_upper(found: int, missed: float, population: int, alpha: float) -> in
     """
     if not 0 <= missed < 1 or not 0 <= found <= population:
         raise ValueError(f"expected 0 <= missed < 1 and 0 <= found <= {population}, got {missed}, {found}")
-    return _first(lambda e: bool(binom.cdf(found, e, 1 - missed) <= alpha), found + 1, population + 1) - 1
+    return (
+        _first(
+            lambda e: bool(binom.cdf(found, e, 1 - missed) <= alpha * (1 - _SLACK)), found + 1, population + 1
+        )
+        - 1
+    )
 
 
 def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
@@ -163,7 +182,7 @@ def _first(holds: Callable[[int], bool], low: int, high: int) -> int:
 
 def _log_likelihood(counts: Counts, wrong: int, read: int, population: int) -> Floats:
     """Logarithm of the chance of a given order of right and wrong, up to a constant; counts must be possible."""
-    return (
+    return np.asarray(
         gammaln(counts + 1)
         - gammaln(counts - wrong + 1)
         + gammaln(population - counts + 1)
@@ -173,11 +192,12 @@ def _log_likelihood(counts: Counts, wrong: int, read: int, population: int) -> F
 
 def _log_weights(count: Counts) -> Floats:
     """Logarithm of the sum of the weights ``count - D`` over D < count."""
-    return np.log(count) + np.log(count + 1.0) - np.log(2.0)
+    return np.asarray(np.log(count) + np.log(count + 1.0) - np.log(2.0))
 
 
-def _log_choose(n: Counts, k: Counts) -> Floats:
-    return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+def _needed(alpha: float) -> float:
+    """Logarithm of the evidence that rules a count out (Ville's inequality)."""
+    return float(-np.log(alpha)) + _SLACK
 
 
 def _check(wrong: int, read: int, population: int, alpha: float) -> None:

@@ -9,15 +9,16 @@ makes the audit void.
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, astuple, dataclass, fields
 from fractions import Fraction
 from typing import Any, Literal, get_args
 
 from xinglin.errors import CertificateError, InvalidInputError
 from xinglin.labels.bounds import hypergeometric_upper, missed_upper
+from xinglin.records.manifest import canonical
+from xinglin.store.keys import digest
 
 Role = Literal["auditor", "adjudicator"]
 AUDITORS_LABELS = "auditors"
@@ -112,9 +113,9 @@ class AuditPlan:
         return asdict(self) | {"auditors": list(self.auditors), "adjudicators": list(self.adjudicators)}
 
     @property
-    def digest(self) -> str:
+    def sha256(self) -> str:
         """SHA-256 (hex) over the canonical JSON."""
-        return canonical_digest(self.as_json())
+        return digest(canonical(self.as_json()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,18 +155,13 @@ def plan_from_json(value: Any) -> AuditPlan:
         )
         if not good:
             raise InvalidInputError(f"audit plan: {name} has the wrong type: correct the plan")
-    return AuditPlan(**{name: tuple(cell) if name in lists else cell for name, cell in value.items()})
-
-
-def canonical_digest(value: Any) -> str:
-    """Return SHA-256 (hex) over canonical JSON: sorted keys, no spaces, UTF-8."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    given: dict[str, Any] = {name: tuple(cell) if name in lists else cell for name, cell in value.items()}
+    return AuditPlan(**given)
 
 
 def labels_digest(labels: Mapping[str, str]) -> str:
     """Return SHA-256 (hex) over items and labels, whatever their order."""
-    return canonical_digest(sorted(labels.items()))
+    return digest(canonical([[item, label] for item, label in sorted(labels.items())]))
 
 
 def audit_order(items: Iterable[str], seed: str) -> list[str]:
@@ -233,7 +229,7 @@ def tally(
         disagreements,
         sum(given is not None and given != gold[item] for item, given in truth.items()),
         sum(given is None for given in truth.values()),
-        canonical_digest(sorted([r.item, r.reader, r.label, r.role, list(r.saw)] for r in readings)),
+        digest(canonical([[*row[:4], [*row[4]]] for row in sorted(map(astuple, readings))])),
     )
 
 

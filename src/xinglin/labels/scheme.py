@@ -210,11 +210,9 @@ def scheme_from_json(value: Any) -> Scheme:
         for name in COLUMNS[5:]:
             if not all(isinstance(item, str) for item in row[name]):
                 raise InvalidInputError(f"{where}.{name}: expected a list of strings")
-        texts = {name: row[name] for name in COLUMNS[1:5]}
-        lists = {name: tuple(row[name]) for name in COLUMNS[5:]}
-        classes.append(
-            SchemeClass(Code(row["system"], row["code"], row["zh"] or row["en"]), **texts, **lists)
-        )
+        notes: dict[str, Any] = {name: row[name] for name in COLUMNS[1:5]}
+        notes |= {name: tuple(row[name]) for name in COLUMNS[5:]}
+        classes.append(SchemeClass(Code(row["system"], row["code"], row["zh"] or row["en"]), **notes))
     return Scheme(value["name"], tuple(classes), value["multi"], value["source"])
 
 
@@ -229,14 +227,11 @@ def scheme_from_tsv(path: Path, *, name: str, system: str, multi: bool = False) 
     """
     if path.is_file() and path.stat().st_size > MAX_BYTES:
         raise InputTooLargeError(f"{path.name}: at most {MAX_BYTES} bytes, got {path.stat().st_size}")
-    classes = [
-        SchemeClass(
-            code_of(system, row.required("code"), row["zh"] or row["en"]),
-            *(row[name] for name in COLUMNS[1:5]),
-            *(row.many(name) for name in COLUMNS[5:]),
-        )
-        for row in rows(path, COLUMNS)
-    ]
+    classes = []
+    for row in rows(path, COLUMNS):
+        notes: dict[str, Any] = {name: row[name] for name in COLUMNS[1:5]}
+        notes |= {name: row.many(name) for name in COLUMNS[5:]}
+        classes.append(SchemeClass(code_of(system, row.required("code"), row["zh"] or row["en"]), **notes))
     return Scheme(name, tuple(classes), multi, path.name)
 
 

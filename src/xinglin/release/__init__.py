@@ -1,10 +1,11 @@
-"""What leaves the house: export to ONNX and INT8."""
+"""What leaves the house: export to ONNX and INT8, the page of an annotation certificate."""
 
 from importlib import import_module
 from typing import Any
 
 _DOORS = {
     "ExportReport": "xinglin.release.report",
+    "certificate_html": "xinglin.release.certificate_page",
     "export_onnx": "xinglin.release.export",
     "export_report": "xinglin.release.report",
     "quantise_int8": "xinglin.release.quantise",

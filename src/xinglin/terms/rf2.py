@@ -10,7 +10,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -141,7 +141,7 @@ def _kind(name: str) -> str | None:
 
 
 def _by_kind(
-    streams: list[tuple[str, IO[bytes]]], kinds: tuple[str, ...]
+    streams: Sequence[tuple[str, IO[bytes]]], kinds: tuple[str, ...]
 ) -> dict[str, list[tuple[str, IO[bytes]]]]:
     return {kind: [(name, stream) for name, stream in streams if _kind(name) == kind] for kind in kinds}
 
