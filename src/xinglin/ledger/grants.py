@@ -21,7 +21,7 @@ from sqlalchemy import ColumnElement, Connection, FromClause, and_, func, insert
 
 from xinglin.errors import InvalidInputError, NotPermittedError, UnknownNameError
 from xinglin.ledger.chain import append
-from xinglin.ledger.subjects import Dataset, chunks, enrol, find_dataset, readmit
+from xinglin.ledger.subjects import Dataset, chunks, enrol, find_dataset, find_subject, readmit
 from xinglin.store.keys import keyed_digest
 from xinglin.store.tables import consents, grants
 
@@ -80,7 +80,7 @@ def withdraw_consent(
     """State that a purpose is no longer covered; for a subject this also overrules the data set's basis.
 
     Raises:
-        UnknownNameError: no such data set or purpose.
+        UnknownNameError: no such data set or purpose, or a subject who has neither records nor statements in it.
     """
     _state_consent(connection, dataset, subject, purpose, False, "", by, None)
 
@@ -212,6 +212,10 @@ def _state_consent(
     digests: tuple[str, ...] = ()
     said: str | None = basis
     if subject is not None:
+        if not given and find_subject(connection, dataset, subject) is None:
+            raise UnknownNameError(
+                f"{name}: no such subject; identifiers are compared exactly, case included"
+            )
         (found,) = enrol(connection, dataset, {dataset.subject_key(subject)}).values()
         if given:
             found = readmit(connection, found)

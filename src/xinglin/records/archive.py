@@ -21,6 +21,7 @@ from xinglin.ledger.grants import Permission, check, covered, newest_statements,
 from xinglin.ledger.subjects import Dataset, chunks, enrol, find_dataset, find_subject
 from xinglin.records.codec import encode, pack, unpack
 from xinglin.store import Store
+from xinglin.store.keys import digest as digest_of
 from xinglin.store.keys import keyed_digest, new_salt
 from xinglin.store.tables import consents, datasets, intake_runs, records, subjects
 from xinglin.types import Record
@@ -28,6 +29,7 @@ from xinglin.types import Record
 PAGE = 500
 """Records in memory at once while reading; grant and consent are checked anew for every page."""
 _INSERT = insert(records)
+_KNOWN = (records.c.key, records.c.id, records.c.version, records.c.digest, records.c.run)
 _SUPERSEDE = update(records).where(records.c.id == bindparam("old")).values(latest=False)
 
 
@@ -62,12 +64,14 @@ class Kept:
     """New records."""
     changed: int
     """New versions of records that were there with other content."""
+    repeated: int
+    """Of the changed, those that replaced a record of the same run: two records under one id."""
     known: int
     """Records that were there with the same content."""
     erased: int
     """Records left out because their subject had been erased."""
     digest: str
-    """HMAC over the stored bodies' digests, for the ledger."""
+    """For the ledger: SHA-256 over an HMAC of each body that was stored, under its subject's salt."""
 
 
 def create_dataset(connection: Connection, name: str, *, by: str) -> Dataset:
@@ -107,8 +111,8 @@ def keep(connection: Connection, dataset: Dataset, run: int, batch: Sequence[Enc
     owners = enrol(connection, dataset, subject_keys)
     newest = _newest(connection, dataset, keys)
     rows: list[dict[str, Any]] = []
-    stored = changed = known = erased = 0
-    superseded = []
+    stored = changed = repeated = known = erased = 0
+    superseded, digests = [], []
     for item, key, subject_key in zip(batch, keys, subject_keys, strict=True):
         owner = owners[subject_key]
         if owner.salt is None:
@@ -123,6 +127,7 @@ def keep(connection: Connection, dataset: Dataset, run: int, batch: Sequence[Enc
             stored += 1
         else:
             changed += 1
+            repeated += old["run"] == run
             old["latest"] = False
             if "id" in old:
                 superseded.append({"old": old["id"]})
@@ -137,22 +142,22 @@ def keep(connection: Connection, dataset: Dataset, run: int, batch: Sequence[Enc
         }
         newest[key] = row
         rows.append(row)
+        digests.append(keyed_digest(owner.salt, item.body))
     if superseded:
         connection.execute(_SUPERSEDE, superseded)
     if rows:
         connection.execute(_INSERT, rows)
-    digest = keyed_digest(dataset.salt, "".join(row["digest"] for row in rows).encode())
-    return Kept(stored, changed, known, erased, digest)
+    return Kept(stored, changed, repeated, known, erased, digest_of("".join(digests).encode()))
 
 
 def _newest(connection: Connection, dataset: Dataset, keys: Sequence[str]) -> dict[str, dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for part in chunks(sorted(set(keys))):
-        query = select(records.c.key, records.c.id, records.c.version, records.c.digest).where(
+        query = select(*_KNOWN).where(
             records.c.dataset == dataset.id, records.c.key.in_(part), records.c.latest.is_(True)
         )
         for row in connection.execute(query):
-            found[row.key] = {"id": row.id, "version": row.version, "digest": row.digest}
+            found[row.key] = {"id": row.id, "version": row.version, "digest": row.digest, "run": row.run}
     return found
 
 

@@ -210,18 +210,22 @@ intake_runs = Table(
     Column("form", String(40), nullable=False),
     Column("settings", String(64), nullable=False),
     Column("actor", String(200), nullable=False),
+    Column("state", String(20), nullable=False),
     Column("started", String(32), nullable=False),
-    Column("finished", String(32)),
+    Column("moved", String(32), nullable=False),
     Column("unit", Text),
     Column("taken", _Number, nullable=False),
     Column("stored", _Number, nullable=False),
     Column("changed", _Number, nullable=False),
+    Column("repeated", _Number, nullable=False),
     Column("known", _Number, nullable=False),
     Column("erased", _Number, nullable=False),
     Column("quarantined", _Number, nullable=False),
+    Column("encodings", JSON, nullable=False),
 )
-"""``settings``: SHA-256 of the mapping, the listing and the transform's name: a run goes on only where
-nothing of that changed. ``unit`` and ``taken``: the file, and how many of its items are done."""
+"""``settings``: SHA-256 of the mapping, the listing and the transformation's name: a run goes on only where
+nothing of that changed. ``state``: ``open``, ``finished``, or ``replaced`` by a run with other settings.
+``unit`` and ``taken``: the piece of the source (a file), and how many of its items are done."""
 
 quarantine = Table(
     "quarantine",

@@ -39,13 +39,15 @@ def upgrade() -> None:
         sa.Column("form", sa.String(length=40), nullable=False),
         sa.Column("settings", sa.String(length=64), nullable=False),
         sa.Column("actor", sa.String(length=200), nullable=False),
+        sa.Column("state", sa.String(length=20), nullable=False),
         sa.Column("started", sa.String(length=32), nullable=False),
-        sa.Column("finished", sa.String(length=32), nullable=True),
+        sa.Column("moved", sa.String(length=32), nullable=False),
         sa.Column("unit", sa.Text(), nullable=True),
         *(
             sa.Column(name, _number, nullable=False)
-            for name in ("taken", "stored", "changed", "known", "erased", "quarantined")
+            for name in ("taken", "stored", "changed", "repeated", "known", "erased", "quarantined")
         ),
+        sa.Column("encodings", sa.JSON(), nullable=False),
         sa.ForeignKeyConstraint(["dataset"], ["datasets.id"]),
         sa.PrimaryKeyConstraint("id"),
     )

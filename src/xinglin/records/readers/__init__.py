@@ -1,0 +1,1 @@
+"""One reader a format; each turns a source into records and says where it could not."""

@@ -1,0 +1,223 @@
+"""DICOM files: a record a series, with its header, its report's text, and its images as a volume.
+
+Files of one series are brought together by SeriesInstanceUID wherever they lie. Elements that stay (PS3.6): those of
+``KEPT`` as events of the system ``dicom``. Images without a position in the patient (radiographs, ultrasound) and images of
+several frames have no affine here, so that their record holds the header only.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+from xinglin.errors import InputTooLargeError, InvalidInputError, MissingExtraError, XinglinError
+from xinglin.records.context import context_events
+from xinglin.records.dicom_series import build_volume, is_slice
+from xinglin.records.grouping import Groups, Row, grouping
+from xinglin.records.readers.protocol import Item, Unit, foreign, walk
+from xinglin.records.rows import age_between, parse_age, parse_sex, parse_time
+from xinglin.types import Code, Event, Patient, Record, Volume
+
+MAX_BYTES = 1024 * 1024 * 1024
+MAX_IMAGES = 20_000
+MAX_DEPTH = 20
+MAX_ITEMS = 20_000
+"""Content items of a structured report."""
+KEPT = (
+    *(
+        "Modality",
+        "StudyDescription",
+        "SeriesDescription",
+        "BodyPartExamined",
+        "ProtocolName",
+        "ViewPosition",
+    ),
+    *(
+        "Manufacturer",
+        "ManufacturerModelName",
+        "MagneticFieldStrength",
+        "KVP",
+        "SliceThickness",
+        "ConvolutionKernel",
+    ),
+    *("ContrastBolusAgent", "PatientPosition", "StudyInstanceUID", "SOPClassUID", "BurnedInAnnotation"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Dicom:
+    """A folder of DICOM files, or one; the whole is one unit, since a series may lie in many folders."""
+
+    path: Path
+    volumes: Path | None = None
+    """Folder for the arrays; ``None`` reads the headers only."""
+    resumes: ClassVar[bool] = True
+
+    @property
+    def settings(self) -> str:
+        """Whether pixels are read."""
+        return str(self.volumes is not None)
+
+    @property
+    def source(self) -> str:
+        """The path."""
+        return str(self.path.resolve())
+
+    def units(self) -> Iterator[Unit]:
+        """Yield the folder, stamped by all its files."""
+        stamps = [f"{unit.name} {unit.stamp}" for unit in walk(self.path)]
+        if stamps:
+            yield Unit(self.path.name, self.path, "\n".join(stamps))
+
+    def items(self, unit: Unit, start: int) -> Iterator[Item]:
+        """Yield first the files that are none of DICOM, then a record a series in the order of their UIDs.
+
+        Raises:
+            MissingExtraError: ``pydicom`` is not installed.
+        """
+        try:
+            import pydicom
+        except ModuleNotFoundError as error:
+            raise MissingExtraError("Reading DICOM", "records") from error
+        taken = 0
+        with grouping() as groups:
+            for problem in self._gather(groups, pydicom):
+                taken += 1
+                if taken > start:
+                    yield problem
+            groups.seal()
+            for series in groups.keys(max(0, start - taken)):
+                place = series if series.startswith("folder ") else f"series {series}"
+                try:
+                    yield Item(place, self._record(groups, series, pydicom))
+                except XinglinError as error:
+                    yield Item(place, problem=str(error))
+                except Exception as error:  # pydicom decodes an element when it is asked for.
+                    yield Item(
+                        place, problem=str(foreign(error, "an element of the header cannot be decoded"))
+                    )
+
+    def _gather(self, groups: Groups, pydicom: Any) -> Iterator[Item]:
+        waiting: list[Row] = []
+        for file in walk(self.path):
+            if file.path.name == "DICOMDIR":
+                continue
+            try:
+                header = _header(file.path, pydicom, ["SeriesInstanceUID", "SOPInstanceUID"])
+                series, image = _text(header, "SeriesInstanceUID"), _text(header, "SOPInstanceUID")
+            except XinglinError as error:
+                yield Item(file.name[-180:], problem=f"{file.name}: {error}")
+                continue
+            # De-identified files may have lost their UIDs: then those of one folder are taken for one series.
+            folder = file.name.rpartition("/")[0] or self.path.name
+            waiting.append((series or f"folder {folder}", image or file.name, os.fsencode(file.path)))
+            if len(waiting) == 1000:
+                groups.add(waiting)
+                waiting = []
+        groups.add(waiting)
+
+    def _record(self, groups: Groups, series: str, pydicom: Any) -> Record:
+        # The same image twice, as copies in two folders, counts once.
+        paths = {image: Path(os.fsdecode(content)) for image, content in groups.of(series)}
+        if len(paths) > MAX_IMAGES:
+            raise InputTooLargeError(f"a series: at most {MAX_IMAGES:,} images, got {len(paths):,}")
+        headers = [(path, _header(path, pydicom, None)) for path in paths.values()]
+        first = headers[0][1]
+        if any(_text(header, "PatientID") != _text(first, "PatientID") for _, header in headers[1:]):
+            raise InvalidInputError("the images of the series name different patients")
+        stack = [(path, header) for path, header in headers if is_slice(header)]
+        volumes: tuple[Volume, ...] = ()
+        if self.volumes is not None and len(stack) == len(headers):
+            volumes = (build_volume(stack, series, self.volumes),)
+        return _described(series, first, len(headers), volumes)
+
+
+def _header(path: Path, pydicom: Any, wanted: list[str] | None) -> Any:
+    if path.stat().st_size > MAX_BYTES:
+        raise InputTooLargeError(f"a file: at most {MAX_BYTES // 2**20} MiB")
+    try:
+        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted)
+    except Exception as error:
+        raise foreign(error, "not a DICOM file") from None
+
+
+def _described(series: str, header: Any, images: int, volumes: tuple[Volume, ...]) -> Record:
+    time = _time(header)
+    events = list(context_events(site=_text(header, "InstitutionName"), time=time))
+    events.append(
+        Event(Code("xinglin-record", "images", "影像数 images"), float(images), time=time, kind="context")
+    )
+    for keyword in KEPT:
+        if (value := _text(header, keyword)) is not None:
+            tag = header[keyword].tag
+            code = Code("dicom", f"{tag.group:04X}{tag.element:04X}", keyword)
+            events.append(Event(code, value, time=time, kind="context"))
+    sex = _text(header, "PatientSex")
+    return Record(
+        id=series,
+        subject=_text(header, "PatientID"),
+        text="\n".join(_report(header)),
+        patient=Patient(age=_age(header, time), sex=None if sex is None else parse_sex(sex)),
+        events=tuple(events),
+        volumes=volumes,
+    )
+
+
+def _text(header: Any, keyword: str) -> str | None:
+    try:
+        value = header.get(keyword)
+        text = "" if value is None else str(value).strip()
+    except Exception as error:
+        raise foreign(error, f"{keyword} cannot be decoded") from None
+    if "\0" in text:
+        raise InvalidInputError(f"{keyword}: NUL is not a character")
+    return text or None
+
+
+def _time(header: Any) -> str | None:
+    for kind in ("Acquisition", "Series", "Study"):
+        if day := _text(header, f"{kind}Date"):
+            clock = (_text(header, f"{kind}Time") or "").split(".")[0]
+            return parse_time(day + (clock if len(clock) in (4, 6) else ""), f"{kind}Date")
+    return None
+
+
+def _age(header: Any, time: str | None) -> float | None:
+    if stated := _text(header, "PatientAge"):
+        return parse_age(stated, "PatientAge")
+    born = _text(header, "PatientBirthDate")
+    return (
+        None
+        if born is None or time is None
+        else age_between(parse_time(born, "PatientBirthDate"), time, "PatientBirthDate")
+    )
+
+
+def _report(header: Any) -> list[str]:
+    """The text of a structured report (PS3.3 C.17.3): names, texts, codes and numbers with units, in order."""
+    lines: list[str] = []
+    rest = [(item, 0) for item in reversed(header.get("ContentSequence") or [])]
+    while rest:
+        item, depth = rest.pop()
+        if depth > MAX_DEPTH or len(lines) > MAX_ITEMS:
+            raise InputTooLargeError(
+                f"a structured report: at most {MAX_ITEMS:,} items, {MAX_DEPTH} levels deep"
+            )
+        if said := _said(item):
+            lines.append(said)
+        rest += [(inner, depth + 1) for inner in reversed(item.get("ContentSequence") or [])]
+    return lines
+
+
+def _said(item: Any) -> str | None:
+    named, coded = (item.get(name) for name in ("ConceptNameCodeSequence", "ConceptCodeSequence"))
+    name = _text(named[0], "CodeMeaning") if named else None
+    value = _text(item, "TextValue") or (_text(coded[0], "CodeMeaning") if coded else None)
+    if measured := item.get("MeasuredValueSequence"):
+        unit = measured[0].get("MeasurementUnitsCodeSequence")
+        parts = (_text(measured[0], "NumericValue"), _text(unit[0], "CodeValue") if unit else None)
+        value = " ".join(part for part in parts if part)
+    return f"{name}: {value}" if name and value else value
