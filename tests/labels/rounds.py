@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
-
-from sqlalchemy import insert
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from xinglin.labels.assign import Task, claim, fetch, mark_opened
 from xinglin.labels.campaign import Campaign, Role, Stage, assign, open_campaign
 from xinglin.labels.decide import Outcome, decide
 from xinglin.labels.scheme import Scheme, SchemeClass
 from xinglin.ledger.grants import give_consent, grant
-from xinglin.records.archive import Encoded, create_dataset, keep
+from xinglin.records.codec import record_to_json
+from xinglin.records.readers.jsonl import JsonLines
+from xinglin.records.run import intake
 from xinglin.store import Store
-from xinglin.store.tables import intake_runs
 from xinglin.types import Code, Record
 
 COLD = Code("icd10-who", "J00", "急性鼻咽炎")
@@ -33,13 +35,15 @@ TEXTS = (
 def fill(store: Store, texts: Sequence[str], people: Iterable[str], dataset: str = DATASET) -> list[str]:
     """Store one record a text, each of its own subject, and let people annotate them; returns the ids."""
     records = [Record(f"r{n}", subject=f"p{n}", text=text) for n, text in enumerate(texts)]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "records.jsonl"
+        path.write_text(
+            "".join(json.dumps(record_to_json(record), ensure_ascii=False) + "\n" for record in records),
+            encoding="utf-8",
+        )
+        run = intake(store, JsonLines(path, stored=True), dataset=dataset, form="stored", actor="test")
+    assert run.stored == len(records)
     with store.write() as connection:
-        found = create_dataset(connection, dataset, by="test")
-        row = dict.fromkeys(("taken", "stored", "changed", "known", "erased", "quarantined"), 0)
-        words = {"source": "test", "form": "jsonl", "settings": "", "actor": "test", "started": ""}
-        run = connection.execute(insert(intake_runs).values(dataset=found.id, **words, **row))
-        assert run.inserted_primary_key is not None
-        keep(connection, found, run.inserted_primary_key[0], [Encoded.of(record) for record in records])
         give_consent(connection, dataset, subject=None, purpose="annotation", basis="ethics 1", by="test")
         for person in people:
             grant(connection, dataset, grantee=person, purpose="annotation", by="test")

@@ -153,7 +153,7 @@ def evidence(store: Store, campaign: Campaign, *, by: str) -> Evidence:
     readings = []
     for place in read:
         last = stands[place.id][-1]
-        label = f"passed {place.id}" if last.value is None else f"{last.system}:{last.value}"
+        label = f"passed:{place.id}" if last.value is None else f"{last.system}:{last.value}"
         if place.stage == "audit":
             readings.append(Reading(place.record, place.annotator, label))
         else:

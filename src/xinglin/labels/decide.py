@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
@@ -35,6 +35,7 @@ from xinglin.types import Code
 MAX_SPANS = 200
 MAX_REASON = 2_000
 SkipReason = Literal["unreadable", "not_covered", "identifying", "other"]
+REASONS: tuple[SkipReason, ...] = get_args(SkipReason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
+from typing import Any
 
 from sqlalchemy import select
 
+from xinglin.labels.audit import evidence
 from xinglin.labels.campaign import PURPOSE, STAGES, Campaign
 from xinglin.labels.label_studio import StudioTask, write_tasks
 from xinglin.labels.results import results
@@ -72,6 +75,29 @@ def label_studio_file(store: Store, campaign: Campaign, *, by: str) -> bytes:
         if result.record in texts and result.state != "withdrawn"
     ]
     return _exported(store, campaign, "label-studio", write_tasks(tasks), by)
+
+
+def evidence_files(store: Store, campaign: Campaign, *, by: str) -> dict[str, bytes]:
+    """Return the audit's evidence by file name, as ``xinglin labels certify`` reads it.
+
+    Raises:
+        NotPermittedError: ``by`` is not the lead.
+    """
+    found = evidence(store, campaign, by=by)
+    rows: dict[str, list[dict[str, Any]]] = {
+        "labels.jsonl": [{"item": item, "label": label} for item, label in found.labels.items()],
+        "readings.jsonl": [asdict(reading) for reading in found.readings],
+        "annotators.jsonl": [
+            {"item": item, "annotator": who}
+            for item, people in found.annotators.items()
+            for who in sorted(people)
+        ],
+    }
+    files = {
+        name: "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
+        for name, lines in rows.items()
+    }
+    return {name: _exported(store, campaign, f"evidence {name}", text, by) for name, text in files.items()}
 
 
 def _texts(store: Store, campaign: Campaign, by: str) -> dict[str, str]:

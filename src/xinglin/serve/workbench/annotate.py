@@ -14,18 +14,16 @@ from xinglin.errors import InvalidInputError, UnknownNameError
 from xinglin.explain.markup import tag
 from xinglin.labels.assign import waiting
 from xinglin.labels.campaign import ROLE_OF, STAGES, Campaign, Stage, list_campaigns
-from xinglin.labels.decide import SkipReason, checked_spans
+from xinglin.labels.decide import REASONS, SkipReason, checked_spans
+from xinglin.serve.model_vote import model_vote
 from xinglin.serve.workbench.annotate_case import Span, case_card, named, opinions_card
 from xinglin.serve.workbench.annotate_choice import Choice
-from xinglin.serve.workbench.annotate_keys import SCRIPT
 from xinglin.serve.workbench.annotate_flow import Flow, Progress
-from xinglin.serve.workbench.annotate_vote import model_vote
+from xinglin.serve.workbench.annotate_keys import SCRIPT
 from xinglin.serve.workbench.desk import Visitor, visit
 from xinglin.serve.workbench.icons import icon
 from xinglin.serve.workbench.shell import fragment, frame
 from xinglin.types import Code
-
-REASONS: tuple[SkipReason, ...] = ("unreadable", "not_covered", "identifying", "other")
 
 
 async def draw_list(visitor: Visitor) -> None:
@@ -206,7 +204,15 @@ class AnnotatePage:
         hint = say("vote_about") if pointed else say("vote_no_spans")
         note = tag("p", hint, cls="xl-muted")
         self.vote_words.set_content(
-            str(tag("div", head, tag("div", rows, cls="xa-votes"), note, tag("small", model, cls="xa-model-name")))
+            str(
+                tag(
+                    "div",
+                    head,
+                    tag("div", rows, cls="xa-votes"),
+                    note,
+                    tag("small", model, cls="xa-model-name"),
+                )
+            )
         )
         self.vote.classes(
             add="xa-agrees" if agrees else "xa-differs", remove="xa-differs" if agrees else "xa-agrees"

@@ -75,7 +75,10 @@ class Choice:
         if used:
             self._show(used, self.visitor.say("choose_used"))
         else:
-            self._show(list(self.scheme.classes[:SHOWN]), self.visitor.say("choose_first", count=len(self.scheme.classes)))
+            self._show(
+                list(self.scheme.classes[:SHOWN]),
+                self.visitor.say("choose_first", count=len(self.scheme.classes)),
+            )
 
     def mark(self, code: Code | None) -> None:
         """Mark the class that was chosen, while the model's vote waits for an answer."""

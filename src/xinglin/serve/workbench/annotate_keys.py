@@ -29,7 +29,11 @@ if (!window.xinglinDesk) {
       if (!typing.matches('[data-key=search]')) return;
       if (event.key === 'ArrowDown') { move(1); event.preventDefault(); }
       else if (event.key === 'ArrowUp') { move(-1); event.preventDefault(); }
-      else if (event.key === 'Enter') { const one = chosen(); if (one) { typing.blur(); one.click(); } event.preventDefault(); }
+      else if (event.key === 'Enter') {
+        const one = chosen();
+        if (one) { typing.blur(); one.click(); }
+        event.preventDefault();
+      }
       else if (event.key === 'Escape') typing.blur();
       return;
     }

@@ -22,8 +22,8 @@ def model_vote(differential: Differential, record: Record, scheme: Scheme) -> Mo
     """Return the class with the most weight among the diseases that fall under a class of the scheme.
 
     A disease falls under the class of its own code or, in ICD-10, under the longest code of the scheme that it
-    refines (J18.9 under J18). The model abstains when it claims no ranking, when it can read nothing, and when the
-    first disease of its ranking falls under no class.
+    refines (J18.9 under J18). The model abstains when it claims no ranking, when it can read nothing, and when a
+    disease that falls under no class outweighs every class.
     """
     name = model_line(model_json(differential))
     try:
@@ -34,13 +34,16 @@ def model_vote(differential: Differential, record: Record, scheme: Scheme) -> Mo
         return ModelVote(name, None)
     classes = {(code.system, code.value): code for code in scheme.codes}
     falls = [class_of(one.system, one.code, one.key, classes) for one in differential.pack.diseases]
-    if falls[found.diseases[0]] is None:
-        return ModelVote(name, None)
     weights: dict[Code, float] = {}
+    outside = 0.0
     for code, weight in zip(falls, found.posterior, strict=True):
-        if code is not None:
+        if code is None:
+            outside = max(outside, float(weight))
+        else:
             weights[code] = weights.get(code, 0.0) + float(weight)
-    best = max(weights, key=lambda code: weights[code])
+    best = max(weights, key=lambda code: weights[code], default=None)
+    if best is None or outside > weights[best]:
+        return ModelVote(name, None)
     own = [
         candidate
         for place, candidate in zip(found.diseases, found.prediction.candidates, strict=True)
