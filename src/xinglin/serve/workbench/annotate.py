@@ -278,7 +278,9 @@ class AnnotatePage:
                     fragment(words, "xa-choice-words")
             note = ui.input().props("outlined dense maxlength=2000 data-key=reason-note")
             note.props["placeholder"] = note.props["aria-label"] = say("pass_note")
+            note.on("keydown.enter", self.visitor.guarded(passing("other")), args=[])
             ui.button(say("cancel"), on_click=dialog.close).props("flat no-caps").classes("xl-end")
+        dialog.props("transition-duration=0")  # the next key is for the next case
         dialog.props["aria-label"] = say("pass_on_ask")
         dialog.on("hide", dialog.delete)
         dialog.open()
