@@ -13,7 +13,7 @@ _DOORS: dict[str, str] = {
     "certify": "xinglin.labels.certificate",
     "dawid_skene": "xinglin.labels.dawid_skene",
     "glad": "xinglin.labels.glad",
-    "infer": "xinglin.labels.truth",
+    "infer_truth": "xinglin.labels.truth",
     "mace": "xinglin.labels.mace",
     "majority": "xinglin.labels.majority",
     "scheme_from_json": "xinglin.labels.scheme",

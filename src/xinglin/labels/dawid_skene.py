@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import logsumexp
 
-from xinglin.errors import InputTooLargeError
-from xinglin.labels.majority import majority
-from xinglin.labels.votes import Array, Truth, Votes, gained, truth
+from xinglin.errors import InputTooLargeError, InvalidInputError
+from xinglin.labels.majority import shares
+from xinglin.labels.votes import Array, Ascent, Truth, Votes, normalised, truth
 
 MAX_CELLS = 2**27
 """Most numbers in all confusion matrices together: 1 GiB."""
@@ -38,6 +37,7 @@ def dawid_skene(
 
     Raises:
         InputTooLargeError: the confusion matrices need more than 1 GiB.
+        InvalidInputError: a negative smoothing, or fewer than one iteration.
     """
     annotators, classes = votes.n_annotators, votes.n_classes
     if annotators * classes**2 > MAX_CELLS:
@@ -45,37 +45,29 @@ def dawid_skene(
             f"Dawid-Skene: {annotators} confusion matrices of {classes} x {classes} classes need more than "
             f"{MAX_CELLS} numbers; use mace, whose annotators have one number a class"
         )
+    if smoothing < 0:
+        raise InvalidInputError(f"smoothing: expected at least 0, got {smoothing}")
+    ascent = Ascent(len(votes), max_iterations, tolerance)
     table = votes.by_item()
     voted = np.diff(table.indptr) > 0
-    posterior = majority(votes).posterior
-    trace: list[float] = []
+    posterior = shares(votes)
     going = True
-    while going and len(trace) < max_iterations:
+    while going:
         posterior[~voted] = 0.0
-        prior = posterior.sum(axis=0) / voted.sum()
-        expected = (table.T @ posterior).reshape(
-            annotators, classes, classes
-        )  # [annotator, label, true class]
+        prior = np.ones(len(posterior)) @ posterior / voted.sum()
+        # axes: annotator, label, true class
+        expected = (table.T @ posterior).reshape(annotators, classes, classes)
         total = expected.sum(axis=1, keepdims=True)
         confusion = _divided(expected + smoothing, total + smoothing * classes)
         with np.errstate(divide="ignore"):
             log_confusion, log_prior = np.log(confusion), np.log(prior)
-        joint = table @ log_confusion.reshape(annotators * classes, classes) + log_prior
-        evidence = logsumexp(joint, axis=1, keepdims=True)
-        posterior = np.exp(joint - evidence)
+        joint = table @ log_confusion.reshape(annotators * classes, classes)
+        joint += log_prior
+        posterior, evidence = normalised(joint)
         penalty = smoothing * float(log_confusion.sum()) if smoothing else 0.0
-        trace.append(float(evidence[voted].sum()) + penalty)
-        going = gained(trace, len(votes), tolerance)
+        going = ascent.goes_on(float(evidence[voted].sum()) + penalty)
     confusion = np.where(total > 0, confusion, np.nan).transpose(0, 2, 1)
-    return truth(
-        votes,
-        "dawid-skene",
-        posterior,
-        prior,
-        log_likelihood=np.array(trace),
-        converged=not going,
-        parameters={"confusion": confusion},
-    )
+    return truth(votes, "dawid-skene", posterior, prior, ascent, {"confusion": confusion})
 
 
 def _divided(part: Array, total: Array) -> Array:

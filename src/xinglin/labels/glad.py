@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import expit
 
-from xinglin.labels.majority import majority
-from xinglin.labels.votes import Array, Ints, Truth, Votes, gained, truth
+from xinglin.errors import InvalidInputError
+from xinglin.labels.votes import Array, Ascent, Ints, Truth, Votes, normalised, truth
 
 LONGEST_STEP = 1.0
 """Most that an ability or an ease moves in one step."""
@@ -34,30 +34,24 @@ def glad(votes: Votes, *, max_iterations: int = 100, tolerance: float = 1e-6) ->
         The truth. ``parameters``: ``ability``, shape (annotators,), negative for an annotator who is wrong more often
         than chance; ``ease``, shape (items,), the log of the paper's inverse difficulty. Without a vote both stay at
         the prior's mean 1.
+
+    Raises:
+        InvalidInputError: there is one class only, or fewer than one iteration is allowed.
     """
-    ability, ease = np.ones(votes.n_annotators), np.ones(votes.n_items)
     if votes.n_classes < 2:
-        return majority(votes)
+        raise InvalidInputError("GLAD: expected at least two classes, got one")
+    ascent = Ascent(len(votes), max_iterations, tolerance)
+    ability, ease = np.ones(votes.n_annotators), np.ones(votes.n_items)
     posterior, _ = _expect(votes, ability, ease)
-    trace: list[float] = []
     going = True
-    while going and len(trace) < max_iterations:
+    while going:
         right = posterior[votes.items, votes.labels]
         ability = _step(ability, votes.annotators, right, np.exp(ease)[votes.items], exponential=False)
         ease = _step(ease, votes.items, right, ability[votes.annotators], exponential=True)
-        posterior, value = _expect(votes, ability, ease)
-        trace.append(value)
-        going = gained(trace, len(votes), tolerance)
+        posterior, reached = _expect(votes, ability, ease)
+        going = ascent.goes_on(reached)
     prior = np.full(votes.n_classes, 1 / votes.n_classes)
-    return truth(
-        votes,
-        "glad",
-        posterior,
-        prior,
-        log_likelihood=np.array(trace),
-        converged=not going,
-        parameters={"ability": ability, "ease": ease},
-    )
+    return truth(votes, "glad", posterior, prior, ascent, {"ability": ability, "ease": ease})
 
 
 def _expect(votes: Votes, ability: Array, ease: Array) -> tuple[Array, float]:
@@ -66,13 +60,9 @@ def _expect(votes: Votes, ability: Array, ease: Array) -> tuple[Array, float]:
     margin = ability[votes.annotators] * np.exp(ease)[votes.items]
     # log P(right) - log P(one given wrong class) = margin + log(classes - 1)
     for_class = np.bincount(votes.slots, margin + np.log(classes - 1), minlength=votes.n_items * classes)
-    joint = for_class.reshape(votes.n_items, classes)
-    top = joint.max(axis=1, keepdims=True)
-    posterior = np.exp(joint - top)
-    mass = posterior.sum(axis=1, keepdims=True)
-    posterior /= mass
+    posterior, evidence = normalised(np.asarray(for_class, float).reshape(votes.n_items, classes))
     wrong = float(_softplus(margin).sum()) + len(votes) * np.log(classes - 1)
-    value = float(top.sum() + np.log(mass).sum()) - wrong - votes.n_items * np.log(classes)
+    value = float(evidence.sum()) - wrong - votes.n_items * np.log(classes)
     value -= 0.5 * float(((ability - 1) ** 2).sum() + ((ease - 1) ** 2).sum())
     return posterior, value
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix
 from scipy.special import betaln, digamma, gammaln
 
-from xinglin.labels.votes import Array, Truth, Votes, gained, truth
+from xinglin.errors import InvalidInputError
+from xinglin.labels.votes import Array, Ascent, Truth, Votes, normalised, truth
 
 COMPETENCE_PRIOR = 0.5
 """Both parameters of the Beta prior of an annotator's competence (Hovy et al., section 4)."""
@@ -29,7 +29,8 @@ def mace(
 
     Args:
         votes: the votes.
-        restarts: random starts, >= 1; the one with the highest bound is returned.
+        restarts: starts, >= 1: the first treats all annotators alike, the others are random; the one with the
+            highest bound is returned.
         max_iterations: most iterations a start.
         tolerance: stop when an iteration gains less, in nats a vote.
         seed: of the random starts.
@@ -37,11 +38,17 @@ def mace(
     Returns:
         The truth. ``parameters``: ``competence``, shape (annotators,), the posterior mean; ``strategy``, shape
         (annotators, classes), likewise; both are the prior's mean for an annotator without a vote.
+
+    Raises:
+        InvalidInputError: fewer than one start or iteration.
     """
+    if restarts < 1:
+        raise InvalidInputError(f"restarts: expected at least 1, got {restarts}")
     generator = np.random.default_rng(seed)
-    data = _Data.of(votes)
-    runs = [data.climb(generator, max_iterations, tolerance) for _ in range(max(1, restarts))]
-    best = max(runs, key=lambda run: run.trace[-1])
+    starts = [None] + [generator] * (restarts - 1)
+    runs = [_climb(votes, start, Ascent(len(votes), max_iterations, tolerance)) for start in starts]
+    best = max(runs, key=lambda run: run.ascent.trace[-1])
+    count = np.bincount(votes.annotators, minlength=votes.n_annotators)
     knowing = best.known.sum(axis=1)
     strategy = best.habit + STRATEGY_PRIOR
     classes = votes.n_classes
@@ -50,10 +57,9 @@ def mace(
         "mace",
         best.posterior.reshape(votes.n_items, classes),
         np.full(classes, 1 / classes),
-        log_likelihood=np.array(best.trace),
-        converged=best.converged,
-        parameters={
-            "competence": (knowing + COMPETENCE_PRIOR) / (data.usage.sum(axis=1) + 2 * COMPETENCE_PRIOR),
+        best.ascent,
+        {
+            "competence": (knowing + COMPETENCE_PRIOR) / (count + 2 * COMPETENCE_PRIOR),
             "strategy": strategy / strategy.sum(axis=1, keepdims=True),
         },
     )
@@ -69,53 +75,30 @@ class _Run:
     """Expected votes out of knowledge, shape (annotators, classes)."""
     habit: Array
     """Expected votes out of habit, shape (annotators, classes)."""
-    trace: list[float]
-    converged: bool
+    ascent: Ascent
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Data:
-    """The votes in the two forms in which an iteration reads them."""
-
-    slots: csr_matrix
-    """Votes by (item, class voted for) and (annotator, class voted for)."""
-    items: csr_matrix
-    """Votes by item and (annotator, class voted for)."""
-    usage: Array
-    """Votes of each annotator for each class, shape (annotators, classes)."""
-
-    @classmethod
-    def of(cls, votes: Votes) -> _Data:
-        shape = (votes.n_items * votes.n_classes, votes.n_annotators * votes.n_classes)
-        slots = csr_matrix((np.ones(len(votes)), (votes.slots, votes.cells)), shape=shape)
-        return cls(slots, votes.by_item(), votes.usage())
-
-    def climb(self, generator: np.random.Generator, max_iterations: int, tolerance: float) -> _Run:
-        """Go up from one random start until the gain is small."""
-        shape = self.usage.shape
-        total = float(self.usage.sum())
-        # A start is a random split of each annotator's votes into knowledge and habit.
-        known = self.usage * generator.uniform(0.4, 0.9, (shape[0], 1))
-        habit = (self.usage - known) * generator.uniform(0.5, 1.5, shape)
-        trace: list[float] = []
-        going = True
-        while going and len(trace) < max(1, max_iterations):
-            know, miss, strategy, bound = _expected_logs(known, habit)
-            guess = np.exp(miss[:, None] + strategy)  # by habit, shape (annotators, classes)
-            either = np.exp(know)[:, None] + guess
-            joint = self.slots @ (np.log(either) - np.log(guess)).ravel()
-            joint = joint.reshape(-1, shape[1])
-            top = joint.max(axis=1, keepdims=True)
-            posterior = np.exp(joint - top)
-            mass = posterior.sum(axis=1, keepdims=True)
-            posterior /= mass
-            log_mass = top.sum() + np.log(mass).sum() + (self.items @ np.log(guess).ravel()).sum()
-            trace.append(float(log_mass - len(joint) * np.log(shape[1]) - bound))
-            agreed = (self.slots.T @ posterior.ravel()).reshape(shape)
-            known = agreed * np.exp(know)[:, None] / either
-            habit = self.usage - known
-            going = gained(trace, int(total), tolerance)
-        return _Run(posterior, known, habit, trace, not going)
+def _climb(votes: Votes, generator: np.random.Generator | None, ascent: Ascent) -> _Run:
+    """Go up from one start until the gain is small."""
+    usage, slots, cells = votes.usage(), votes.slots, votes.cells
+    shape, size = usage.shape, votes.n_items * votes.n_classes
+    # A start splits the votes of each annotator into knowledge and habit: for all alike, or at random.
+    known = usage * (0.65 if generator is None else generator.uniform(0.4, 0.9, (shape[0], 1)))
+    habit = (usage - known) * (1.0 if generator is None else generator.uniform(0.5, 1.5, shape))
+    going = True
+    while going:
+        know, miss, strategy, divergence = _expected_logs(known, habit)
+        guess = np.exp(miss[:, None] + strategy)  # by habit, shape (annotators, classes)
+        either = np.exp(know)[:, None] + guess
+        joint = np.bincount(slots, (np.log(either) - np.log(guess)).ravel()[cells], minlength=size)
+        posterior, evidence = normalised(np.asarray(joint, float).reshape(-1, shape[1]))
+        by_habit = float((usage * np.log(guess)).sum()) - len(evidence) * np.log(shape[1])
+        reached = float(evidence.sum()) + by_habit - divergence
+        agreed = np.bincount(cells, posterior.ravel()[slots], minlength=usage.size).reshape(shape)
+        known = agreed * np.exp(know)[:, None] / either
+        habit = usage - known
+        going = ascent.goes_on(reached)
+    return _Run(posterior, known, habit, ascent)
 
 
 def _expected_logs(known: Array, habit: Array) -> tuple[Array, Array, Array, float]:

@@ -11,7 +11,7 @@ from xinglin.labels.mace import mace
 from xinglin.labels.majority import majority
 from xinglin.labels.votes import Truth, Votes
 
-__all__ = ["METHODS", "Truth", "Votes", "dawid_skene", "glad", "infer", "mace", "majority"]
+__all__ = ["METHODS", "Truth", "Votes", "dawid_skene", "glad", "infer_truth", "mace", "majority"]
 
 METHODS: dict[str, Callable[[Votes], Truth]] = {
     "majority": majority,
@@ -21,7 +21,7 @@ METHODS: dict[str, Callable[[Votes], Truth]] = {
 }
 
 
-def infer(votes: Votes, method: str = "dawid-skene") -> Truth:
+def infer_truth(votes: Votes, method: str = "dawid-skene") -> Truth:
     """Infer the truth by the method of that name, with its own defaults.
 
     Raises:

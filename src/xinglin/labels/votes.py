@@ -14,6 +14,8 @@ from xinglin.errors import InvalidInputError
 Ints = NDArray[np.int64]
 Array = NDArray[np.float64]
 Flags = NDArray[np.bool_]
+SAFE = 600.0
+"""Exponentials of numbers between minus and plus this neither overflow nor underflow, nor do their sums."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +77,11 @@ class Votes:
     def by_item(self) -> csr_matrix:
         """Return the votes as a sparse matrix of counts, shape (items, annotators * classes)."""
         shape = (self.n_items, self.n_annotators * self.n_classes)
-        return csr_matrix((np.ones(len(self)), (self.items, self.cells)), shape=shape)
+        each = np.ones(len(self))
+        if (self.items[1:] < self.items[:-1]).any():
+            return csr_matrix((each, (self.items, self.cells)), shape=shape)
+        starts = np.searchsorted(self.items, np.arange(self.n_items + 1))
+        return csr_matrix((each, self.cells, starts), shape=shape)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -95,12 +101,12 @@ class Truth:
     """Items without a vote, shape (items,): their posterior is the prior, nothing was learned of them."""
     prior: Array
     """Probability of each class before any vote, shape (classes,)."""
-    log_likelihood: Array = field(default_factory=lambda: np.empty(0))
+    log_likelihood: Array
     """What the method climbs, in nats, after each iteration, shape (iterations,); it never falls. Log-likelihood of
     the votes, with the log prior of the parameters where a method has one (see there)."""
-    converged: bool = True
+    converged: bool
     """False when the iterations ran out before the gain fell below the tolerance."""
-    parameters: Mapping[str, Array] = field(default_factory=dict)
+    parameters: Mapping[str, Array]
     """The method's own parameters by name; each method documents them."""
 
     @property
@@ -111,7 +117,7 @@ class Truth:
     @property
     def labels(self) -> Ints:
         """Most probable class of each item, shape (items,); of equal ones the first (see ``tied``)."""
-        return self.posterior.argmax(axis=1)
+        return np.asarray(self.posterior.argmax(axis=1))
 
     @property
     def confidence(self) -> Array:
@@ -125,18 +131,65 @@ class Truth:
         return np.asarray((self.posterior > best - 1e-9).sum(axis=1) > 1)
 
 
-def truth(votes: Votes, method: str, posterior: Array, prior: Array, **more: object) -> Truth:
+def truth(
+    votes: Votes,
+    method: str,
+    posterior: Array,
+    prior: Array,
+    ascent: Ascent | None = None,
+    parameters: Mapping[str, Array] | None = None,
+) -> Truth:
     """Return a :class:`Truth` with what every method derives alike from votes and posterior."""
     count = np.bincount(votes.annotators, minlength=votes.n_annotators)
-    right = np.bincount(votes.annotators, posterior[votes.items, votes.labels], minlength=votes.n_annotators)
+    right = np.bincount(votes.annotators, posterior.ravel()[votes.slots], minlength=votes.n_annotators)
     skill = np.divide(right, count, out=np.full(votes.n_annotators, np.nan), where=count > 0)
     unvoted = np.bincount(votes.items, minlength=votes.n_items) == 0
-    return Truth(method, posterior, skill, count, unvoted, prior, **more)  # type: ignore[arg-type]
+    trace = np.array(ascent.trace if ascent else [])
+    converged = ascent is None or ascent.converged
+    return Truth(
+        method, posterior, skill, count, unvoted, prior, trace, converged, parameters if parameters else {}
+    )
 
 
-def gained(trace: list[float], votes: int, tolerance: float) -> bool:
-    """Say whether the last iteration gained at least ``tolerance`` nats a vote."""
-    return len(trace) < 2 or trace[-1] - trace[-2] >= tolerance * votes
+def normalised(joint: Array) -> tuple[Array, Array]:
+    """Turn log joint probabilities, shape (items, classes), into the posterior (in place) and the log evidence."""
+    # Most votes leave numbers whose exponential is safe as it is; only others pay for the shift.
+    if joint.min() < -SAFE or joint.max() > SAFE:
+        top = joint.max(axis=1)
+        joint -= top[:, None]
+    else:
+        top = np.zeros(len(joint))
+    np.exp(joint, out=joint)
+    mass = joint @ np.ones(joint.shape[1])  # quicker than a sum over a short axis
+    joint *= (1 / mass)[:, None]
+    return joint, top + np.log(mass)
+
+
+@dataclass(slots=True)
+class Ascent:
+    """The climb of an iterative method: what each iteration reached, and when it ends.
+
+    Raises:
+        InvalidInputError: fewer than one iteration is allowed.
+    """
+
+    votes: int
+    max_iterations: int
+    tolerance: float
+    """It ends when an iteration gains less than this, in nats a vote."""
+    trace: list[float] = field(default_factory=list)
+    converged: bool = False
+
+    def __post_init__(self) -> None:
+        if self.max_iterations < 1:
+            raise InvalidInputError(f"max_iterations: expected at least 1, got {self.max_iterations}")
+
+    def goes_on(self, reached: float) -> bool:
+        """Note what an iteration reached; say whether another follows."""
+        if self.trace:
+            self.converged = reached - self.trace[-1] < self.tolerance * self.votes
+        self.trace.append(reached)
+        return not self.converged and len(self.trace) < self.max_iterations
 
 
 def _indices(name: str, values: object, size: int) -> Ints:
@@ -149,4 +202,4 @@ def _indices(name: str, values: object, size: int) -> Ints:
         raise InvalidInputError(
             f"votes: {name}: expected indices in 0..{size - 1}, got {found.min()}..{found.max()}"
         )
-    return found.astype(np.int64)
+    return np.asarray(found, np.int64)
