@@ -191,7 +191,7 @@ def opinions(connection: Connection, item: Row[Any], slot: int) -> tuple[Opinion
 
 def _opinion(stand: list[Row[Any]]) -> Opinion:
     last = stand[-1]
-    spans = next((row.spans for row in reversed(stand) if row.spans), [])
+    spans: list[list[int]] = next((row.spans for row in reversed(stand) if row.spans), [])
     return Opinion(
         code=code_of(last),
         blind=code_of(stand[0]),

@@ -8,6 +8,7 @@ one order everywhere (role, item, place, the ledger's head), so that no two acts
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -131,12 +132,16 @@ def _take(connection: Connection, campaign: Campaign, user: str, stage: Stage, n
 def _lapse(connection: Connection, campaign: Campaign, now: float) -> None:
     """Take a label as final whose giver never answered the model's vote within the lease."""
     slots = campaign_slots.c
-    late = connection.execute(
-        select(slots.id)
-        .where(slots.campaign == campaign.id, slots.state == "voting", slots.leased_until < now)
-        .order_by(slots.item)
-    ).scalars()
-    for slot in late.all():
+    late: Sequence[int] = (
+        connection.execute(
+            select(slots.id)
+            .where(slots.campaign == campaign.id, slots.state == "voting", slots.leased_until < now)
+            .order_by(slots.item)
+        )
+        .scalars()
+        .all()
+    )
+    for slot in late:
         place, item = lock_place(connection, campaign, slot)
         if place.state == "voting" and place.leased_until < now:
             connection.execute(update(campaign_slots).where(slots.id == slot).values(state="done"))

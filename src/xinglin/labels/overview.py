@@ -9,6 +9,7 @@ from statistics import median
 
 from sqlalchemy import func, select
 
+from xinglin.labels.agreement import Agreement, krippendorff_alpha
 from xinglin.labels.campaign import STAGES, Campaign, Role, Stage, need_role
 from xinglin.labels.dawid_skene import dawid_skene
 from xinglin.labels.results import Result, blind_votes, results
@@ -47,6 +48,8 @@ class Overview:
     """Places of each stage: open, held (a lease runs), finished."""
     agreement: Figure | None
     """Share of doubly labelled records whose blind labels agree; ``None``: there is none yet."""
+    alpha: Agreement | None
+    """Krippendorff's alpha of the blind labels; ``None``: no record has two yet."""
     arbitrated: Figure | None
     """Share of records with two labels, or given up on, that went to arbitration; ``None``: there is none yet."""
     model_agreement: Figure | None
@@ -54,6 +57,8 @@ class Overview:
     people: tuple[Person, ...]
 
 
+RESAMPLES = 200
+"""Bootstrap resamples of alpha: the page is looked at often."""
 MIN_SKILL = 10
 """Blind labels that a person must have given before a skill is shown."""
 
@@ -107,6 +112,7 @@ def overview(store: Store, campaign: Campaign, *, by: str) -> Overview:
         audit=dict(Counter(result.state for result in found if result.audit)),
         queue=queue,
         agreement=proportion(sum(a == b for a, b in double), len(double)) if double else None,
+        alpha=_alpha(found) if double else None,
         arbitrated=proportion(sum(sent), len(sent)) if sent else None,
         model_agreement=proportion(sum(voted), len(voted)) if voted else None,
         people=tuple(_person(name, tuple(own), found, skills.get(name)) for name, own in held.items()),
@@ -123,6 +129,11 @@ def _skills(found: list[Result]) -> dict[str, float]:
         for name, skill, count in zip(people, truth.skill, truth.votes, strict=True)
         if count >= MIN_SKILL and math.isfinite(skill)
     }
+
+
+def _alpha(found: list[Result]) -> Agreement | None:
+    votes, _ = blind_votes(found)
+    return None if votes is None else krippendorff_alpha(votes, resamples=RESAMPLES)
 
 
 def _person(name: str, roles: tuple[Role, ...], found: list[Result], skill: float | None) -> Person:

@@ -100,7 +100,7 @@ def results(store: Store, campaign: Campaign, *, by: str) -> list[Result]:
 
 def _given(place: Row[Any], stand: list[Row[Any]]) -> Given:
     first, last = stand[0], stand[-1]
-    spans = next((row.spans for row in reversed(stand) if row.spans), [])
+    spans: list[list[int]] = next((row.spans for row in reversed(stand) if row.spans), [])
     return Given(
         annotator=place.annotator,
         stage=cast(Stage, place.stage),

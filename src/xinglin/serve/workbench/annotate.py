@@ -69,7 +69,7 @@ class AnnotatePage:
         self.flow = Flow(desk.store, campaign, visitor.user, stage, lambda record: voter(record))
         self.spans: list[Span] = []
         self.busy = asyncio.Lock()
-        self.ahead: asyncio.Task[None] | None = None
+        self.ahead: asyncio.Future[None] | None = None
 
     def build(self) -> None:
         """Draw the empty desk."""
@@ -156,7 +156,7 @@ class AnnotatePage:
 
     def _look_ahead(self) -> None:
         if self.ahead is None or self.ahead.done():
-            self.ahead = asyncio.create_task(self.visitor.guarded(self._prefetch)())
+            self.ahead = asyncio.ensure_future(self.visitor.guarded(self._prefetch)())
 
     async def _prefetch(self) -> None:
         found = await asyncio.to_thread(self.flow.prefetch)

@@ -13,6 +13,7 @@ from nicegui import ui
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.errors import InvalidInputError
 from xinglin.explain.markup import Markup, tag
+from xinglin.labels.agreement import Agreement
 from xinglin.labels.audit import draw_audit
 from xinglin.labels.campaign import STAGES, Campaign, read_campaign
 from xinglin.labels.export import label_studio_file, labels_file
@@ -67,6 +68,7 @@ def agreement_card(found: Overview, lang: Lang) -> Markup:
     """Return how far people agree with each other and with the model."""
     rows = [
         ("lead_agree", _figure(found.agreement, lang)),
+        ("lead_alpha", _alpha(found.alpha, lang)),
         ("lead_model", _figure(found.model_agreement, lang)),
         ("lead_arbitrated", _figure(found.arbitrated, lang)),
     ]
@@ -83,6 +85,14 @@ def _figure(found: Figure | None, lang: Lang) -> Markup | str:
         return tag("span", say("lead_none_yet", lang), cls="xl-muted")
     interval = f"{found.low:.0%}–{found.high:.0%}, n={found.n}"
     return tag("span", tag("b", f"{found.value:.1%}"), " ", tag("small", interval, cls="xl-muted"))
+
+
+def _alpha(found: Agreement | None, lang: Lang) -> Markup | str:
+    if found is None or found.value is None:
+        return tag("span", say("lead_none_yet", lang), cls="xl-muted")
+    interval = "" if found.low is None else f"{found.low:.2f}–{found.high:.2f}, "
+    note = tag("small", f"{interval}n={found.items}", cls="xl-muted")
+    return tag("span", tag("b", f"{found.value:.2f}"), " ", note)
 
 
 def people_card(found: Overview, lang: Lang) -> Markup:
