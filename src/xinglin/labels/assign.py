@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Connection, Row, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select, update
 
 from xinglin.errors import ConflictError, NotPermittedError, UnknownNameError
 from xinglin.labels.arbitrate import SECOND, Opinion, code_of, decisions_of, lock_place, opinions, settle
@@ -21,7 +21,7 @@ from xinglin.ledger import append
 from xinglin.ledger.grants import check
 from xinglin.records.archive import read_one
 from xinglin.store import Store
-from xinglin.store.tables import campaign_items, campaign_slots
+from xinglin.store.tables import campaign_decisions, campaign_items, campaign_slots
 from xinglin.types import Code, Record
 
 MAX_HELD = 10
@@ -104,22 +104,32 @@ def claim(
 
 
 def _take(connection: Connection, campaign: Campaign, user: str, stage: Stage, now: float) -> int | None:
-    """Lease the next open place of a stage on a record that this person holds no place on."""
-    slots, other = campaign_slots.c, campaign_slots.alias()
-    free = or_(slots.state == "open", (slots.state == "held") & (slots.leased_until < now))
-    known = exists(
-        select(other.c.id).where(
-            other.c.campaign == campaign.id, other.c.record == slots.record, other.c.annotator == user
-        )
-    )
-    found = connection.execute(
-        select(slots.id)
-        .where(slots.campaign == campaign.id, slots.stage == stage, free, ~known)
-        .order_by(slots.position, slots.id)
+    """Lease the next open place of a stage on a record that this person holds no place on.
+
+    Leases that ran out come first, then the places behind this person's last one, then what was opened again before
+    it: so that nobody's way through the queue begins at its start every time.
+    """
+    slots, decisions = campaign_slots.c, campaign_decisions.c
+    last = connection.execute(
+        select(slots.position)
+        .join(campaign_decisions, decisions.slot == slots.id)
+        .where(decisions.campaign == campaign.id, decisions.annotator == user, slots.stage == stage)
+        .order_by(decisions.id.desc())
         .limit(1)
-        .with_for_update(skip_locked=True)
     ).scalar()
-    if found is None:
+    lapsed = (slots.state == "held") & (slots.leased_until < now)
+    behind = (slots.state == "open") & (slots.position >= (last or 0))
+    for free in (lapsed, behind, slots.state == "open"):
+        found = connection.execute(
+            select(slots.id)
+            .where(slots.campaign == campaign.id, slots.stage == stage, free, ~_known(user))
+            .order_by(slots.position, slots.id)
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        ).scalar()
+        if found is not None:
+            break
+    else:
         return None
     connection.execute(
         update(campaign_slots)
@@ -129,13 +139,28 @@ def _take(connection: Connection, campaign: Campaign, user: str, stage: Stage, n
     return int(found)
 
 
+def _known(user: str) -> ColumnElement[bool]:
+    """Whether a person holds a place on the record of a place."""
+    slots, other = campaign_slots.c, campaign_slots.alias()
+    return exists(
+        select(other.c.id).where(
+            other.c.campaign == slots.campaign, other.c.record == slots.record, other.c.annotator == user
+        )
+    )
+
+
 def _lapse(connection: Connection, campaign: Campaign, now: float) -> None:
     """Take a label as final whose giver never answered the model's vote within the lease."""
     slots = campaign_slots.c
     late: Sequence[int] = (
         connection.execute(
             select(slots.id)
-            .where(slots.campaign == campaign.id, slots.state == "voting", slots.leased_until < now)
+            .where(
+                slots.campaign == campaign.id,
+                slots.stage.in_(("annotation", "arbitration")),
+                slots.state == "voting",
+                slots.leased_until < now,
+            )
             .order_by(slots.item)
         )
         .scalars()
@@ -258,19 +283,14 @@ def mark_opened(store: Store, campaign: Campaign, task: Task, user: str, *, now:
 def waiting(store: Store, campaign: Campaign, user: str, stage: Stage, *, now: float | None = None) -> int:
     """Return how many places of a stage are open to a person, those held included."""
     moment = time.time() if now is None else now
-    slots, other = campaign_slots.c, campaign_slots.alias()
+    slots = campaign_slots.c
     free = or_(slots.state == "open", (slots.state == "held") & (slots.leased_until < moment))
-    known = exists(
-        select(other.c.id).where(
-            other.c.campaign == campaign.id, other.c.record == slots.record, other.c.annotator == user
-        )
-    )
     mine = (slots.annotator == user) & slots.state.in_(("held", "voting"))
     with store.read() as connection:
         return int(
             connection.execute(
                 select(func.count(func.distinct(slots.record))).where(
-                    slots.campaign == campaign.id, slots.stage == stage, or_(mine, free & ~known)
+                    slots.campaign == campaign.id, slots.stage == stage, or_(mine, free & ~_known(user))
                 )
             ).scalar_one()
         )
