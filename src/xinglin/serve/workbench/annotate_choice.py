@@ -101,7 +101,8 @@ class Choice:
         if str(self.search.value or "") != words:
             return  # more was typed meanwhile
         say = self.visitor.say
-        self._show(found, say("choose_found", count=len(found)) if found else say("choose_none"))
+        note = "choose_none" if not found else "choose_more" if len(found) == SHOWN else "choose_found"
+        self._show(found, say(note, count=len(found)))
 
     def _show(self, classes: list[SchemeClass], note: str) -> None:
         self.note.set_content(str(tag("span", note)) if note else "")

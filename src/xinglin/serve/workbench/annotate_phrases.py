@@ -34,6 +34,7 @@ ANNOTATION: dict[str, tuple[str, str]] = {
     "choose_first": ("共 {count} 类,请搜索", "{count} classes: search"),
     "choose_used": ("常用", "Used most"),
     "choose_found": ("找到 {count} 项", "{count} found"),
+    "choose_more": ("前 {count} 项,多输入几个字可缩小范围", "The first {count}: type more to narrow"),
     "choose_none": ("没有匹配的类别。", "Nothing matches."),
     "mark_hint": ("选中文字可标出依据(可不标)", "Select words to mark what it rests on (optional)"),
     "mark_clear": ("清除标记", "Clear marks"),
