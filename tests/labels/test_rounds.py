@@ -361,6 +361,23 @@ def test_a_lease_that_runs_out_blocks_nobody(store: Store) -> None:
     decide(store, made, late[0], "bo", COLD, now=99_999.0)  # late, but nobody had taken it
 
 
+def test_an_arbiter_who_was_overtaken_has_still_seen_the_labels(store: Store) -> None:
+    made = campaign_of(store, TEXTS[:1], lease=60.0)
+    assign(store, made, "chen", "auditor", by="lead")
+    label(store, made, "an", COLD)
+    label(store, made, "bo", FLU)
+    (lost,) = claim(store, made, "chen", "arbitration", now=1000.0)
+    assert len(fetch(store, made, lost, "chen").opinions) == 2
+    (taken,) = claim(store, made, "gao", "arbitration", now=1061.0)
+    with pytest.raises(ConflictError, match="lapsed"):
+        decide(store, made, lost, "chen", COLD)
+    decide(store, made, taken, "gao", COLD)
+    assert states(store) == ["settled"]
+    draw_audit(store, made, 1, seed="1", by="lead")
+    assert claim(store, made, "chen", "audit") == (), "who saw the labels does not audit the record"
+    assert len(claim(store, made, "deng", "audit")) == 1
+
+
 def test_asking_again_renews_the_lease(store: Store) -> None:
     made = campaign_of(store, TEXTS[:1], lease=60.0)
     first = claim(store, made, "an", "annotation", now=1000.0)

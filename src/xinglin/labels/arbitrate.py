@@ -117,7 +117,9 @@ def settle(connection: Connection, item: Row[Any]) -> str:
     Returns:
         Its state: ``labelling``, ``arbitration``, ``settled`` or ``excluded``.
     """
-    places = connection.execute(select(campaign_slots).where(campaign_slots.c.item == item.id)).all()
+    places = connection.execute(
+        select(campaign_slots).where(campaign_slots.c.item == item.id, campaign_slots.c.state != "lapsed")
+    ).all()
     if any(place.state not in ("done", "skipped") for place in places):
         return str(item.state)
     stands = decisions_of(connection, [place.id for place in places])

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, Row, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, or_, select, update
 
 from xinglin.errors import ConflictError, NotPermittedError, UnknownNameError
 from xinglin.labels.arbitrate import SECOND, Opinion, code_of, decisions_of, lock_place, opinions, settle
-from xinglin.labels.campaign import PURPOSE, ROLE_OF, Campaign, Stage, need_open, need_role
+from xinglin.labels.campaign import PURPOSE, ROLE_OF, Campaign, Stage, need_open, need_role, open_place
 from xinglin.ledger import append
 from xinglin.ledger.grants import check
 from xinglin.records.archive import read_one
@@ -131,12 +131,28 @@ def _take(connection: Connection, campaign: Campaign, user: str, stage: Stage, n
             break
     else:
         return None
+    if stage in SECOND.values():
+        found = _instead(connection, found)
     connection.execute(
         update(campaign_slots)
         .where(slots.id == found)
         .values(state="held", annotator=user, leased_until=now + campaign.lease, opened=None, vote_seen=False)
     )
     return int(found)
+
+
+def _instead(connection: Connection, slot: int) -> int:
+    """Return the place itself, or a new one if somebody held it: who saw other people's labels stays on record."""
+    slots = campaign_slots.c
+    old = connection.execute(select(campaign_slots).where(slots.id == slot)).one()
+    if old.annotator is None:
+        return slot
+    connection.execute(
+        update(campaign_slots).where(slots.id == slot).values(state="lapsed", leased_until=None)
+    )
+    new = open_place(old.campaign, old.item, old.record, old.stage, old.position)
+    key = connection.execute(insert(campaign_slots).values(new)).inserted_primary_key
+    return int(key[0]) if key is not None else slot
 
 
 def _known(user: str) -> ColumnElement[bool]:
