@@ -6,6 +6,9 @@ import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+
+from sqlalchemy import select
 
 from xinglin.labels.assign import Task, claim, fetch, mark_opened
 from xinglin.labels.campaign import Campaign, Role, Stage, assign, open_campaign
@@ -16,6 +19,7 @@ from xinglin.records.codec import record_to_json
 from xinglin.records.readers.jsonl import JsonLines
 from xinglin.records.run import intake
 from xinglin.store import Store
+from xinglin.store.tables import campaign_decisions, campaign_items
 from xinglin.types import Code, Record
 
 COLD = Code("icd10-who", "J00", "急性鼻咽炎")
@@ -97,3 +101,29 @@ def label(
     """Take the next case and give it a code."""
     task = take(store, campaign, user, stage)
     return task, decide(store, campaign, task.slot, user, code)
+
+
+def states(store: Store, *, audit: bool = False) -> list[str]:
+    with store.read() as connection:
+        rows = connection.execute(
+            select(campaign_items.c.state)
+            .where(campaign_items.c.audit == audit)
+            .order_by(campaign_items.c.position)
+        )
+        return list(rows.scalars())
+
+
+def finals(store: Store) -> list[str | None]:
+    with store.read() as connection:
+        return list(
+            connection.execute(
+                select(campaign_items.c.final_value)
+                .where(~campaign_items.c.audit)
+                .order_by(campaign_items.c.position)
+            ).scalars()
+        )
+
+
+def decisions(store: Store) -> list[Any]:
+    with store.read() as connection:
+        return list(connection.execute(select(campaign_decisions).order_by(campaign_decisions.c.id)).all())
