@@ -27,6 +27,7 @@ VERBS = [
     "release",
     "data",
     "records",
+    "labels",
 ]
 NOTICE = "未经注册"
 

@@ -77,6 +77,13 @@ class StoreError(XinglinError):
     status = 503
 
 
+class ConflictError(XinglinError):
+    """What is asked no longer fits what has happened meanwhile, e.g. a lease that was taken over."""
+
+    title = "overtaken by another act"
+    status = 409
+
+
 class BusyError(XinglinError):
     """More is asked at once than is kept waiting, or the service is stopping."""
 

@@ -14,6 +14,7 @@ from xinglin.cli import (
     evaluate,
     explain,
     graph,
+    labels,
     ledger,
     model,
     records,
@@ -50,6 +51,7 @@ app.add_typer(data.app, name="data")
 records_quality.register(records.app)
 records_manifest.register(records.app)
 app.add_typer(records.app, name="records")
+app.add_typer(labels.app, name="labels")
 
 
 @app.callback(invoke_without_command=True)

@@ -268,3 +268,104 @@ grants = Table(
     Index("grants_by_grantee", "dataset", "grantee", "purpose"),
 )
 """Statements in order; the newest for a grantee and a purpose holds."""
+
+campaigns = Table(
+    "annotation_campaigns",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(200), nullable=False, unique=True),
+    Column("created", String(32), nullable=False),
+    Column("lead", String(200), nullable=False),
+    Column("dataset", String(200), nullable=False),
+    Column("scheme", JSON, nullable=False),
+    Column("scheme_digest", String(64), nullable=False),
+    Column("lease", Float, nullable=False),
+    Column("assisted", Boolean, nullable=False),
+    Column("closed", Boolean, nullable=False),
+    Column("audit_seed", String(200)),
+)
+
+campaign_roles = Table(
+    "annotation_roles",
+    metadata,
+    Column("campaign", String(32), primary_key=True),
+    Column("user", String(200), primary_key=True),
+    Column("role", String(20), primary_key=True),
+    Column("time", String(32), nullable=False),
+)
+
+campaign_items = Table(
+    "annotation_items",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign", String(32), nullable=False),
+    Column("record", String(200), nullable=False),
+    Column("key", String(64), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("audit", Boolean, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("final_system", String(40)),
+    Column("final_value", String(200)),
+    Column("final_display", String(400)),
+    UniqueConstraint("campaign", "key", "audit", name="annotation_items_once"),
+    Index("annotation_items_by_state", "campaign", "audit", "state"),
+)
+"""A record under annotation; one drawn for the audit has a second row, with labels of its own."""
+
+campaign_slots = Table(
+    "annotation_slots",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign", String(32), nullable=False),
+    Column("item", Integer, nullable=False, index=True),
+    Column("record", String(200), nullable=False),
+    Column("stage", String(20), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("annotator", String(200)),
+    Column("leased_until", Float),
+    Column("opened", Float),
+    Column("length", Integer),
+    Column("vote_seen", Boolean, nullable=False),
+    # The blindness of a round rests here: nobody holds two places on one record, in whatever stage.
+    UniqueConstraint("campaign", "record", "annotator", name="annotation_slots_one_a_person"),
+    Index("annotation_slots_by_queue", "campaign", "stage", "state", "position"),
+    Index("annotation_slots_by_person", "campaign", "annotator", "state"),
+)
+"""A place for one person's label; ``annotator`` is empty until somebody takes it."""
+
+campaign_decisions = Table(
+    "annotation_decisions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("campaign", String(32), nullable=False),
+    Column("slot", Integer, nullable=False, index=True),
+    Column("annotator", String(200), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("system", String(40)),
+    Column("value", String(200)),
+    Column("display", String(400)),
+    Column("confidence", Float),
+    Column("spans", JSON, nullable=False),
+    Column("reason", Text),
+    Column("seconds", Float),
+    Column("time", String(32), nullable=False),
+    Index("annotation_decisions_by_person", "campaign", "annotator", "id"),
+)
+"""Rows are added and never changed: taking back is a row of its own."""
+
+campaign_votes = Table(
+    "annotation_votes",
+    metadata,
+    Column("item", Integer, primary_key=True, autoincrement=False),
+    Column("model", String(200), nullable=False),
+    Column("system", String(40)),
+    Column("value", String(200)),
+    Column("display", String(400)),
+    Column("probability", Float),
+    Column("spans", JSON, nullable=False),
+    Column("time", String(32), nullable=False),
+)
+"""What the model says of an item, made once; without a code it abstained."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.measure.typography import full_width
+from xinglin.serve.workbench.annotate_phrases import ANNOTATION
 
 PHRASES: dict[str, tuple[str, str]] = {
     # frame
@@ -291,6 +292,7 @@ PHRASES: dict[str, tuple[str, str]] = {
         "{drawn} of {count} drawn; all are in the table.",
     ),
     "filter_table": ("筛选表格", "Filter the table"),
+    **ANNOTATION,
 }  # fmt: skip
 
 

@@ -18,7 +18,7 @@ from xinglin.serve.workbench.icons import blossom
 from xinglin.types import DISCLAIMER
 
 FOLDER = Path(__file__).parent
-STYLES = (FOLDER / "frame.css", FOLDER / "answer.css", STYLE, FOLDER / "print.css")
+STYLES = (FOLDER / "frame.css", FOLDER / "answer.css", FOLDER / "annotate.css", STYLE, FOLDER / "print.css")
 FAVICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><g fill="#c4622d">'
     + "".join(
@@ -27,13 +27,25 @@ FAVICON = (
     )
     + '</g><circle cx="12" cy="12" r="2.1" fill="#fff6ea"/></svg>'
 )
-NAVIGATION = (("case", "/"), ("history", "/history"), ("graph", "/graph"), ("about", "/about"))
+NAVIGATION = (
+    *(("case", "/"), ("history", "/history"), ("annotate", "/annotate")),
+    *(("graph", "/graph"), ("about", "/about")),
+)
 KEYS = (
     ("Ctrl + Enter", "key_analyse"),
     ("Ctrl + S", "key_save"),
     ("1  2  3", "key_answers"),
     ("/", "key_text"),
     ("Tab", "key_tab"),
+    ("?", "key_help"),
+    ("Esc", "key_esc"),
+)
+ANNOTATION_KEYS = (
+    ("1  …  9  0", "key_label"),
+    ("空格 Space", "key_confirm"),
+    ("U", "key_undo"),
+    ("N", "key_pass"),
+    ("/", "key_search"),
     ("?", "key_help"),
     ("Esc", "key_esc"),
 )
@@ -89,7 +101,7 @@ def frame(visitor: Visitor, page: str) -> Iterator[None]:
     with ui.element("header").classes("xl-top"):
         _navigation(visitor, page)
         ui.element("div").classes("xl-grow")
-        _preferences(visitor)
+        _preferences(visitor, ANNOTATION_KEYS if page == "annotate" else KEYS)
     with ui.element("main").classes(f"xl-main xl-{page}").props("id=main tabindex=-1"):
         yield
     other = "en" if visitor.lang == "zh" else "zh"
@@ -127,7 +139,7 @@ def _navigation(visitor: Visitor, page: str) -> None:
     fragment(tag("div", brand, tag("nav", links, aria_label="杏林 Xinglin"), cls="xl-nav"))
 
 
-def _preferences(visitor: Visitor) -> None:
+def _preferences(visitor: Visitor, keys: tuple[tuple[str, str], ...]) -> None:
     async def language() -> None:
         app.storage.user["lang"] = "en" if visitor.lang == "zh" else "zh"
         ui.navigate.reload()
@@ -147,8 +159,8 @@ def _preferences(visitor: Visitor) -> None:
     dark.props["aria-label"] = dark.props["title"] = visitor.say("to_dark")
     with dark:
         fragment(tag("span", "", cls="xl-moon", aria_hidden="true"))
-    keys = _shortcuts(visitor)
-    show = ui.button("?", on_click=keys.open).props("flat dense data-key=help")
+    help_ = _shortcuts(visitor, keys)
+    show = ui.button("?", on_click=help_.open).props("flat dense data-key=help")
     show.props["aria-label"] = show.props["title"] = visitor.say("shortcuts")
     if visitor.token is not None:
         leave = tag("button", visitor.say("log_out"), type="submit")
@@ -157,10 +169,10 @@ def _preferences(visitor: Visitor) -> None:
         )
 
 
-def _shortcuts(visitor: Visitor) -> ui.dialog:
+def _shortcuts(visitor: Visitor, keys: tuple[tuple[str, str], ...]) -> ui.dialog:
     rows = [
-        tag("tr", tag("td", [tag("kbd", key) for key in keys.split("  ")]), tag("td", visitor.say(name)))
-        for keys, name in KEYS
+        tag("tr", tag("td", [tag("kbd", key) for key in several.split("  ")]), tag("td", visitor.say(name)))
+        for several, name in keys
     ]
     with ui.dialog() as dialog, ui.card().classes("xl-dialog xl-dialog-narrow"):
         fragment(tag("h2", visitor.say("shortcuts")))
