@@ -1,4 +1,4 @@
-"""The sheet that every report of an explanation is written on: one self-contained document, cards, versions, foot.
+"""The sheet that reports are written on: one self-contained document, cards, versions, foot.
 
 No script, no link to elsewhere, every string escaped.
 """
@@ -17,13 +17,14 @@ NAME = ("杏林", "Xinglin")
 LANGUAGE = {"zh": "zh-CN", "en": "en", "both": "zh-CN"}
 
 
-def document(title: str, content: Child, lang: Lang) -> str:
+def document(title: str, content: Child, lang: Lang, *, style: str = "") -> str:
     """Return one HTML document that needs no other file, no script and no network.
 
     Args:
         title: of the window, as plain text.
         content: everything between the head and the disclaimer.
         lang: of the document.
+        style: CSS of this report alone.
     """
     head = tag(
         "head",
@@ -36,7 +37,7 @@ def document(title: str, content: Child, lang: Lang) -> str:
             content="default-src 'none'; style-src 'unsafe-inline'",
         ),
         tag("title", verbatim(title)),
-        tag("style", Markup(STYLE.read_text(encoding="utf-8"))),
+        tag("style", Markup(STYLE.read_text(encoding="utf-8") + style)),
     )
     body = tag("body", tag("main", content, foot(lang)), cls="xw xw-page")
     return f"<!DOCTYPE html>\n{tag('html', head, body, lang=LANGUAGE[lang])}\n"

@@ -161,10 +161,11 @@ def _table(
     stream: IO[str], name: str, kind: str, wanted: Sequence[Sequence[str]]
 ) -> Iterator[tuple[int, list[str]]]:
     # A tab-separated file quotes nothing: a lone quotation mark is a character of its cell.
-    quoting = csv.QUOTE_NONE if kind == "tsv" else csv.QUOTE_MINIMAL
-    reader = csv.reader(
-        _lines(stream, name), delimiter="\t" if kind == "tsv" else ",", quoting=quoting, strict=True
-    )
+    lines = _lines(stream, name)
+    if kind == "tsv":
+        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
+    else:
+        reader = csv.reader(lines, strict=True)
     try:
         header = [cell.strip() for cell in next(reader, [])]
         places = [header.index(_present(header, names, name)) for names in wanted]

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from xinglin.explain.phrases import plain, shown, typeset
-from xinglin.explain.report import NAME, STYLE
-from xinglin.explain.report import foot as disclaimer
+from xinglin.explain.sheet import NAME, document
 from xinglin.labels.evidence import plan_from_json
 from xinglin.measure.markup import Child, Markup, tag, verbatim
 
@@ -29,30 +28,16 @@ def certificate_html(certificate: Mapping[str, Any]) -> str:
     """
     said = certificate["statement"]["predicate"]
     title = plain(("标注错误率证书", "Certificate of annotation error"), _LANG)
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag(
-            "meta",
-            http_equiv="Content-Security-Policy",
-            content="default-src 'none'; style-src 'unsafe-inline'",
-        ),
-        tag("title", verbatim(f"{said['plan']['dataset']} · {title}")),
-        tag("style", Markup(STYLE.read_text(encoding="utf-8") + OWN_STYLE.read_text(encoding="utf-8"))),
-    )
-    main = tag(
-        "main",
+    content = [
         _top(said),
         _statement(said),
         _numbers(said),
         _bounds(said),
         tag("div", _means(said), _means_not(), cls="ce-pair"),
         _evidence(certificate),
-        disclaimer(_LANG),
-    )
-    return f"<!DOCTYPE html>\n{tag('html', head, tag('body', main, cls='xw xw-page'), lang='zh-CN')}\n"
+    ]
+    name = f"{said['plan']['dataset']} · {title}"
+    return document(name, content, _LANG, style=OWN_STYLE.read_text(encoding="utf-8"))
 
 
 def _say(zh: str, en: str) -> Markup:
