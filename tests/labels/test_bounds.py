@@ -15,6 +15,7 @@ from xinglin.labels.bounds import (
     boundary,
     hypergeometric_upper,
     missed_upper,
+    passes_at,
     sequential_upper,
     stopping,
 )
@@ -129,6 +130,15 @@ def test_the_boundary_is_where_the_bound_passes(n: int, data: st.DataObject, alp
         assert sequential_upper(wrong, read, n, alpha) < count
         if read - 1 >= max(wrong, 1):
             assert sequential_upper(wrong, read - 1, n, alpha) >= count
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 200), st.data())
+def test_how_far_to_go_on_is_the_boundary(n: int, data: st.DataObject) -> None:
+    count = data.draw(st.integers(1, n))
+    wrong = data.draw(st.integers(0, count))
+    expected = int(boundary(count, n, 0.05)[wrong]) if wrong < count else None
+    assert passes_at(count, wrong, wrong, n, 0.05) == expected
 
 
 def test_stopping_is_exact_and_holds_its_level() -> None:

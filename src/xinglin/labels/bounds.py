@@ -115,6 +115,21 @@ def boundary(count: int, population: int, alpha: float, most: int | None = None)
     return np.asarray(found, np.int64)
 
 
+def passes_at(count: int, wrong: int, read: int, population: int, alpha: float) -> int | None:
+    """Return after how many items ``count`` and more are ruled out if no further wrong one comes; ``None``: never.
+
+    Args:
+        count: to be ruled out.
+        wrong: found so far, among ``read`` items.
+        read: items read so far.
+        population: number of items N.
+        alpha: as in :func:`sequential_upper`.
+    """
+    if wrong >= count:
+        return None
+    return _first(lambda n: sequential_upper(wrong, n, population, alpha) < count, read, population)
+
+
 def stopping(limits: Counts, population: int, count: int) -> Floats:
     """Return the exact probability that an audit stops at each limit, if ``count`` items are wrong.
 

@@ -17,7 +17,14 @@ from scipy.stats import binom
 
 import xinglin
 from xinglin.errors import CertificateError, InvalidInputError
-from xinglin.labels.bounds import boundary, hypergeometric_upper, missed_upper, sequential_upper, stopping
+from xinglin.labels.bounds import (
+    boundary,
+    hypergeometric_upper,
+    missed_upper,
+    passes_at,
+    sequential_upper,
+    stopping,
+)
 from xinglin.labels.evidence import (
     AuditPlan,
     Reading,
@@ -197,14 +204,14 @@ def _refuse(plan: AuditPlan, result: Tally, found: Bounds) -> None:
             "would still be below it. Use better auditors, more gold items or a larger claim"
         )
     if found.total > found.limit:
-        limits = stops(plan, result.gold_wrong)
-        more = limits[result.wrong] if result.wrong < len(limits) else None
+        allowed = found_limit(plan, result.gold_wrong)
+        more = passes_at(allowed + 1, result.wrong, result.read, plan.population, plan.alpha[0])
         raise CertificateError(
             f"{result.wrong} wrong labels in {result.read} items bound the wrong ones by {found.total} "
             f"({found.total / plan.population:.3%}), the claim allows {found.limit}: "
             + (
                 f"go on; with no further error it passes at {more} items"
-                if more is not None and more > result.read
+                if more is not None
                 else "too many errors were found; mend the labels and plan a new audit"
             )
         )

@@ -10,10 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from fractions import Fraction
 from typing import Any, Literal, get_args
+
+from scipy.stats import binom
 
 from xinglin.errors import CertificateError, InvalidInputError
 from xinglin.labels.bounds import hypergeometric_upper, missed_upper
@@ -21,6 +24,7 @@ from xinglin.records.manifest import canonical
 from xinglin.store.keys import digest
 
 Role = Literal["auditor", "adjudicator"]
+_DECIMAL = re.compile(r"0?\.[0-9]{1,15}|[01]")
 AUDITORS_LABELS = "auditors"
 """The only thing that may have been seen before a reading: an adjudicator sees the two auditors' labels."""
 
@@ -244,7 +248,8 @@ def found_limit(plan: AuditPlan, gold_wrong: int = 0) -> int:
         return max(plan.limit - reference_errors_upper(plan, gold_wrong), -1)
     if plan.limit < 0:
         return -1
-    found = plan.limit
+    # missed_upper(found) <= limit exactly if Binomial(limit + 1, 1 - miss) is at most `found` with chance <= reserve
+    found = int(binom.ppf(reserve, plan.limit + 1, 1 - plan.miss))
     while found >= 0 and missed_upper(found, plan.miss, plan.population, reserve) > plan.limit:
         found -= 1
     return found
@@ -332,7 +337,8 @@ def _check_items(plan: AuditPlan, labels: Mapping[str, str], gold: Mapping[str, 
 
 def _number(name: str, text: str) -> Fraction:
     """A decimal number exactly, so that ``0.005 * 20000`` is 100."""
-    try:
-        return Fraction(text)
-    except (ValueError, ZeroDivisionError):
-        raise InvalidInputError(f"audit plan: expected a decimal number for {name}; got {text!r}") from None
+    if not _DECIMAL.fullmatch(text):
+        raise InvalidInputError(
+            f"audit plan: expected a decimal number such as 0.005 for {name}; got {text!r}"
+        )
+    return Fraction(text)

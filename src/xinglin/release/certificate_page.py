@@ -137,8 +137,9 @@ def _means(said: Mapping[str, Any]) -> Markup:
     miss = f"{100 * (1 - float(plan['confidence'])):.4g} %"
     lines: list[Pair] = [
         (
-            f"若错误标注达到或超过声明,这样的审核签出证书的机会至多 {miss}。",
-            f"Had the claim been false, an audit like this would have certified it with a chance of at most {miss}.",
+            f"前提成立时,若错误标注达到或超过声明,这样的审核签出证书的机会至多 {miss}。",
+            f"Had the claim been false, an audit like this would have certified it with a chance of at most {miss}, "
+            "where the assumption holds.",
         ),
         (
             "审核者未见发布的标注、模型和彼此的结论;不一致由第三人仲裁。",

@@ -39,7 +39,7 @@ LEAST = 0.4
 """Least Dice coefficient of an overlap."""
 _RARE = 200_000
 """Postings read at most in the search for overlaps; the rarest grams come first."""
-_KEPT = 5_000
+_KEPT = 1_000
 """Candidates for an overlap at most that are compared with all grams of the query."""
 
 Ids = NDArray[np.signedinteger[Any]]
@@ -172,11 +172,13 @@ class ConceptSearch:
         least = int(np.ceil(LEAST * wanted / (2 - LEAST)))
         within = int(np.searchsorted(np.cumsum([len(posting) for posting in postings]), _RARE, side="right"))
         read = max(min(wanted - least + 1, within, len(postings)), 1)
-        shared = np.bincount(np.concatenate(postings[:read]))
-        terms = np.nonzero(shared)[0]
+        several = np.sort(np.concatenate(postings[:read]))
+        first = np.flatnonzero(np.concatenate(([True], several[1:] != several[:-1])))
+        counts = np.diff(np.append(first, len(several)))
+        enough = counts >= least - (len(postings) - read)
+        terms, counts = several[first[enough]], counts[enough]
         if allowed is not None:
-            terms = terms[allowed[terms]]
-        counts = shared[terms].astype(np.int64)
+            terms, counts = terms[allowed[terms]], counts[allowed[terms]]
         size = self.index.grams_in[terms].astype(np.int64)
         # what the grams not yet counted could still bring it to
         hopeful = 2.0 * (counts + np.minimum(len(postings) - read, size - counts)) / (wanted + size)
