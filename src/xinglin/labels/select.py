@@ -93,6 +93,7 @@ def select(
         free = free[order[: weights.shortlist * count]]
     base = np.ones(len(free)) if doubt is None else doubt[free] ** weights.uncertainty
     novelty = None if rows is None else _novelty(rows, free, known)
+    candidates = None if rows is None else rows[free]
     covered = None if near is None else near[known].max(axis=0, initial=0.0)
     most = 0.0
     chosen: list[int] = []
@@ -109,8 +110,8 @@ def select(
         best = int(score.argmax())
         alive[best] = False
         chosen.append(int(free[best]))
-        if rows is not None and novelty is not None:
-            similar = np.asarray((rows[free] @ rows[free[best]].T).todense()).ravel()
+        if candidates is not None and novelty is not None:
+            similar = (candidates @ candidates[best].T).toarray().ravel()
             novelty = np.minimum(novelty, np.maximum(1 - similar, 0) / 2)
         if near is not None and covered is not None:
             covered = np.maximum(covered, near[free[best]])
