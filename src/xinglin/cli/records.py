@@ -310,14 +310,17 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="不再询问 Do not ask.")] = False,
     actor: As = "cli",
 ) -> None:
-    """删除一位患者的全部记录、影像和盐,无法恢复。Erase a subject: records, images, salt; it cannot be undone."""
+    """删除一位患者的全部记录、影像、盐和标注,无法恢复。Erase a subject: records, images, salt, labels; for good."""
+    from xinglin.labels.campaign import erase_labels
     from xinglin.records.archive import erase as wipe
     from xinglin.store import open_store
 
     if not yes:
         typer.confirm("删除后无法恢复,继续?It cannot be undone. Go on?", abort=True)
-    count = wipe(open_store(), name, subject=subject, actor=actor)
-    typer.echo(f"已删除 erased: {count} 条(含各版本)rows, versions counted")
+    store = open_store()
+    count = wipe(store, name, subject=subject, actor=actor)
+    labelled = erase_labels(store, name, actor=actor)
+    typer.echo(f"已删除 erased: {count} 条(含各版本)rows, versions counted; {labelled} 条标注记录 annotated records")
 
 
 def _whose(subject: str | None) -> str:
