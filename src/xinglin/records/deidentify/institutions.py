@@ -1,0 +1,98 @@
+"""Hospitals, clinics, employers and schools by the form of their names. Folded text.
+
+A bare abbreviation of one's own (华西, 协和) is found only with a numbered or attached ``院`` (附一院, 市二院).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from xinglin.records.deidentify.names_zh import HAN
+from xinglin.records.deidentify.spans import Span
+
+_KINDS = (
+    "医院 卫生院 卫生服务中心 卫生服务站 卫生室 卫生所 诊所 门诊部 医学中心 疾病预防控制中心 疾控中心 妇幼保健院 妇幼保健中心 保健院 体检中心 急救中心 "
+    "血液中心 疗养院 护理院 康复中心 医务室 防治院 防治所 医疗中心 影像中心 检验所 养老院 福利院 敬老院"
+).split()
+_ZH = re.compile(
+    rf"[{HAN}0-9A-Za-z\xb7]{{1,24}}?(?:{'|'.join(_KINDS)})(?:\([{HAN}]{{2,10}}\))?(?:[{HAN}]{{1,4}}(?:院区|分院))?"
+)
+_BEFORE = re.compile(
+    r".*(?:就诊于|求治于|就医于|住院于|转诊至|转诊到|转入|转至|转到|转往|转回|送至|送到|送往|急送|前往|曾在|曾于|曾至|曾到|曾赴|遂至|遂到|先后在|先后于|先后至|来到|收入|收住|来自|推荐|建议|联系|毕业于|任职于|就职于|工作于|"
+    r"患者|病人|家属|今日|昨日|同日|次日|当日|随后|后在|后于|后至|后到|后转|再次|[0-9]年|[0-9]月|[0-9]日|[年月日天周时前后]|于[0-9]*|"
+    r"[在于到至赴往去从经由自被向回入来送抵及和与或的为是将,。;、:\n()])(?!院)"
+)
+_GENERIC = re.compile(
+    rf"(?:我|本|该|贵|外|当地|上级|下级|基层|各级|某|某某|其他|其它|多家|数家|一家|这家|那家|几家|附近|就近|正规|专业|专科|综合|大|小|大型|公立|私立|民营|好|三甲|二甲|三级|二级|一级|甲等|三级甲等|三甲等|社区|乡镇|乡|镇|村|县|市|省|区|"
+    rf"县级|市级|省级|国家级|人民|中医|中西医|中西医结合|儿童|妇产|妇幼|口腔|肿瘤|精神病|精神|传染病|胸科|眼科|皮肤病|皮肤|肛肠|骨科|康复|整形|美容|男科|妇科|肝病|结核病|肾病|心血管病|教学|附属|接诊|收治|定点|医保|家|个|本地|外地|省市|市里|县里|"
+    rf"知名|有名|权威|相关|有关|具体|别的|别家|另一家|同一|同一家|不同|地方|军队|海外|国外|国内|许多|很多|所有|全国|各大|各|两家|三家|去|到|在|住|能|有|条件|较|比较|更|最|尽快|及时|立即|马上|应|需|要|可|来|用|把|等|后|前|时|的|和|或|与|及|了|过|您|你|他|她|"
+    rf"医生|医师|患者|病人|家长|建议|选择|推荐|治疗|检查|就诊|看病|就医|住院|门诊|急诊|转|送|私人|个体|小|黑|村里|镇里|乡里|诊断|确诊|做|看|上|下|出|进|离开|返回|联系|咨询|复查|手术|体检|抢救|急救|骨伤|老年|老年病|糖尿病|脑科|脑病|心脏病|心脏|肺科|耳鼻喉|五官科|烧伤|职业病|风湿病|风湿|血液病|血液|生殖|不孕不育|癫痫|乙肝|白癜风|正规的|大的|好的|当地的|一般|普通|民办|军|部队|厂矿|校|学校|单位|企业|农村|城市|城镇|便民|网上|线上|互联网|宠物|动物)+"
+)
+_NUMBERED = re.compile(
+    rf"(?<![{HAN}])(?P<a>[{HAN}]{{1,8}}?(?:附属?[一二三四五六]?|[一二三四五六七八九十])院)(?![长区内外中前后系士])|(?P<b>(?:省|市|区|县|[{HAN}]{{2}}大|医大|[{HAN}]医)附?[一二三四五六七八九十]院)(?![长区内外中前后系士])|(?<![0-9])[1-9][0-9]{{2}}医院"
+)
+_NUMBER_BEFORE = re.compile(r"(?:出|入|住|转|同|另|每|某|到|在|于|至|去|往|由|从|经|赴|曾|我|本|该)")
+_WORK = re.compile(
+    rf"(?:工作单位(?:及地址|名称)?|单位名称|工作单位及职务|就读学校|学校|单位|就职于|任职于|就读于|工作于|供职于|毕业于)[ ]*[::]?[ ]*(?P<v>[{HAN}0-9A-Za-z()\xb7]{{2,24}}?(?:公司|集团|工厂|厂|小学|中学|高中|大学|学院|学校|幼儿园|银行|局|所|院|中心|店|社|队|部|处|委员会|研究所|政府|超市|酒店|工地|矿|站|商场|有限责任公司))(?![{HAN}])"
+)
+_COMPANY = re.compile(rf"[{HAN}]{{3,16}}?(?:有限责任公司|股份有限公司|有限公司|集团公司)")
+_WORD = r"(?:[A-Z][A-Za-z'’.\-]+|[A-Z]{2,}|St\.)"
+_EN = re.compile(
+    rf"(?:{_WORD}[ ](?:(?:of|and|the|for|&|de|at)[ ])?){{1,6}}(?:Hospital|Medical Cent(?:er|re)|Clinic|Infirmary|Hospice|Nursing Home|Health System|Healthcare System|Health Cent(?:er|re)|Rehabilitation Cent(?:er|re)|Surgery Cent(?:er|re)|Surgical Cent(?:er|re)|Cancer Cent(?:er|re)|Medical Group|Medical College|Care Cent(?:er|re)|Sanatorium|Dispensary|Urgent Care|Family Practice|Health Services)(?:[ ](?:of|at|for)[ ](?:the[ ])?{_WORD}(?:[ ]{_WORD}){{0,3}})?"
+    rf"|(?:Hospital|University|Clinic)[ ]of[ ](?:the[ ])?{_WORD}(?:[ ]{_WORD}){{0,2}}(?:[ ](?:Hospital|Medical Center))?"
+)
+_EN_LEAD = re.compile(r"^(?:(?:The|A|An|At|In|To|From|Our|This|Your|His|Her|And|For|Of|By|With|Patient|Admitted|Transferred|Seen|Local|Outside|Referring|General(?= Hospital$)|Community(?= (?:Hospital|Clinic)$)|Facility|Hospital(?= [A-Z]))[ :]+)+")
+_EN_LABEL = re.compile(
+    r"(?<![A-Za-z])(?i:facility|hospital|institution|clinic|employer|school|works at|employed by|employed at|practice name)[ ]*(?:name)?[ ]*(?::|(?<=at)|(?<=by))[ ]*(?P<v>[A-Z][A-Za-z0-9'’.&\- ]{2,50}[A-Za-z.])(?=[ ]{2,}|[\n,;|.]|$)"
+)
+_EN_GENERIC = frozenset(
+    "Emergency Department Outpatient Inpatient Day Surgery Urgent Care Nursing Home Primary Community General Regional Local Pediatric Children's Women's Veterans University Teaching Academic "
+    "Public Private Mental Psychiatric Rehabilitation Hospital Clinic Medical Center Health Services Diabetes Heart Cancer Pain Wound Sleep Eye Dental Walk-In Cardiology Oncology Neurology "
+    "Orthopedic Surgical Memory Headache Allergy Specialty Free Field Call Visit Ask Your Contact Trauma Transplant Birth Burn Skilled Home Hospice Palliative Fertility Genetics Anticoagulation Coumadin".split()
+)
+
+
+def find_institutions(text: str) -> Iterator[Span]:
+    """Yield hospitals, other health facilities, employers and schools."""
+    for match in _ZH.finditer(text):
+        span = _chinese(text, match)
+        if span is not None:
+            yield span
+    for match in _NUMBERED.finditer(text):
+        value = match.group()
+        lead = 0
+        cut = _BEFORE.match(value[:-2])
+        if cut:
+            lead = cut.end()
+        value = value[lead:]
+        if len(value) >= 3 and not _NUMBER_BEFORE.match(value[-2:-1]) and not _GENERIC.fullmatch(value[:-2]) or re.fullmatch("[省市区县]附?[一二三四五六七八九]院|[1-9][0-9]{2}医院", value):
+            yield Span(match.start() + lead, match.end(), "INSTITUTION", 0.75)
+    for match in _WORK.finditer(text):
+        yield Span(*match.span("v"), "INSTITUTION", 0.85)
+    for match in _COMPANY.finditer(text):
+        cut = re.match(r".*[在于到为是由,。;、:\n]", match.group())
+        start = match.start() + (cut.end() if cut else 0)
+        if match.end() - start >= 6:
+            yield Span(start, match.end(), "INSTITUTION", 0.75)
+    for match in _EN.finditer(text):
+        lead_en = _EN_LEAD.match(match.group())
+        start = match.start() + (lead_en.end() if lead_en else 0)
+        words = re.findall(r"[A-Za-z'’\-]+", text[start : match.end()])
+        if len(words) > 1 and not all(word in _EN_GENERIC or word[0].islower() for word in words):
+            yield Span(start, match.end(), "INSTITUTION", 0.8)
+    for match in _EN_LABEL.finditer(text):
+        yield Span(*match.span("v"), "INSTITUTION", 0.9)
+
+
+def _chinese(text: str, match: re.Match[str]) -> Span | None:
+    value = match.group()
+    kind = next(kind for kind in sorted(_KINDS, key=len, reverse=True) if kind in value)
+    stem_end = value.rindex(kind)
+    stem = value[:stem_end]
+    cut = _BEFORE.match(stem)
+    lead = cut.end() if cut else 0
+    stem = stem[lead:]
+    if len(stem) < 2 or _GENERIC.fullmatch(stem) or len(re.findall(f"[{HAN}]", stem)) < 2:
+        return None
+    return Span(match.start() + lead, match.end(), "INSTITUTION", 0.82)

@@ -1,0 +1,262 @@
+"""Chinese names without a language model: labels, cues, surnames, titles, and what may follow a name.
+
+A label with a colon (姓名:) makes a name of what follows, whatever it looks like. Elsewhere a surname must lead and the
+text behind it must be able to follow a name. A name once established is found again everywhere in the text
+(``again``). Names of a minority with a middle dot are known by the dot. Folded text.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from functools import cache
+
+from xinglin.records.deidentify.lexicon import (
+    AFTER_NAME,
+    CANNOT_BE_NAME,
+    COMPOUND_SURNAMES,
+    NAME_CUES,
+    NAME_LABELS,
+    NOT_BEFORE_TITLE,
+    ORDINARY,
+    SURNAMES,
+    TITLES,
+    WEAK_CUES,
+)
+from xinglin.records.deidentify.spans import Span
+
+HAN = "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0002fa1f"
+
+
+def _any(words: Iterable[str]) -> str:
+    return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
+
+
+_SURNAME = f"(?:{_any(COMPOUND_SURNAMES)}|[{''.join(sorted(SURNAMES))}])"
+_BOUNDARY = re.compile(rf"$|[^{HAN}\xb7]")
+_FOLLOWS = re.compile(f"(?:{_any(AFTER_NAME)})")
+_TITLE = re.compile(f"[ ]?(?:{_any(TITLES)})")
+_LABEL = re.compile(
+    rf"(?:{_any(NAME_LABELS)})[ ]*(?:\([^()\n]{{0,10}}\))?[ ]*[::][ \n]*"
+    rf"(?P<v>[{HAN}](?:[ ]{{0,3}}[{HAN}\xb7])*)"
+)
+_MORE = re.compile(rf"[ ]*(?:[、/,;&+]|和|及|与)[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*(?:[、/,;。.)&+\n]|和|及|与|$|{_any(TITLES)}))")
+_CUE = re.compile(rf"(?P<c>{_any(NAME_CUES)})(?P<g>[ ]?[::(\"]?[ ]?)(?P<v>{_SURNAME})")
+_TITLED = re.compile(rf"(?P<v>{_SURNAME}[{HAN}]{{0,2}}){_TITLE.pattern}(?![病区组])")
+_SEX = re.compile(
+    rf"(?:^|(?<=[\n。;;:,,、 \t|()/\]]))(?P<v>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*[,、|/()\t ][ ]*(?:性别[::]?)?[ ]*(?:[男女](?![{HAN}])|[男女]性|[男女][,、 ]|[0-9]{{1,3}}[ ]?(?:岁|月龄|个月|天)))"
+)
+_LEADING = re.compile(rf"(?:^|(?<=[\n。!?;;]))[ ]*(?P<v>{_SURNAME})")
+_DOTTED = re.compile(rf"[{HAN}]{{1,12}}(?:\xb7[{HAN}]{{1,12}})+")
+_BEFORE_DOTTED = re.compile(rf"^.*(?:{_any([*NAME_CUES, *NAME_LABELS, '于', '是', '为', '对', '向', '与', '和', '经', '由', '致', '见', '给', '让'])})")
+_GIVEN = re.compile(rf"[{HAN}]{{1,2}}")
+_ACTS = re.compile(
+    r"(?:于|因|诉|自诉|主诉|述|自述|来院|来我院|入院|出院|转入|转院|今日|今晨|昨日|昨晚|昨夜|本人|到院|就诊|复诊|称|家住|现住|代诉|拒绝|要求|"
+    r"同意|签字|电话|突发|突然|再次|既往|术后|术前|病情|神志|系|男|女|[,,、 ]{0,2}[男女][,,、。 ]|[,,、 ]{0,2}[0-9]{1,3}岁|[(][男女])"
+)
+_AMBIGUOUS = frozenset(
+    "高峰 白云 高原 黄河 黄山 平安 安康 安宁 安静 康复 高兴 马上 周期 程度 方向 水平 高明 文静 温和 严重 和平 向阳 成功 万一 江山 阳光 常青 白露 黄金 金银 石头 "
+    "高洁 关键 田野 海洋 海燕 云海 江河 江海 华山 泰山 时光 明月 明亮 方正 正直 安心 安定 康健 康宁 路遥 高远 高飞 高升 高强 高大 常规 白雪 白玉 金玉 黄连 黄莺 苏醒 "
+    "申请 谈心 花朵 花蕾 叶子 左右 沙漠 司机 伍佰 丁香 牛黄 马蹄 于是 乐观 季节 文明 文化 柳絮 毛线 纪念 纪律 范围 雷雨 谷雨 夏至 夏天 向上 解放 解除 连续 强烈 全面 管理".split()
+)
+"""Names that are words as well: found by label, cue or sex, and again only where a cue stands before."""
+
+
+def find_names(text: str) -> Iterator[Span]:
+    """Yield names of persons written in Chinese characters."""
+    for match in _LABEL.finditer(text):
+        yield from _labelled(text, match)
+    for match in _CUE.finditer(text):
+        name = _after_cue(text, match)
+        if name is not None:
+            yield name
+            yield from _rest_of_list(text, name.end)
+    for match in _TITLED.finditer(text):
+        yield from _titled(text, match)
+    for match in _SEX.finditer(text):
+        if match["v"] not in CANNOT_BE_NAME and not _ordinary(text, match.start("v"), surely=True):
+            yield Span(*match.span("v"), "PERSON", 0.85)
+    for match in _LEADING.finditer(text):
+        end = _end_of_name(text, match.start("v"), match.end("v"), _ACTS)
+        if end is not None and not _ordinary(text, match.start("v")):
+            yield Span(match.start("v"), end, "PERSON", 0.7)
+    for match in _DOTTED.finditer(text):
+        yield from _dotted(text, match)
+
+
+def again(text: str, names: Iterable[Span]) -> Iterator[Span]:
+    """Yield the places where an established name of two or more characters stands once more."""
+    known = {text[span.start : span.end] for span in names}
+    for name in sorted(known, key=len, reverse=True):
+        bare = re.sub(r"\s", "", name)
+        if len(bare) < 2 or not re.fullmatch(rf"[{HAN}\xb7]+", bare):
+            continue
+        for match in re.finditer(r"[ \n]{0,2}".join(map(re.escape, bare)), text):
+            if bare not in _AMBIGUOUS or _stands_alone(text, match.start(), match.end()):
+                yield Span(*match.span(), "PERSON", 0.75)
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    left = start == 0 or not re.match(f"[{HAN}]", text[start - 1])
+    return left and (_BOUNDARY.match(text, end) is not None or _ACTS.match(text, end) is not None)
+
+
+def _labelled(text: str, match: re.Match[str]) -> Iterator[Span]:
+    start, value = match.start("v"), match["v"]
+    # The value runs to the first blank that is not within a spaced-out name, or to the next label.
+    words = re.split(r"(?<=.)[ ]+", value)
+    if len(words) > 1:
+        taken = words[0]
+        if len(taken) == 1:
+            for word in words[1:]:
+                if len(word) > 2 or len(re.sub(r"\s", "", taken)) >= 4:
+                    break
+                glued = value[: value.index(word, len(taken)) + len(word)]
+                taken = glued
+                if len(word) == 2:
+                    break
+        value = taken
+    bare = re.sub(r"\s", "", value)
+    if bare in CANNOT_BE_NAME or any(bare.startswith(word) for word in CANNOT_BE_NAME if len(word) > 1):
+        return
+    if "\xb7" in bare:
+        yield Span(start, start + len(value), "PERSON", 1.0)
+        return
+    if len(bare) == len(value) and len(bare) > 2:
+        end = _end_of_name(text, start, start + _surname_length(text, start), None)
+        length = (end - start) if end is not None else len(value)
+        # A minority name without a dot is longer than a Chinese one and runs to the delimiter.
+        if length < len(value) and not _FOLLOWS.match(text, start + length) and not _next_label(text, start + length):
+            length = len(value)
+        value = value[:length]
+    if 1 < len(re.sub(r"\s", "", value)) <= 20:
+        span = Span(start, start + len(value), "PERSON", 1.0)
+        yield span
+        yield from _rest_of_list(text, span.end)
+
+
+@cache
+def _label_start() -> re.Pattern[str]:
+    return re.compile(_any([*NAME_LABELS, "性别", "年龄", "民族", "职业", "婚姻", "电话", "住址", "籍贯", "出生", "科室", "床号", "住院号", "日期", "时间", "身份证", "关系", "与患者"]))
+
+
+def _next_label(text: str, at: int) -> bool:
+    return _label_start().match(text, at) is not None
+
+
+def _rest_of_list(text: str, at: int) -> Iterator[Span]:
+    """The further names of a list: 张三、李四、王五."""
+    while True:
+        title = _TITLE.match(text, at)
+        match = _MORE.match(text, title.end() if title else at)
+        if match is None or match["v"] in CANNOT_BE_NAME or _ordinary(text, match.start("v")):
+            return
+        yield Span(*match.span("v"), "PERSON", 0.85)
+        at = match.end("v")
+
+
+def _after_cue(text: str, match: re.Match[str]) -> Span | None:
+    start = match.start("v")
+    weak = match["c"] in WEAK_CUES and not match["g"].strip()
+    end = _end_of_name(text, start, match.end("v"), None)
+    if end is None:
+        return None
+    name = re.sub(r"\s", "", text[start:end])
+    if name in CANNOT_BE_NAME or _ordinary(text, start, surely=not weak and name in _AMBIGUOUS):
+        return None
+    if weak and not (_TITLE.match(text, end) or _ACTS.match(text, end)):
+        return None
+    return Span(start, end, "PERSON", 0.9 if not weak else 0.75)
+
+
+def _titled(text: str, match: re.Match[str]) -> Iterator[Span]:
+    """王主任, 李建国医师: the surname alone or with the given name; of 3 characters before a title the shortest that fits."""
+    start, end = match.span("v")
+    value = match["v"]
+    for skip in range(len(value)):
+        rest = value[skip:]
+        surname = re.match(_SURNAME, rest)
+        if surname is None:
+            continue
+        given = len(rest) - surname.end()
+        if given == 0 and (rest in NOT_BEFORE_TITLE or (skip == 0 and start and re.match(f"[{HAN}]", text[start - 1]) and not _cue_before(text, start))):
+            continue
+        if given > 2 or rest in CANNOT_BE_NAME or _ordinary(text, start + skip):
+            continue
+        if given and skip == 0 and start and re.match(f"[{HAN}]", text[start - 1]) and not _cue_before(text, start):
+            continue
+        yield Span(start + skip, end, "PERSON", 0.85)
+        yield from _rest_of_list(text, end)
+        return
+
+
+@cache
+def _cues() -> re.Pattern[str]:
+    return re.compile(
+        rf"(?:{_any([*NAME_CUES, *NAME_LABELS, '于', '是', '为', '对', '向', '与', '和', '及', '给', '让', '找', '问', '请', '听', '按', '据', '跟', '到', '嘱', '科', '者', '的', '因', '在', '院', '室', '组', '后', '前', '日', '时', '分', '经', '并', '即', '随', '已', '被', '叫', '约', '挂', '看', '谢', '感谢', '麻烦', '咨询', '感谢', '见'])})[ ]?$"
+    )
+
+
+def _cue_before(text: str, at: int) -> bool:
+    return _cues().search(text[max(0, at - 8) : at]) is not None
+
+
+def _dotted(text: str, match: re.Match[str]) -> Iterator[Span]:
+    if text[match.start() - 1 : match.start()] in ("《", "<") or text[match.end() : match.end() + 1] in ("》", ">"):
+        return
+    value = match.group()
+    first, last = value.split("\xb7")[0], value.split("\xb7")[-1]
+    cut = _BEFORE_DOTTED.match(first)
+    start = match.start() + (cut.end() if cut and cut.end() < len(first) else 0)
+    tail = match.end() - len(last)
+    end = next((tail + at for at in range(2, len(last)) if _FOLLOWS.match(last, at)), match.end())
+    if len(first) - (start - match.start()) >= 2 and len(last) >= 2:
+        yield Span(start, end, "PERSON", 0.9)
+
+
+def _surname_length(text: str, start: int) -> int:
+    match = re.compile(_SURNAME).match(text, start)
+    return match.end() if match else start + 1
+
+
+def _end_of_name(text: str, start: int, given: int, needed: re.Pattern[str] | None) -> int | None:
+    """Return where a name ends: the shortest given name of one or two characters behind which a name may end.
+
+    Args:
+        text: folded text.
+        start: where the surname starts.
+        given: where the given name starts.
+        needed: what must follow; ``None``: a boundary or any word that may follow a name.
+    """
+    if start + 1 >= len(text):
+        return None
+    options = []
+    at = given
+    for length in (1, 2):
+        blank = re.compile(r"[ ]{0,2}\n?").match(text, at)
+        step = blank.end() if blank and length == 1 else at
+        if not re.match(f"[{HAN}]", text[step : step + 1]):
+            break
+        at = step + 1
+        options.append(at)
+    if not options:
+        return None
+    # One blank within the name is read as such only when the surname was followed by it (张 三).
+    for end in options:
+        if needed is not None:
+            if needed.match(text, end):
+                return end
+        elif _BOUNDARY.match(text, end) or _FOLLOWS.match(text, end):
+            return end
+    return None if needed is not None else options[-1]
+
+
+@cache
+def _ordinary_words() -> re.Pattern[str]:
+    return re.compile(_any(ORDINARY))
+
+
+def _ordinary(text: str, start: int, *, surely: bool = False) -> bool:
+    """Whether an ordinary word starts here; ``surely`` lets a name that is also a word pass."""
+    match = _ordinary_words().match(text, start)
+    return match is not None and not (surely and match.group() in _AMBIGUOUS)

@@ -1,0 +1,120 @@
+"""Addresses smaller than a province, in Chinese and English, and postcodes. Folded text.
+
+A Chinese address is a chain of units from large to small (市, 区, 镇, 路, 号, 栋, 室). A chain counts with two units or
+with a road and a number; one alone only after a label (住址:) or a verb of living or coming (家住, 来自). A province alone
+is no address: it is the counterpart of a state.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from xinglin.records.deidentify.lexicon import CITIES, PROVINCES
+from xinglin.records.deidentify.names_zh import HAN
+from xinglin.records.deidentify.spans import Span
+
+_NUM = r"[0-9A-Za-z一二三四五六七八九十百零〇]"
+_WORD = rf"[{HAN}0-9]"
+_PROVINCE = rf"(?:(?:{'|'.join(PROVINCES)})(?:省|市|(?:壮族|回族|维吾尔)?自治区|特别行政区)?)"
+_CITY = rf"(?:(?:{'|'.join(sorted(CITIES, key=len, reverse=True))})(?:市|地区|(?:{_WORD}{{1,6}}族)?自治州|盟|州)?)"
+_OTHER_CITY = rf"(?:[{HAN}]{{2,6}}?(?:市|自治州|地区|盟))"
+_COUNTY = rf"(?:[{HAN}]{{1,7}}?(?:新区|开发区|高新区|自治县|自治旗|区|县|旗|市))"
+_TOWN = rf"(?:[{HAN}]{{1,7}}?(?:街道办事处|街道办|街道|镇|乡|苏木))"
+_VILLAGE = rf"(?:[{HAN}0-9]{{1,9}}?(?:社区|居委会|村委会|行政村|自然村|村|屯|庄|嘎查)(?:{_NUM}{{1,3}}(?:组|队|社))?)"
+_ROAD = rf"(?:[{HAN}0-9]{{1,8}}?(?:大道|大街|马路|胡同|路|街|巷|弄|里|条)(?:[东南西北中]段|{_NUM}{{1,3}}段)?)"
+_ESTATE = rf"(?:[{HAN}0-9A-Za-z]{{2,10}}?(?:小区|花园|家园|公寓|新村|新城|大厦|广场|山庄|别墅|苑|城|园|府|里|湾|庭|居|楼|宿舍|家属院|家属区|大院|院)(?:[东南西北]区|{_NUM}{{1,2}}区|{_NUM}{{1,3}}期)?)"
+_HOUSE = rf"(?:{_NUM}{{1,6}}(?:[\-之]{_NUM}{{1,4}})?(?:号院|号楼|号(?!线)|弄|支弄)(?:内|附{_NUM}{{1,3}}号|之{_NUM}{{1,2}})?)"
+_FLAT = rf"(?:{_NUM}{{1,4}}(?:号楼|栋|幢|座|单元|楼|层|室|户|门|房|号))"
+_DASHED = rf"(?:{_NUM}{{1,5}}(?:[\-#]{_NUM}{{1,5}}){{1,3}}(?:室|号|户)?)"
+_SEP = r"[ ,]{0,1}"
+_TAIL = rf"(?:{_SEP}{_TOWN})?(?:{_SEP}{_VILLAGE})?(?:{_SEP}{_ROAD})?(?:{_SEP}{_HOUSE})?(?:{_SEP}{_ESTATE}(?={_SEP}(?:{_HOUSE}|{_FLAT}|{_DASHED}|$|[^{HAN}])))?(?:{_SEP}(?:{_FLAT}|{_HOUSE})){{0,5}}(?:{_SEP}{_DASHED})?"
+# From a named province or city downward: at least one unit below it.
+_FROM_PROVINCE = re.compile(
+    rf"(?P<p>{_PROVINCE}){_SEP}(?P<rest>(?:{_CITY}|{_OTHER_CITY})?(?:{_SEP}{_COUNTY}){{0,2}}{_TAIL})"
+)
+_FROM_CITY = re.compile(rf"(?P<p>{_CITY})(?P<rest>(?:{_SEP}{_COUNTY}){{0,2}}{_TAIL})")
+# Without a name of the lists: county and town or road, or a road with a house number.
+_CHAIN = re.compile(
+    rf"(?:[{HAN}]{{2,4}}?(?:市|县|区|旗|镇|乡|街道)){_SEP}(?:{_COUNTY}{_SEP})?(?:(?:{_TOWN}|{_VILLAGE}|{_ROAD}|{_ESTATE}){_SEP}){{1,4}}(?:(?:{_FLAT}|{_HOUSE}){_SEP}){{0,5}}{_DASHED}?"
+)
+_ROAD_HOUSE = re.compile(
+    rf"(?:{_ROAD}|{_ESTATE}){_SEP}(?:{_HOUSE}|{_NUM}{{1,4}}(?:栋|幢|座|号楼)|{_DASHED}(?:室|号))(?:{_SEP}{_ESTATE}(?=[0-9]))?(?:{_SEP}(?:{_FLAT}|{_HOUSE})){{0,5}}(?:{_SEP}{_DASHED})?"
+)
+_LABEL = (
+    r"(?:现住址|家庭住址|家庭地址|户籍地址|户籍所在地|户口地址|户口所在地|户籍地?|常住地址?|居住地址?|现居住地|联系地址|通讯地址|通信地址|邮寄地址|收件地址|单位地址|工作地址|住址|地址|住所|籍贯|"
+    r"出生地|现住|家住|暂住地?|居住地)"
+)
+_LABELLED = re.compile(rf"{_LABEL}(?:\([^()\n]{{0,8}}\))?[ ]*[::][ \n]*(?P<v>[{HAN}0-9A-Za-z#][{HAN}0-9A-Za-z#\-()\xb7 ]*(?:\n(?=[{HAN}0-9]{{1,12}}(?:号|室|栋|单元|楼|村|组))[{HAN}0-9A-Za-z\-#]+)?)")
+_LIVES = re.compile(rf"(?:家住|现住|住在|居住于|居住在|现居|暂住|来自|户籍|籍贯|出生于|生于|出生在|回到|返回|返乡|移居|迁居|定居|务工于|前往|常住|在)[ ]?(?P<v>(?:{_PROVINCE}{_SEP})?(?:{_CITY}|{_OTHER_CITY})(?:{_SEP}{_COUNTY})?)(?=[,。;、 \n人居务打生工出旅读上]|$)")
+_NEXT_FIELD = re.compile(
+    r"[ ](?=(?:联系|电话|手机|邮编|邮政|姓名|性别|年龄|民族|职业|婚姻|入院|出院|病史|身份证|工作|关系|科室|床号|住院号|门诊号|病案号|户籍|现住|籍贯|出生|日期|单位|家属|血型|医保|病史)[^ ]{0,8})"
+)
+_POSTCODE = re.compile(r"(?:邮政编码|邮编|postcode|postal code|zip(?: code)?)[ ]*[::]?[ ]*(?P<v>[0-9]{5}(?:-[0-9]{4})?[0-9]?)(?![0-9])", re.I)
+
+_CUT = re.compile(
+    r".*(?:现居住于|居住于|居住在|现住于|现住在|家住于|家住在|家住|现住|住在|住于|来自|位于|坐落|毕业于|就职于|返回|回到|送至|送到|迁至|搬至|搬到|寄至|寄到|籍贯|户籍|住址|地址|出生于|生于|发生在|发生于|经过|途经|[在于到至从自往由住距去赴是为回往经,。;、:\n])"
+)
+_NOT_A_UNIT = re.compile(
+    r"(?:病区|院区|肾区|肝区|心区|心前区|前区|后区|肺区|胃区|脾区|疫区|社区获得|市区|城区|郊区|山区|地区|灾区|牧区|农村|乡村|本市|外市|我市|该市|全市|本县|我县|本区|我区|全区|该区|上市|超市|门市|城市|都市|夜市|集市|"
+    r"尿路|通路|气路|管路|线路|回路|旁路|道路|马路|公路|铁路|走路|思路|电路|消化道|呼吸道|阴道|胆道|肠道|气道|皮层|皮质|上街|逛街|腰里|家里|夜里|心里|胃里|肚里|嘴里|这里|那里|哪里|屋里|水里|手里|眼里|城里|村里|"
+    r"分区|亚区|缺血区|梗死区|水肿区|供血区|支配区|引流区|切口区|手术区|术区|创区|咽区|颈区|腰区|背区|腹区|骶区|鞍区|顶区|额区|颞区|枕区|各区|三区|两区|多区|一区|二区|影区|暗区|无回声区|低密度区|高密度区|液性暗区|误区|功能区|语言区|运动区|"
+    r"出院|入院|住院|我院|本院|外院|医院|法院|学院|一楼|二楼|三楼|上楼|下楼|爬楼|跳楼|坠楼|摔楼|公园|花园里|校园|果园|幼儿园|长城|全城)$"
+)
+
+_STREET = r"(?:Street|St|Avenue|Ave|Road|Rd|Drive|Dr|Lane|Ln|Boulevard|Blvd|Court|Ct|Way|Place|Pl|Terrace|Ter|Circle|Cir|Parkway|Pkwy|Highway|Hwy|Square|Sq|Trail|Loop|Close|Crescent|Row|Mews)"
+_STATES = r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEHJMVY]|O[HKR]|PA|RI|S[CD]|T[NX]|UT|V[AT]|W[AIVY]|Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine|Maryland|Massachusetts|Michigan|Minnesota|Mississippi|Missouri|Montana|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina|North Dakota|Ohio|Oklahoma|Oregon|Pennsylvania|Rhode Island|South Carolina|South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming)"
+_TOWN_EN = r"[A-Z][A-Za-z.'\-]+(?: [A-Z][A-Za-z.'\-]+){0,2}"
+_ZIP = r"[0-9]{5}(?:-[0-9]{4})?"
+_AMERICAN = re.compile(
+    rf"(?<![0-9A-Za-z/.])[0-9]{{1,6}}[A-Z]?[ ](?:[NSEW]\.?[ ]|North |South |East |West )?(?:[A-Z0-9][A-Za-z0-9.'\-]*[ ]){{1,4}}{_STREET}\b\.?(?:[ ](?:NW|NE|SW|SE|North|South|East|West)\b)?"
+    rf"(?:[ ]?,?[ \n]{{1,2}}(?:Apt|Apartment|Unit|Suite|Ste|Floor|Fl|Room|Rm|Bldg|#)\.?[ ]?#?[0-9A-Za-z\-]+)?(?:[ ]?,?[ \n]{{1,2}}{_TOWN_EN})?(?:[ ]?,[ \n]?{_STATES}\b)?(?:[ ]{{1,2}}{_ZIP})?(?![0-9A-Za-z])"
+)
+_BOX = re.compile(rf"\bP\.?[ ]?O\.?[ ]?Box[ ]?[0-9]+(?:,[ ]?{_TOWN_EN},?[ ]{_STATES})?(?:[ ]{_ZIP})?", re.I)
+_TOWN_STATE_ZIP = re.compile(rf"(?:{_TOWN_EN},[ ])?(?<![A-Za-z]){_STATES}[ ]{{1,2}}{_ZIP}(?![0-9])")
+_LABEL_EN = re.compile(r"(?<![A-Za-z])(?i:(?:home |mailing |street |current |permanent )?address|residence|lives at|resides at|residing at|living at|hometown)[ ]*[::]?[ ]*(?P<v>[0-9A-Z#][^\n;|。]{3,110}?)(?=[ ]{2,}|[\n;|]|\.(?:\s|$)|,? (?:and|with|phone|tel|where|since|Phone|Tel|DOB|MRN|Email)\b|$)")
+_FROM_TOWN = re.compile(rf"\b(?:from|in|of|to|near|lives in|resides in|moved to|born in) (?P<v>{_TOWN_EN}, {_STATES})(?![A-Za-z])")
+
+
+def find_places(text: str) -> Iterator[Span]:
+    """Yield addresses and postcodes."""
+    for match in _LABELLED.finditer(text):
+        value = _NEXT_FIELD.split(match["v"], maxsplit=1)[0].rstrip()
+        if len(value) >= 2 and not re.fullmatch(rf"(?:{_PROVINCE}|不详|同上|无|未填|未知|保密|本地|外地|农村|城市|城镇|同现住址|同户籍地?)", value):
+            yield Span(match.start("v"), match.start("v") + len(value), "ADDRESS", 0.95)
+    for match in _FROM_PROVINCE.finditer(text):
+        if len(match["rest"]) >= 2 and not _NOT_A_UNIT.search(match["rest"]):
+            yield _span(match, text, 0.85)
+    for match in _FROM_CITY.finditer(text):
+        if len(match["rest"].strip(" ,")) >= 2 and not _NOT_A_UNIT.search(match["rest"]):
+            yield _span(match, text, 0.8)
+    for pattern, score in ((_CHAIN, 0.7), (_ROAD_HOUSE, 0.72)):
+        for match in pattern.finditer(text):
+            cut = _CUT.match(match.group())
+            start = match.start() + (cut.end() if cut else 0)
+            value = text[start : match.end()].rstrip(" ,")
+            units = len(re.findall("[市县区旗镇乡村路街巷弄号栋幢座室]|街道|小区|花园|家园|公寓|单元|大道|胡同", value))
+            if len(value) >= 4 and units >= 2 and not _holds_no_unit(value):
+                yield Span(start, start + len(value), "ADDRESS", score)
+    for match in _LIVES.finditer(text):
+        yield Span(*match.span("v"), "ADDRESS", 0.75)
+    for match in _POSTCODE.finditer(text):
+        yield Span(*match.span("v"), "ADDRESS", 0.95)
+    for match in _LABEL_EN.finditer(text):
+        yield Span(match.start("v"), match.start("v") + len(match["v"].rstrip(" ,")), "ADDRESS", 0.93)
+    for pattern, score in ((_AMERICAN, 0.9), (_BOX, 0.9), (_TOWN_STATE_ZIP, 0.85)):
+        for match in pattern.finditer(text):
+            yield Span(*match.span(), "ADDRESS", score)
+    for match in _FROM_TOWN.finditer(text):
+        yield Span(*match.span("v"), "ADDRESS", 0.8)
+
+
+def _span(match: re.Match[str], text: str, score: float) -> Span:
+    value = match.group().rstrip(" ,")
+    return Span(match.start(), match.start() + len(value), "ADDRESS", score)
+
+
+def _holds_no_unit(value: str) -> bool:
+    """Whether the first unit is a word of anatomy or of the hospital rather than a place."""
+    first = re.match(rf"[{HAN}]*?(?:市|县|区|旗|镇|乡|街道|路|街|巷|弄|里|村|院|楼|城|园|条|庄|居)", value)
+    return first is not None and _NOT_A_UNIT.search(first.group()) is not None
