@@ -9,7 +9,7 @@ from xinglin.records.deidentify.numbers import COLON, GAP, bare
 from xinglin.records.deidentify.spans import Span
 
 _MOBILE = re.compile(
-    rf"(?<![0-9A-Za-z.])(?:\(?(?:\+|00)86\)?[ \-]?|\(86\) ?|86[ \-])?1{GAP}[3-9](?:{GAP}[0-9])" + r"{9}(?![0-9A-Za-z])"
+    rf"(?<![0-9A-Za-z.+])(?:\(?(?:\+|00)86\)?[ \-]?|\(86\) ?|86[ \-])?(?P<n>1{GAP}[3-9](?:{GAP}[0-9])" + r"{9})(?![0-9A-Za-z])"
 )
 _LANDLINE = re.compile(
     r"(?<![0-9A-Za-z.\-])(?:(?:\+|00)86[ \-]?)?\(?0?(?:10|2[0-9]|[3-9][0-9]{2})\)?[ ]?[\-]?[ ]?[2-9][0-9]{2,3}[ \-]?[0-9]{4}"
@@ -26,13 +26,13 @@ _INTERNATIONAL = re.compile(r"(?<![0-9A-Za-z.])(?:\+|00)[1-9](?:[ \-.()]{0,2}[0-
 _PHONE_LABEL = re.compile(
     r"(?:联系电话|联系方式|电话号码|家庭电话|手机号码?|手机|座机|移动电话|电话|传真|热线|致电|拨打|来电|短号|呼叫|"
     r"\b(?:telephone|phone|mobile|cell|tel|fax|pager|beeper|call(?:ed)?|contact|home|work)(?: ?(?:no|number|#))?\b\.?)"
-    rf"{COLON}(?P<v>[+(]?[0-9](?:[ \-.()/]{{0,2}}[\r\n]?[0-9])"
+    rf"{COLON}(?P<v>[+(]?[0-9](?:[ \-.()/]{{0,2}}[0-9])"
     r"{6,15}(?:[ ]?(?:转|ext\.?|x|分机)[ ]?[0-9]{1,6})?)(?![0-9A-Za-z])",
     re.I,
 )
 _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9][A-Za-z0-9._%+\-]{0,63} ?(?:@|\[at\]|\(at\)| at (?=[a-z0-9\-]+\.(?:com|cn|net|org|edu)))[\r\n]? ?"
-    r"(?:[A-Za-z0-9\-]{1,63} ?(?:\.|\[dot\]|\(dot\)) ?){1,5}[A-Za-z]{2,10}(?![A-Za-z])"
+    r"(?:[A-Za-z0-9\-]{1,63}(?:\.| ?\[dot\] ?| ?\(dot\) ?)){1,5}[A-Za-z]{2,10}(?![A-Za-z])"
 )
 _URL = re.compile(
     r"(?:https?|ftp)://[A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]+|(?<![A-Za-z0-9.@])www\.[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)+(?:/[A-Za-z0-9\-._~/?#&=%+]*)?"
@@ -60,7 +60,8 @@ def find_contacts(text: str) -> Iterator[Span]:
         if 7 <= len(bare(match["v"])) <= 20:
             yield Span(*match.span("v"), "PHONE", 0.97)
     for match in _MOBILE.finditer(text):
-        yield Span(*match.span(), "PHONE", 0.95)
+        if _grouped(match["n"]):
+            yield Span(*match.span(), "PHONE", 0.95)
     for match in _LANDLINE.finditer(text):
         if _AREA.match(match.group()):
             yield Span(*match.span(), "PHONE", 0.85)
@@ -82,3 +83,10 @@ def find_contacts(text: str) -> Iterator[Span]:
     for pattern in (_WECHAT, _QQ):
         for match in pattern.finditer(text):
             yield Span(*match.span("v"), "SOCIAL_ACCOUNT", 0.98)
+
+
+def _grouped(number: str) -> bool:
+    """Whether eleven digits are set as a mobile number is: whole, in groups, each apart, or wrapped once."""
+    digits = [at for at, char in enumerate(number) if char.isdigit()]
+    gaps = {place for place in range(1, 11) if digits[place] - digits[place - 1] > 1}
+    return gaps in ({3, 7}, {3, 6}, {3}, {7}, {4, 8}, set(range(1, 11))) or len(gaps) < 2

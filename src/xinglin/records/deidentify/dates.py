@@ -17,7 +17,7 @@ _MONTH = (
     r"(?P<mon>jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|"
     r"nov(?:ember)?|dec(?:ember)?)\.?"
 )
-_Y = r"(?P<y>(?:18|19|20)[0-9]{2})"
+_Y = r"(?P<y>(?:19|20)[0-9]{2})"
 _M, _D = r"(?P<m>1[0-2]|0?[1-9])", r"(?P<d>3[01]|[12][0-9]|0?[1-9])"
 _NOT_IN_NUMBER = r"(?<![0-9A-Za-z.])"
 _HAN = "〇零○一二三四五六七八九"

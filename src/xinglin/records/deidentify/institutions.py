@@ -20,8 +20,8 @@ _ZH = re.compile(
 )
 _BEFORE = re.compile(
     r".*(?:就诊于|求治于|就医于|住院于|转诊至|转诊到|转入|转至|转到|转往|转回|送至|送到|送往|急送|前往|曾在|曾于|曾至|曾到|曾赴|遂至|遂到|先后在|先后于|先后至|来到|收入|收住|来自|推荐|建议|联系|毕业于|任职于|就职于|工作于|"
-    r"患者|病人|家属|今日|昨日|同日|次日|当日|随后|后在|后于|后至|后到|后转|再次|[0-9]年|[0-9]月|[0-9]日|[年月日天周时前后]|于[0-9]*|"
-    r"[在于到至赴往去从经由自被向回入来送抵及和与或的为是将,。;、:\n()])(?!院)"
+    r"患者|病人|家属|今日|昨日|同日|次日|当日|随后|后在|后于|后至|后到|后转|再次|[0-9]年|[0-9]月|[0-9]日|[年月日天周时]|术前|术后|于[0-9]*|"
+    r"[在于到至赴往去从经由自被向回入来送抵转及和与或的为是将,。;、:\n()])(?!院)"
 )
 _GENERIC = re.compile(
     rf"(?:我|本|该|贵|外|当地|上级|下级|基层|各级|某|某某|其他|其它|多家|数家|一家|这家|那家|几家|附近|就近|正规|专业|专科|综合|大|小|大型|公立|私立|民营|好|三甲|二甲|三级|二级|一级|甲等|三级甲等|三甲等|社区|乡镇|乡|镇|村|县|市|省|区|"
@@ -30,9 +30,8 @@ _GENERIC = re.compile(
     rf"医生|医师|患者|病人|家长|建议|选择|推荐|治疗|检查|就诊|看病|就医|住院|门诊|急诊|转|送|私人|个体|小|黑|村里|镇里|乡里|诊断|确诊|做|看|上|下|出|进|离开|返回|联系|咨询|复查|手术|体检|抢救|急救|骨伤|老年|老年病|糖尿病|脑科|脑病|心脏病|心脏|肺科|耳鼻喉|五官科|烧伤|职业病|风湿病|风湿|血液病|血液|生殖|不孕不育|癫痫|乙肝|白癜风|正规的|大的|好的|当地的|一般|普通|民办|军|部队|厂矿|校|学校|单位|企业|农村|城市|城镇|便民|网上|线上|互联网|宠物|动物)+"
 )
 _NUMBERED = re.compile(
-    rf"(?<![{HAN}])(?P<a>[{HAN}]{{1,8}}?(?:附属?[一二三四五六]?|[一二三四五六七八九十])院)(?![长区内外中前后系士])|(?P<b>(?:省|市|区|县|[{HAN}]{{2}}大|医大|[{HAN}]医)附?[一二三四五六七八九十]院)(?![长区内外中前后系士])|(?<![0-9])[1-9][0-9]{{2}}医院"
+    rf"[{HAN}]{{1,8}}?(?:附属?[一二三四五六]?|[一二三四五六七八九十]附?|大附)院(?![长区内外中前后系士落子墙])|(?<![0-9])[1-9][0-9]{{2}}医院"
 )
-_NUMBER_BEFORE = re.compile(r"(?:出|入|住|转|同|另|每|某|到|在|于|至|去|往|由|从|经|赴|曾|我|本|该)")
 _WORK = re.compile(
     rf"(?:工作单位(?:及地址|名称)?|单位名称|工作单位及职务|就读学校|学校|单位|就职于|任职于|就读于|工作于|供职于|毕业于)[ ]*[::]?[ ]*(?P<v>[{HAN}0-9A-Za-z()\xb7]{{2,24}}?(?:公司|集团|工厂|厂|小学|中学|高中|大学|学院|学校|幼儿园|银行|局|所|院|中心|店|社|队|部|处|委员会|研究所|政府|超市|酒店|工地|矿|站|商场|有限责任公司))(?![{HAN}])"
 )
@@ -42,7 +41,7 @@ _EN = re.compile(
     rf"(?:{_WORD}[ ](?:(?:of|and|the|for|&|de|at)[ ])?){{1,6}}(?:Hospital|Medical Cent(?:er|re)|Clinic|Infirmary|Hospice|Nursing Home|Health System|Healthcare System|Health Cent(?:er|re)|Rehabilitation Cent(?:er|re)|Surgery Cent(?:er|re)|Surgical Cent(?:er|re)|Cancer Cent(?:er|re)|Medical Group|Medical College|Care Cent(?:er|re)|Sanatorium|Dispensary|Urgent Care|Family Practice|Health Services)(?:[ ](?:of|at|for)[ ](?:the[ ])?{_WORD}(?:[ ]{_WORD}){{0,3}})?"
     rf"|(?:Hospital|University|Clinic)[ ]of[ ](?:the[ ])?{_WORD}(?:[ ]{_WORD}){{0,2}}(?:[ ](?:Hospital|Medical Center))?"
 )
-_EN_LEAD = re.compile(r"^(?:(?:The|A|An|At|In|To|From|Our|This|Your|His|Her|And|For|Of|By|With|Patient|Admitted|Transferred|Seen|Local|Outside|Referring|General(?= Hospital$)|Community(?= (?:Hospital|Clinic)$)|Facility|Hospital(?= [A-Z]))[ :]+)+")
+_EN_LEAD = re.compile(r"^(?:(?:The|A|An|At|In|To|From|This|Your|His|Her|And|For|Of|By|With|Patient|Admitted|Transferred|Seen|Local|Outside|Referring|General(?= Hospital$)|Community(?= (?:Hospital|Clinic)$)|Facility|Hospital(?= [A-Z]))[ :]+)+")
 _EN_LABEL = re.compile(
     r"(?<![A-Za-z])(?i:facility|hospital|institution|clinic|employer|school|works at|employed by|employed at|practice name)[ ]*(?:name)?[ ]*(?::|(?<=at)|(?<=by))[ ]*(?P<v>[A-Z][A-Za-z0-9'’.&\- ]{2,50}[A-Za-z.])(?=[ ]{2,}|[\n,;|.]|$)"
 )
@@ -61,12 +60,10 @@ def find_institutions(text: str) -> Iterator[Span]:
             yield span
     for match in _NUMBERED.finditer(text):
         value = match.group()
-        lead = 0
         cut = _BEFORE.match(value[:-2])
-        if cut:
-            lead = cut.end()
-        value = value[lead:]
-        if len(value) >= 3 and not _NUMBER_BEFORE.match(value[-2:-1]) and not _GENERIC.fullmatch(value[:-2]) or re.fullmatch("[省市区县]附?[一二三四五六七八九]院|[1-9][0-9]{2}医院", value):
+        lead = cut.end() if cut else 0
+        stem = re.sub("[附属一二三四五六七八九十院]+$", "", value[lead:])
+        if stem in ("省", "市", "区", "县") or value[0].isdigit() or (len(stem) > 1 and not _GENERIC.fullmatch(stem)):
             yield Span(match.start() + lead, match.end(), "INSTITUTION", 0.75)
     for match in _WORK.finditer(text):
         yield Span(*match.span("v"), "INSTITUTION", 0.85)

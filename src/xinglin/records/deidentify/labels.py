@@ -19,10 +19,11 @@ _RECORD = re.compile(
 )
 _RECORD_EN = re.compile(
     r"\b(?:MRN|medical record|med\.? rec\.?|patient|pt|hospital|chart|account|acct|encounter|visit|accession|case|specimen|"
-    r"sample|order|requisition|study|exam|film|admission|registration|unit|record|report|pathology|lab|subject|FIN|CSN|HAR)"
+    r"sample|order|requisition|study|exam|film|registration|unit|record|report|pathology|lab|subject|FIN|CSN|HAR)"
     rf"{_NO}{{0,2}}{COLON}(?=[A-Z\-]{{0,7}}[0-9][0-9A-Z\-/]{{2,}}){_VALUE}",
     re.I,
 )
+_DATE = re.compile(r"[0-9]{1,2}[\-/.][0-9]{1,2}[\-/.](?:[0-9]{2}){1,2}$|[0-9]{4}[\-/.][0-9]{1,2}[\-/.][0-9]{1,2}$|[0-9]{1,2}-[A-Za-z]{3}-")
 _EN_NEEDS = re.compile(r"MRN|FIN|CSN|HAR|[::#=]|\b(?:no|num|number|id)\b|号", re.I)
 _BED = re.compile(
     rf"(?:床号|床位号?|床位|病床号?|病床|病房号?|房号|房间号|病室|\bbed\b(?: ?(?:no|number)\b\.?| ?#)?|\b(?:room|rm|ward)\b\.?(?: ?(?:no|number)\b\.?| ?#)?){COLON}"
@@ -39,7 +40,7 @@ _LICENSE = re.compile(
 _DEVICE = re.compile(
     r"(?:序列号|出厂编号|机身号|设备(?:序列)?(?:编?号|ID)|仪器编?号|植入物编?号|器械编?号|起搏器编?号|产品编?号|批号|唯一标识|机器编?号|"
     r"\b(?:serial|device|model serial|implant|pacemaker serial|generator serial|lot|UDI|IMEI|S/?N)\b)"
-    rf"{_NO}{{0,2}}{COLON}(?=[0-9A-Z\-/()]*[0-9])(?P<v>[0-9A-Z(][0-9A-Z\-/()]{{3,60}})(?![0-9A-Za-z])",
+    rf"{_NO}{{0,2}}{COLON}(?=[0-9A-Z\-/()]*[0-9])(?P<v>(?:\([0-9]{{2}}\)[0-9A-Z]+)+|[0-9A-Z][0-9A-Z\-/]{{3,60}})(?![0-9A-Za-z])",
     re.I,
 )
 
@@ -49,7 +50,7 @@ def find_labelled(text: str) -> Iterator[Span]:
     for match in _RECORD.finditer(text):
         yield Span(*match.span("v"), "RECORD_NUMBER", 0.96)
     for match in _RECORD_EN.finditer(text):
-        if _EN_NEEDS.search(text[match.start() : match.start("v")]):
+        if _EN_NEEDS.search(text[match.start() : match.start("v")]) and not _DATE.match(match["v"]):
             yield Span(*match.span("v"), "RECORD_NUMBER", 0.94)
     for pattern, score in ((_BED, 0.9), (_BED_BARE, 0.7)):
         for match in pattern.finditer(text):

@@ -29,7 +29,7 @@ _CREDENTIAL = re.compile(
     rf"(?<![A-Za-z.])(?P<v>{NAME}),? (?:M\.?D|D\.?O|R\.?N|Ph\.?D|N\.?P|P\.?A(?:-C)?|D\.?D\.?S|MBBS|FRCP|FACS|LPN|CRNA|DPM|PharmD|MSW|LCSW|RRT|APRN|DNP|CNP)\b"
 )
 _KIN = re.compile(
-    rf"\b(?:(?:his|her|their|the patient's|patient's) )(?:wife|husband|son|daughter|mother|father|brother|sister|partner|friend|aunt|uncle|cousin|niece|nephew|grandson|granddaughter|"
+    rf"\b(?i:(?:his|her|their|the patient's|patient's) )(?:wife|husband|son|daughter|mother|father|brother|sister|partner|friend|aunt|uncle|cousin|niece|nephew|grandson|granddaughter|"
     rf"neighbor|fianc[eé]e?|caregiver|spouse|girlfriend|boyfriend|roommate|employer),? (?:named )?\(?(?P<v>{NAME})"
 )
 _FULL = rf"{_PART}(?: {_INITIAL})?{_JOIN} {_PART}(?:[ ]{_PART})?"

@@ -46,9 +46,18 @@ _TITLED = re.compile(rf"(?P<v>{_SURNAME}[{HAN}]{{0,2}}){_TITLE.pattern}(?![病�
 _SEX = re.compile(
     rf"(?:^|(?<=[\n。;;:,,、 \t|()/\]]))(?P<v>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*[,、|/()\t ][ ]*(?:性别[::]?)?[ ]*(?:[男女](?![{HAN}])|[男女]性|[男女][,、 ]|[0-9]{{1,3}}[ ]?(?:岁|月龄|个月|天)))"
 )
-_LEADING = re.compile(rf"(?:^|(?<=[\n。!?;;]))[ ]*(?P<v>{_SURNAME})")
+_LEADING = re.compile(
+    rf"(?:^|(?<=[\n。!?;;]))[ ]*(?:(?:今日|今晨|昨日|昨晚|昨夜|现|目前|同日|当日|次日)[,,]?)?(?P<v>{_SURNAME})"
+)
+_ROLE = re.compile(rf"(?<=[,、;。\n])[ ]*(?P<v>{_SURNAME})")
+_ROLES = re.compile(
+    "一助|二助|三助|助手|主刀|术者|麻醉|主持|记录|查房|会诊|指示|代诉|代签|签字|签名|陪同|护送|补充病史|代为|医师|医生|大夫|护士|主任|护师|主治|教授|报告|审核|器械|巡回"
+)
+_SURELY = re.compile("于[ ]?[0-9一二]|[男女](?:[,、 。性]|$)|[,、][男女]|(?:自述|主诉|诉|因)[0-9]")
+_GRAMMAR = frozenset("的及与等因于被诉称述已曾仍系均也将未并且或但即则遂故予让使嘱")
+_GAP = re.compile(r"[ ]{0,2}\n?")
 _DOTTED = re.compile(rf"[{HAN}]{{1,12}}(?:\xb7[{HAN}]{{1,12}})+")
-_BEFORE_DOTTED = re.compile(rf"^.*(?:{_any([*NAME_CUES, *NAME_LABELS, '于', '是', '为', '对', '向', '与', '和', '经', '由', '致', '见', '给', '让'])})")
+_BEFORE_DOTTED = re.compile(rf"^.*(?:{_any([*NAME_CUES, *NAME_LABELS, '于', '是', '为', '对', '向', '与', '和', '经', '由', '致', '见', '给', '让', '今日', '昨日', '今晨', '现', '今'])})")
 _GIVEN = re.compile(rf"[{HAN}]{{1,2}}")
 _ACTS = re.compile(
     r"(?:于|因|诉|自诉|主诉|述|自述|来院|来我院|入院|出院|转入|转院|今日|今晨|昨日|昨晚|昨夜|本人|到院|就诊|复诊|称|家住|现住|代诉|拒绝|要求|"
@@ -80,6 +89,10 @@ def find_names(text: str) -> Iterator[Span]:
         end = _end_of_name(text, match.start("v"), match.end("v"), _ACTS)
         if end is not None and not _ordinary(text, match.start("v")):
             yield Span(match.start("v"), end, "PERSON", 0.7)
+    for match in _ROLE.finditer(text):
+        end = _end_of_name(text, match.start("v"), match.end("v"), _ROLES)
+        if end is not None and not _ordinary(text, match.start("v")):
+            yield Span(match.start("v"), end, "PERSON", 0.7)
     for match in _DOTTED.finditer(text):
         yield from _dotted(text, match)
 
@@ -103,19 +116,11 @@ def _stands_alone(text: str, start: int, end: int) -> bool:
 
 def _labelled(text: str, match: re.Match[str]) -> Iterator[Span]:
     start, value = match.start("v"), match["v"]
-    # The value runs to the first blank that is not within a spaced-out name, or to the next label.
-    words = re.split(r"(?<=.)[ ]+", value)
+    # A blank ends the value, but for a name set apart (张 三, 欧阳 娜娜).
+    words = value.split()
     if len(words) > 1:
-        taken = words[0]
-        if len(taken) == 1:
-            for word in words[1:]:
-                if len(word) > 2 or len(re.sub(r"\s", "", taken)) >= 4:
-                    break
-                glued = value[: value.index(word, len(taken)) + len(word)]
-                taken = glued
-                if len(word) == 2:
-                    break
-        value = taken
+        apart = len(words[0]) == 1 or words[0] in COMPOUND_SURNAMES
+        value = value[: value.index(words[1], len(words[0])) + len(words[1])] if apart and len(words[1]) <= 2 else words[0]
     bare = re.sub(r"\s", "", value)
     if bare in CANNOT_BE_NAME or any(bare.startswith(word) for word in CANNOT_BE_NAME if len(word) > 1):
         return
@@ -164,7 +169,7 @@ def _after_cue(text: str, match: re.Match[str]) -> Span | None:
     name = re.sub(r"\s", "", text[start:end])
     if name in CANNOT_BE_NAME or _ordinary(text, start, surely=not weak and name in _AMBIGUOUS):
         return None
-    if weak and not (_TITLE.match(text, end) or _ACTS.match(text, end)):
+    if weak and not (_TITLE.match(text, end) or _ACTS.match(text, end) or _ROLES.match(text, end)):
         return None
     return Span(start, end, "PERSON", 0.9 if not weak else 0.75)
 
@@ -220,35 +225,43 @@ def _surname_length(text: str, start: int) -> int:
 
 
 def _end_of_name(text: str, start: int, given: int, needed: re.Pattern[str] | None) -> int | None:
-    """Return where a name ends: the shortest given name of one or two characters behind which a name may end.
+    """Return where a name ends: after one or two characters, whichever is followed the better.
 
     Args:
         text: folded text.
         start: where the surname starts.
         given: where the given name starts.
-        needed: what must follow; ``None``: a boundary or any word that may follow a name.
+        needed: what must follow; ``None``: a boundary or any word that may follow a name, or else two characters.
     """
-    if start + 1 >= len(text):
+    gap = _GAP.match(text, given)
+    first = gap.end() if gap else given
+    if not _is_han(text, first):
         return None
-    options = []
-    at = given
-    for length in (1, 2):
-        blank = re.compile(r"[ ]{0,2}\n?").match(text, at)
-        step = blank.end() if blank and length == 1 else at
-        if not re.match(f"[{HAN}]", text[step : step + 1]):
-            break
-        at = step + 1
-        options.append(at)
-    if not options:
+    ends = [first + 1]
+    if _is_han(text, first + 1):
+        ends.append(first + 2)
+    if needed is not None:
+        ends = [end for end in ends if needed.match(text, end)]
+    if not ends:
         return None
-    # One blank within the name is read as such only when the surname was followed by it (张 三).
-    for end in options:
-        if needed is not None:
-            if needed.match(text, end):
-                return end
-        elif _BOUNDARY.match(text, end) or _FOLLOWS.match(text, end):
-            return end
-    return None if needed is not None else options[-1]
+    # Of two that nothing tells apart, the longer: three characters are the commoner.
+    return max(ends, key=lambda end: (_follows(text, end), end))
+
+
+def _is_han(text: str, at: int) -> bool:
+    return re.match(f"[{HAN}]", text[at : at + 1]) is not None
+
+
+def _follows(text: str, end: int) -> float:
+    """How well a name may end here: by what follows, less if the name would end in a word of grammar."""
+    if _SURELY.match(text, end):
+        score = 4.0
+    elif _BOUNDARY.match(text, end):
+        score = 1.5 if text[end : end + 1].isalnum() else 3.0
+    else:
+        match = _FOLLOWS.match(text, end)
+        score = float(len(match.group())) if match else 0.0
+    return score - 1.5 if text[end - 1] in _GRAMMAR else score
 
 
 @cache

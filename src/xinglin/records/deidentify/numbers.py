@@ -19,7 +19,7 @@ from xinglin.records.deidentify.checks import (
 from xinglin.records.deidentify.spans import Span
 
 GAP = r"[ \-.]?[\r\n]?[ ]?"
-COLON = r"[ ]*(?:\([^()\n]{0,12}\))?[ ]*[::=#]?[ \"']*[\r\n]?[ ]*"
+COLON = r"[ ]*(?:\([^()\n0-9]{0,12}\))?[ ]*[::=#]?[ \"']*[\r\n]?[ ]*"
 """What may stand between a label and its value."""
 _DIGITS = re.compile(rf"(?<![0-9A-Za-z.])[0-9](?:{GAP}[0-9])" + r"{11,18}" + rf"(?:{GAP}[Xx])?(?![0-9A-Za-z])")
 _CHINESE_ID = r"公民身份号码|身份证号码?|身份证件号码?|身份证|证件号码?|证件编号|ID ?(?:card|number)"
@@ -44,7 +44,7 @@ _MILITARY = re.compile(
     rf"(?:军官证|士兵证|警官证|文职干部证|残疾证|驾驶证|户口簿?)(?:号码?|编号)?{COLON}(?P<v>[\u4e00-\u9fff]{{0,4}}第?[0-9A-Z]{{6,20}}号?)"
 )
 _CARD = re.compile(
-    rf"(?:银行卡|银行账[号户]|卡号|账号|帐号|借记卡|信用卡|储蓄卡|(?:bank |credit |debit )card|account)(?: ?(?:号码?|no|number))?\.?{COLON}"
+    rf"(?:银行卡|银行账[号户]|卡号|账号|帐号|借记卡|信用卡|储蓄卡|(?:bank |credit |debit )card|bank account)(?: ?(?:号码?|no|number))?\.?{COLON}"
     rf"(?P<v>[0-9](?:{GAP}[0-9])" + r"{7,18})(?![0-9A-Za-z])",
     re.I,
 )
@@ -64,7 +64,7 @@ _PLATE = re.compile(
     r"(?=[A-HJ-NP-Z]{0,3}[0-9])[A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9学警港澳挂](?![0-9A-Za-z])"
 )
 _PLATE_LABEL = re.compile(
-    rf"(?:车牌号?码?|车牌|车号|license plate|plate|vehicle (?:plate|tag)|VIN|车架号)(?: ?(?:no|number|#))?\.?{COLON}"
+    rf"(?:车牌号?码?|车牌|车号|\blicense plate|\bplate|\bvehicle (?:plate|tag)|\bVIN\b|车架号)(?: ?(?:no|number|#))?\.?{COLON}"
     r"(?P<v>[\u4e00-\u9fff]?[A-Z0-9][A-Z0-9 \xb7\-]{3,17}[A-Z0-9])(?![0-9A-Za-z])",
     re.I,
 )

@@ -23,9 +23,11 @@ _COUNTY = rf"(?:[{HAN}]{{1,7}}?(?:新区|开发区|高新区|自治县|自治旗
 _TOWN = rf"(?:[{HAN}]{{1,7}}?(?:街道办事处|街道办|街道|镇|乡|苏木))"
 _VILLAGE = rf"(?:[{HAN}0-9]{{1,9}}?(?:社区|居委会|村委会|行政村|自然村|村|屯|庄|嘎查)(?:{_NUM}{{1,3}}(?:组|队|社))?)"
 _ROAD = rf"(?:[{HAN}0-9]{{1,8}}?(?:大道|大街|马路|胡同|路|街|巷|弄|里|条)(?:[东南西北中]段|{_NUM}{{1,3}}段)?)"
-_ESTATE = rf"(?:[{HAN}0-9A-Za-z]{{2,10}}?(?:小区|花园|家园|公寓|新村|新城|大厦|广场|山庄|别墅|苑|城|园|府|里|湾|庭|居|楼|宿舍|家属院|家属区|大院|院)(?:[东南西北]区|{_NUM}{{1,2}}区|{_NUM}{{1,3}}期)?)"
+_PHASE = rf"(?:[东南西北]区|{_NUM}{{1,2}}区|{_NUM}{{1,3}}期)?"
+_SURE_ESTATE = rf"(?:[{HAN}0-9A-Za-z]{{2,10}}?(?:小区|花园|家园|公寓|新村|新城|大厦|广场|山庄|别墅|宿舍|家属院|家属区|大院|苑){_PHASE})"
+_ESTATE = rf"(?:[{HAN}0-9A-Za-z]{{2,10}}?(?:小区|花园|家园|公寓|新村|新城|大厦|广场|山庄|别墅|宿舍|家属院|家属区|大院|苑|城|园|府|里|湾|庭|居|楼|院|港湾|豪庭){_PHASE})"
 _HOUSE = rf"(?:{_NUM}{{1,6}}(?:[\-之]{_NUM}{{1,4}})?(?:号院|号楼|号(?!线)|弄|支弄)(?:内|附{_NUM}{{1,3}}号|之{_NUM}{{1,2}})?)"
-_FLAT = rf"(?:{_NUM}{{1,4}}(?:号楼|栋|幢|座|单元|楼|层|室|户|门|房|号))"
+_FLAT = rf"(?:{_NUM}{{1,4}}(?:(?:号楼|栋|幢|座|单元)(?:[0-9]{{2,4}}(?:室|户|号)?)?|楼|层|室|户|门|房|号))"
 _DASHED = rf"(?:{_NUM}{{1,5}}(?:[\-#]{_NUM}{{1,5}}){{1,3}}(?:室|号|户)?)"
 _SEP = r"[ ,]{0,1}"
 _TAIL = rf"(?:{_SEP}{_TOWN})?(?:{_SEP}{_VILLAGE})?(?:{_SEP}{_ROAD})?(?:{_SEP}{_HOUSE})?(?:{_SEP}{_ESTATE}(?={_SEP}(?:{_HOUSE}|{_FLAT}|{_DASHED}|$|[^{HAN}])))?(?:{_SEP}(?:{_FLAT}|{_HOUSE})){{0,5}}(?:{_SEP}{_DASHED})?"
@@ -36,7 +38,7 @@ _FROM_PROVINCE = re.compile(
 _FROM_CITY = re.compile(rf"(?P<p>{_CITY})(?P<rest>(?:{_SEP}{_COUNTY}){{0,2}}{_TAIL})")
 # Without a name of the lists: county and town or road, or a road with a house number.
 _CHAIN = re.compile(
-    rf"(?:[{HAN}]{{2,4}}?(?:市|县|区|旗|镇|乡|街道)){_SEP}(?:{_COUNTY}{_SEP})?(?:(?:{_TOWN}|{_VILLAGE}|{_ROAD}|{_ESTATE}){_SEP}){{1,4}}(?:(?:{_FLAT}|{_HOUSE}){_SEP}){{0,5}}{_DASHED}?"
+    rf"(?:[{HAN}]{{2,4}}?(?:市|县|区|旗|镇|乡|街道)){_SEP}(?:{_COUNTY}{_SEP})?(?:(?:{_TOWN}|{_VILLAGE}|{_ROAD}|{_SURE_ESTATE}){_SEP}){{1,4}}(?:(?:{_FLAT}|{_HOUSE}){_SEP}){{0,5}}{_DASHED}?"
 )
 _ROAD_HOUSE = re.compile(
     rf"(?:{_ROAD}|{_ESTATE}){_SEP}(?:{_HOUSE}|{_NUM}{{1,4}}(?:栋|幢|座|号楼)|{_DASHED}(?:室|号))(?:{_SEP}{_ESTATE}(?=[0-9]))?(?:{_SEP}(?:{_FLAT}|{_HOUSE})){{0,5}}(?:{_SEP}{_DASHED})?"
@@ -53,13 +55,16 @@ _NEXT_FIELD = re.compile(
 _POSTCODE = re.compile(r"(?:邮政编码|邮编|postcode|postal code|zip(?: code)?)[ ]*[::]?[ ]*(?P<v>[0-9]{5}(?:-[0-9]{4})?[0-9]?)(?![0-9])", re.I)
 
 _CUT = re.compile(
-    r".*(?:现居住于|居住于|居住在|现住于|现住在|家住于|家住在|家住|现住|住在|住于|来自|位于|坐落|毕业于|就职于|返回|回到|送至|送到|迁至|搬至|搬到|寄至|寄到|籍贯|户籍|住址|地址|出生于|生于|发生在|发生于|经过|途经|[在于到至从自往由住距去赴是为回往经,。;、:\n])"
+    r".*(?:现居住于|居住于|居住在|现住于|现住在|家住于|家住在|家住|现住|住在|住于|来自|位于|坐落|毕业于|就职于|返回|回到|送至|送到|迁至|搬至|搬到|寄至|寄到|籍贯|户籍|住址|地址|出生于|生于|发生在|发生于|经过|途经|[在于到至从自往由住距去赴是为回往经,。;、:\n](?![市县区镇乡村路街]))"
 )
-_NOT_A_UNIT = re.compile(
-    r"(?:病区|院区|肾区|肝区|心区|心前区|前区|后区|肺区|胃区|脾区|疫区|社区获得|市区|城区|郊区|山区|地区|灾区|牧区|农村|乡村|本市|外市|我市|该市|全市|本县|我县|本区|我区|全区|该区|上市|超市|门市|城市|都市|夜市|集市|"
-    r"尿路|通路|气路|管路|线路|回路|旁路|道路|马路|公路|铁路|走路|思路|电路|消化道|呼吸道|阴道|胆道|肠道|气道|皮层|皮质|上街|逛街|腰里|家里|夜里|心里|胃里|肚里|嘴里|这里|那里|哪里|屋里|水里|手里|眼里|城里|村里|"
-    r"分区|亚区|缺血区|梗死区|水肿区|供血区|支配区|引流区|切口区|手术区|术区|创区|咽区|颈区|腰区|背区|腹区|骶区|鞍区|顶区|额区|颞区|枕区|各区|三区|两区|多区|一区|二区|影区|暗区|无回声区|低密度区|高密度区|液性暗区|误区|功能区|语言区|运动区|"
-    r"出院|入院|住院|我院|本院|外院|医院|法院|学院|一楼|二楼|三楼|上楼|下楼|爬楼|跳楼|坠楼|摔楼|公园|花园里|校园|果园|幼儿园|长城|全城)$"
+_GENERIC_UNIT = re.compile(
+    "(?:病|院|疫|市|城|郊|山|地|灾|牧|农|社|小|一|二|三|两|各|全|该|我|本|外|新|老|旧|库|东|西|南|北)区|(?:本|外|我|该|全|上|超|门|城|都|夜|集|各|省|地)市|(?:本|我|该|全|各|外)县|(?:农|乡|全|本|我|该|同)村|"
+    "(?:道|马|公|铁|走|思|电|线|回|旁|气|管|通|尿|顺|半|一|迷|问|带|上|出|让|过|三|铺)路|(?:上|逛|大|小)街|.?(?:腰|家|夜|心|胃|肚|嘴|这|那|哪|屋|水|手|眼|城|嘴|口)里|(?:一|二|三|上|下|爬|跳|坠|摔|门诊|住院|急诊)楼|(?:公|校|果|幼儿|花)园|"
+    "(?:长|全|进|县|省)城|.?(?:出|入|住|我|本|外|医|法|学|转|来|到|该|贵)院|.?(?:血|体|分|水肿|功能)区"
+)
+_ANATOMY = re.compile(
+    "(?:肾|肝|心|前|后|肺|胃|脾|缺血|梗死|水肿|供血|支配|引流|切口|手术|术|创|咽|颈|腰|背|腹|骶|鞍|顶|额|颞|枕|回声|密度|暗|影|误|语言|运动|感觉|受压|叩痛|骶尾|会阴|"
+    "腹股沟|肘|腘窝|乳头|中央|周边|纵隔|肺门|听诊|瓣膜|触发|亚|病变|病灶|低灌注|坏死|纤维化)区|(?:尿|通|传导|神经|胆|静脉|血管|呼吸)路|(?:皮|表|肌|浅|深|内|中|外)层|(?:卫生|我|出|入|住|医)院"
 )
 
 _STREET = r"(?:Street|St|Avenue|Ave|Road|Rd|Drive|Dr|Lane|Ln|Boulevard|Blvd|Court|Ct|Way|Place|Pl|Terrace|Ter|Circle|Cir|Parkway|Pkwy|Highway|Hwy|Square|Sq|Trail|Loop|Close|Crescent|Row|Mews)"
@@ -67,7 +72,7 @@ _STATES = r"(?:A[KLRZ]|C[AOT]|D[CE]|FL|GA|HI|I[ADLN]|K[SY]|LA|M[ADEINOST]|N[CDEH
 _TOWN_EN = r"[A-Z][A-Za-z.'\-]+(?: [A-Z][A-Za-z.'\-]+){0,2}"
 _ZIP = r"[0-9]{5}(?:-[0-9]{4})?"
 _AMERICAN = re.compile(
-    rf"(?<![0-9A-Za-z/.])[0-9]{{1,6}}[A-Z]?[ ](?:[NSEW]\.?[ ]|North |South |East |West )?(?:[A-Z0-9][A-Za-z0-9.'\-]*[ ]){{1,4}}{_STREET}\b\.?(?:[ ](?:NW|NE|SW|SE|North|South|East|West)\b)?"
+    rf"(?<![0-9A-Za-z/.\-])(?<![0-9] )[0-9]{{1,6}}[A-Z]?[ ](?:[NSEW]\.?[ ]|North |South |East |West )?(?:(?:[A-Z][A-Za-z'\-]*\.?|[0-9]{{1,3}}(?:st|nd|rd|th))[ ]){{1,4}}{_STREET}\b\.?(?:[ ](?:NW|NE|SW|SE|North|South|East|West)\b)?"
     rf"(?:[ ]?,?[ \n]{{1,2}}(?:Apt|Apartment|Unit|Suite|Ste|Floor|Fl|Room|Rm|Bldg|#)\.?[ ]?#?[0-9A-Za-z\-]+)?(?:[ ]?,?[ \n]{{1,2}}{_TOWN_EN})?(?:[ ]?,[ \n]?{_STATES}\b)?(?:[ ]{{1,2}}{_ZIP})?(?![0-9A-Za-z])"
 )
 _BOX = re.compile(rf"\bP\.?[ ]?O\.?[ ]?Box[ ]?[0-9]+(?:,[ ]?{_TOWN_EN},?[ ]{_STATES})?(?:[ ]{_ZIP})?", re.I)
@@ -83,14 +88,14 @@ def find_places(text: str) -> Iterator[Span]:
         if len(value) >= 2 and not re.fullmatch(rf"(?:{_PROVINCE}|不详|同上|无|未填|未知|保密|本地|外地|农村|城市|城镇|同现住址|同户籍地?)", value):
             yield Span(match.start("v"), match.start("v") + len(value), "ADDRESS", 0.95)
     for match in _FROM_PROVINCE.finditer(text):
-        if len(match["rest"]) >= 2 and not _NOT_A_UNIT.search(match["rest"]):
+        if len(match["rest"]) >= 2 and not _holds_no_unit(match["rest"]):
             yield _span(match, text, 0.85)
     for match in _FROM_CITY.finditer(text):
-        if len(match["rest"].strip(" ,")) >= 2 and not _NOT_A_UNIT.search(match["rest"]):
+        if len(match["rest"].strip(" ,")) >= 2 and not _holds_no_unit(match["rest"]):
             yield _span(match, text, 0.8)
     for pattern, score in ((_CHAIN, 0.7), (_ROAD_HOUSE, 0.72)):
         for match in pattern.finditer(text):
-            cut = _CUT.match(match.group())
+            cut = _CUT.match(match.group().rstrip(' ,'))
             start = match.start() + (cut.end() if cut else 0)
             value = text[start : match.end()].rstrip(" ,")
             units = len(re.findall("[市县区旗镇乡村路街巷弄号栋幢座室]|街道|小区|花园|家园|公寓|单元|大道|胡同", value))
@@ -116,5 +121,7 @@ def _span(match: re.Match[str], text: str, score: float) -> Span:
 
 def _holds_no_unit(value: str) -> bool:
     """Whether the first unit is a word of anatomy or of the hospital rather than a place."""
-    first = re.match(rf"[{HAN}]*?(?:市|县|区|旗|镇|乡|街道|路|街|巷|弄|里|村|院|楼|城|园|条|庄|居)", value)
-    return first is not None and _NOT_A_UNIT.search(first.group()) is not None
+    first = re.match(rf"[{HAN}]*?(?:市|县|区|旗|镇|乡|街道|路|街|巷|弄|里|村|院|楼|城|园|条|庄|居|层)", value)
+    return first is not None and (
+        _GENERIC_UNIT.fullmatch(first.group()) is not None or _ANATOMY.search(first.group()) is not None
+    )
