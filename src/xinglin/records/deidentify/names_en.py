@@ -11,6 +11,7 @@ _PART = r"(?:[A-Z]['’][A-Z][a-z]+|(?:Mc|Mac|De|Di|La|Le|Van|Von|O)[A-Z][a-z]+|
 _JOIN = r"(?:[ ](?:van|von|de|der|den|la|le|del|da|dos|bin|al|el|ter)){0,2}"
 _INITIAL = r"[A-Z]\.?"
 NAME = rf"(?:{_PART}|{_INITIAL}(?=[ ]{_PART}))(?:{_JOIN}[ ](?:{_PART}|{_INITIAL}(?![A-Za-z]))){{0,3}}(?:,? (?:Jr|Sr|II|III|IV)\b\.?)?"
+_FULL = rf"{_PART}(?: {_INITIAL})?{_JOIN} {_PART}(?:[ ]{_PART})?"
 _LAST_FIRST = rf"{_PART}, ?{_PART}(?: {_INITIAL}(?![A-Za-z]))?"
 _UPPER = r"[A-Z][A-Z'\-]+(?:,? [A-Z][A-Z'\-]+| [A-Z]\.?(?![A-Za-z]))*"
 _LABELS = (
@@ -24,15 +25,14 @@ _LABEL = re.compile(rf"(?<![A-Za-z])(?i:{_LABELS})(?:[ ]?\([^()\n]{{0,20}}\))?[ 
 _BY = re.compile(
     rf"(?<![A-Za-z])(?i:signed|dictated|transcribed|verified|reviewed|reported|prepared|performed|requested|seen|evaluated|accompanied|read|interpreted|authorized|ordered|referred) by:? ?(?:(?:Dr|Mr|Mrs|Ms|Miss|Prof)\.? )?(?P<v>{NAME})"
 )
-_TITLE = re.compile(rf"(?<![A-Za-z])(?:Mr|Mrs|Ms|Miss|Mx|Dr|Drs|Prof|Professor|Doctor|Nurse|Sister|Rev|Fr|Sgt|Officer|MR|MRS|MS|DR)\.?[ ](?P<v>{NAME}|[A-Z][A-Z'\-]+(?: [A-Z][A-Z'\-]+)?)")
+_TITLE = re.compile(rf"(?<![A-Za-z])(?:(?:Mr|Mrs|Ms|Miss|Mx|Dr|Drs|Prof|Professor|Doctor|Nurse|MR|MRS|MS|DR)\.?|(?:Rev|Fr|Sgt)\.)[ ](?P<v>{NAME}|[A-Z][A-Z'\-]+(?: [A-Z][A-Z'\-]+)?)")
 _CREDENTIAL = re.compile(
-    rf"(?<![A-Za-z.])(?P<v>{NAME}),? (?:M\.?D|D\.?O|R\.?N|Ph\.?D|N\.?P|P\.?A(?:-C)?|D\.?D\.?S|MBBS|FRCP|FACS|LPN|CRNA|DPM|PharmD|MSW|LCSW|RRT|APRN|DNP|CNP)\b"
+    rf"(?<![A-Za-z.])(?P<v>{_PART}(?=,)|{_FULL}),? (?:M\.?D|D\.?O|R\.?N|Ph\.?D|N\.?P|P\.?A(?:-C)?|D\.?D\.?S|MBBS|FRCP|FACS|LPN|CRNA|DPM|PharmD|MSW|LCSW|RRT|APRN|DNP|CNP)\b"
 )
 _KIN = re.compile(
     rf"\b(?i:(?:his|her|their|the patient's|patient's) )(?:wife|husband|son|daughter|mother|father|brother|sister|partner|friend|aunt|uncle|cousin|niece|nephew|grandson|granddaughter|"
     rf"neighbor|fianc[eé]e?|caregiver|spouse|girlfriend|boyfriend|roommate|employer),? (?:named )?\(?(?P<v>{NAME})"
 )
-_FULL = rf"{_PART}(?: {_INITIAL})?{_JOIN} {_PART}(?:[ ]{_PART})?"
 _SUBJECT = re.compile(
     rf"(?:^|(?<=[\n.;!?])[ ]*|(?<=[\n.;!?] )|(?<=\bthat )|(?<=\bfor )|(?<=\bRE: )|(?<=\bRe: )|(?<=\bnamed )|(?<=\bis )|(?<=\bof )|(?<=\bby )|(?<=\bwith )|(?<=\bto )|(?<=\bfrom )|(?<=\band ))(?P<v>{_FULL})"
     r"(?=,? (?:(?:is|was) (?:an? )?[0-9]{1,3}[ -]|(?:is|was) (?:seen|admitted|discharged|evaluated|examined|referred|transferred|brought|found|taken|here|an? (?:pleasant|very|elderly|young|[a-z]+ (?:man|woman|male|female|gentleman|lady)))|"
@@ -42,7 +42,7 @@ _SUBJECT = re.compile(
 _DEAR = re.compile(rf"(?:^|(?<=\n))[ ]*Dear (?:(?:Dr|Mr|Mrs|Ms|Miss|Prof)\.? )?(?P<v>{NAME})(?=[ ]?[,:\n])")
 _CASE = re.compile(rf"\b(?:Re|RE|Regarding|In re|Subject)[: ]+ ?(?P<v>{_FULL}|{_LAST_FIRST})")
 _NO_NAME = frozenset(
-    """The A An This That These Those He She It They We I You His Her Their Our My Your No Not Yes None Unknown Denied Denies Left Right Bilateral Chest Abdominal Pain Acute
+    """New North South East West United The A An This That These Those He She It They We I You His Her Their Our My Your No Not Yes None Unknown Denied Denies Left Right Bilateral Chest Abdominal Pain Acute
     Chronic Patient Pt History Physical Exam Examination Assessment Plan Diagnosis Impression Findings Normal Abnormal Negative Positive Male Female Man Woman Date Time
     Age Sex Gender Address Phone Home Work Cell Fax Email Number Name Medical Record Hospital Clinic Center Department Emergency Room Ward Unit Floor Admission Discharge
     Summary Note Report Progress Consult Operative Procedure Surgery Surgical Service Team Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March

@@ -15,11 +15,13 @@ from xinglin.records.deidentify.lexicon import (
     AFTER_NAME,
     CANNOT_BE_NAME,
     COMPOUND_SURNAMES,
+    FUNCTION_SURNAMES,
     NAME_CUES,
     NAME_LABELS,
     NOT_BEFORE_TITLE,
     ORDINARY,
     SURNAMES,
+    TRANSLITERATED,
     TITLES,
     WEAK_CUES,
 )
@@ -53,8 +55,10 @@ _ROLE = re.compile(rf"(?<=[,、;。\n])[ ]*(?P<v>{_SURNAME})")
 _ROLES = re.compile(
     "一助|二助|三助|助手|主刀|术者|麻醉|主持|记录|查房|会诊|指示|代诉|代签|签字|签名|陪同|护送|补充病史|代为|医师|医生|大夫|护士|主任|护师|主治|教授|报告|审核|器械|巡回"
 )
-_SURELY = re.compile("于[ ]?[0-9一二]|[男女](?:[,、 。性]|$)|[,、][男女]|(?:自述|主诉|诉|因)[0-9]")
+_SURELY = re.compile("诉(?!讼)|于[ ]?[0-9一二]|[男女](?:[,、 。性]|$)|[,、][男女]|(?:自述|主诉|诉|因)[0-9]")
 _GRAMMAR = frozenset("的及与等因于被诉称述已曾仍系均也将未并且或但即则遂故予让使嘱")
+_THANKS = frozenset(("谢谢", "感谢", "致谢", "多谢", "答谢"))
+_SENTENCE = re.compile("[我你他她您的是吗了呢吧请这那什么怎]")
 _GAP = re.compile(r"[ ]{0,2}\n?")
 _DOTTED = re.compile(rf"[{HAN}]{{1,12}}(?:\xb7[{HAN}]{{1,12}})+")
 _BEFORE_DOTTED = re.compile(rf"^.*(?:{_any([*NAME_CUES, *NAME_LABELS, '于', '是', '为', '对', '向', '与', '和', '经', '由', '致', '见', '给', '让', '今日', '昨日', '今晨', '现', '今'])})")
@@ -129,11 +133,17 @@ def _labelled(text: str, match: re.Match[str]) -> Iterator[Span]:
         return
     if len(bare) == len(value) and len(bare) > 2:
         end = _end_of_name(text, start, start + _surname_length(text, start), None)
-        length = (end - start) if end is not None else len(value)
-        # A minority name without a dot is longer than a Chinese one and runs to the delimiter.
-        if length < len(value) and not _FOLLOWS.match(text, start + length) and not _next_label(text, start + length):
+        length = len(value) if end is None else end - start
+        by_sound = _by_sound(value)
+        if by_sound > 3:
+            length = by_sound  # a minority name without a dot
+        elif length < len(value) and not _FOLLOWS.match(text, start + length) and not _next_label(text, start + length):
+            if len(value) > 4:
+                return  # a sentence follows the label, as in a dialogue
             length = len(value)
         value = value[:length]
+    if _SENTENCE.search(value):
+        return
     if 1 < len(re.sub(r"\s", "", value)) <= 20:
         span = Span(start, start + len(value), "PERSON", 1.0)
         yield span
@@ -171,6 +181,8 @@ def _after_cue(text: str, match: re.Match[str]) -> Span | None:
         return None
     if weak and not (_TITLE.match(text, end) or _ACTS.match(text, end) or _ROLES.match(text, end)):
         return None
+    if text[start] in FUNCTION_SURNAMES and not match["g"].strip() and _follows(text, end) < 2 and not _TITLE.match(text, end):
+        return None
     return Span(start, end, "PERSON", 0.9 if not weak else 0.75)
 
 
@@ -179,20 +191,19 @@ def _titled(text: str, match: re.Match[str]) -> Iterator[Span]:
     start, end = match.span("v")
     value = match["v"]
     for skip in range(len(value)):
-        rest = value[skip:]
+        rest, at = value[skip:], start + skip
         surname = re.match(_SURNAME, rest)
-        if surname is None:
+        if surname is None or rest in CANNOT_BE_NAME or _ordinary(text, at):
             continue
         given = len(rest) - surname.end()
-        if given == 0 and (rest in NOT_BEFORE_TITLE or (skip == 0 and start and re.match(f"[{HAN}]", text[start - 1]) and not _cue_before(text, start))):
+        free = at == 0 or not _is_han(text, at - 1)
+        if given > 2 or (given == 0 and rest in NOT_BEFORE_TITLE) or text[max(0, at - 1) : at + 1] in _THANKS:
             continue
-        if given > 2 or rest in CANNOT_BE_NAME or _ordinary(text, start + skip):
-            continue
-        if given and skip == 0 and start and re.match(f"[{HAN}]", text[start - 1]) and not _cue_before(text, start):
-            continue
-        yield Span(start + skip, end, "PERSON", 0.85)
-        yield from _rest_of_list(text, end)
-        return
+        # A word that goes on to the left, or a surname that is more often another word, needs a cue before it.
+        if (free and rest[0] not in FUNCTION_SURNAMES) or _cue_before(text, at):
+            yield Span(at, end, "PERSON", 0.85)
+            yield from _rest_of_list(text, end)
+            return
 
 
 @cache
@@ -209,14 +220,21 @@ def _cue_before(text: str, at: int) -> bool:
 def _dotted(text: str, match: re.Match[str]) -> Iterator[Span]:
     if text[match.start() - 1 : match.start()] in ("《", "<") or text[match.end() : match.end() + 1] in ("》", ">"):
         return
-    value = match.group()
-    first, last = value.split("\xb7")[0], value.split("\xb7")[-1]
+    first, *_, last = match.group().split("\xb7")
     cut = _BEFORE_DOTTED.match(first)
-    start = match.start() + (cut.end() if cut and cut.end() < len(first) else 0)
+    rest = first[cut.end() :] if cut and cut.end() < len(first) else first
+    lead = len(rest) - _by_sound(rest[::-1]) if _by_sound(rest[::-1]) >= 2 else 0
+    start = match.start() + len(first) - len(rest) + lead
+    sound = _by_sound(last)
     tail = match.end() - len(last)
-    end = next((tail + at for at in range(2, len(last)) if _FOLLOWS.match(last, at)), match.end())
-    if len(first) - (start - match.start()) >= 2 and len(last) >= 2:
+    end = tail + (sound if sound >= 2 else next((at for at in range(2, len(last)) if _FOLLOWS.match(last, at)), len(last)))
+    if tail - 1 - start >= 2 and 2 <= end - tail <= 8:
         yield Span(start, end, "PERSON", 0.9)
+
+
+def _by_sound(word: str) -> int:
+    """How many characters at the start of a word are ones that write names by sound."""
+    return next((at for at, char in enumerate(word) if char not in TRANSLITERATED), len(word))
 
 
 def _surname_length(text: str, start: int) -> int:

@@ -64,8 +64,8 @@ _PLATE = re.compile(
     r"(?=[A-HJ-NP-Z]{0,3}[0-9])[A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9学警港澳挂](?![0-9A-Za-z])"
 )
 _PLATE_LABEL = re.compile(
-    rf"(?:车牌号?码?|车牌|车号|\blicense plate|\bplate|\bvehicle (?:plate|tag)|\bVIN\b|车架号)(?: ?(?:no|number|#))?\.?{COLON}"
-    r"(?P<v>[\u4e00-\u9fff]?[A-Z0-9][A-Z0-9 \xb7\-]{3,17}[A-Z0-9])(?![0-9A-Za-z])",
+    rf"(?:车牌号?码?|车牌|车号|\blicense plate|\bplate (?=no|number|#)|\bvehicle (?:plate|tag)|\bVIN\b|车架号)(?: ?(?:no|number|#))?\.?{COLON}"
+    r"(?=[^\n]{0,18}[0-9])(?P<v>[\u4e00-\u9fff]?[A-Z0-9]+(?:[ \xb7\-]?[A-Z0-9]+){0,2})(?![0-9A-Za-z])",
     re.I,
 )
 

@@ -30,7 +30,7 @@ _HOUSE = rf"(?:{_NUM}{{1,6}}(?:[\-之]{_NUM}{{1,4}})?(?:号院|号楼|号(?!线)
 _FLAT = rf"(?:{_NUM}{{1,4}}(?:(?:号楼|栋|幢|座|单元)(?:[0-9]{{2,4}}(?:室|户|号)?)?|楼|层|室|户|门|房|号))"
 _DASHED = rf"(?:{_NUM}{{1,5}}(?:[\-#]{_NUM}{{1,5}}){{1,3}}(?:室|号|户)?)"
 _SEP = r"[ ,]{0,1}"
-_TAIL = rf"(?:{_SEP}{_TOWN})?(?:{_SEP}{_VILLAGE})?(?:{_SEP}{_ROAD})?(?:{_SEP}{_HOUSE})?(?:{_SEP}{_ESTATE}(?={_SEP}(?:{_HOUSE}|{_FLAT}|{_DASHED}|$|[^{HAN}])))?(?:{_SEP}(?:{_FLAT}|{_HOUSE})){{0,5}}(?:{_SEP}{_DASHED})?"
+_TAIL = rf"(?:{_SEP}{_TOWN})?(?:{_SEP}{_VILLAGE})?(?:{_SEP}{_ROAD})?(?:{_SEP}{_HOUSE})?(?:{_SEP}(?:{_ESTATE}(?={_SEP}(?:{_HOUSE}|{_FLAT}|{_DASHED}))|{_SURE_ESTATE}))?(?:{_SEP}(?:{_FLAT}|{_HOUSE})){{0,5}}(?:{_SEP}{_DASHED})?"
 # From a named province or city downward: at least one unit below it.
 _FROM_PROVINCE = re.compile(
     rf"(?P<p>{_PROVINCE}){_SEP}(?P<rest>(?:{_CITY}|{_OTHER_CITY})?(?:{_SEP}{_COUNTY}){{0,2}}{_TAIL})"
@@ -48,14 +48,14 @@ _LABEL = (
     r"出生地|现住|家住|暂住地?|居住地)"
 )
 _LABELLED = re.compile(rf"{_LABEL}(?:\([^()\n]{{0,8}}\))?[ ]*[::][ \n]*(?P<v>[{HAN}0-9A-Za-z#][{HAN}0-9A-Za-z#\-()\xb7 ]*(?:\n(?=[{HAN}0-9]{{1,12}}(?:号|室|栋|单元|楼|村|组))[{HAN}0-9A-Za-z\-#]+)?)")
-_LIVES = re.compile(rf"(?:家住|现住|住在|居住于|居住在|现居|暂住|来自|户籍|籍贯|出生于|生于|出生在|回到|返回|返乡|移居|迁居|定居|务工于|前往|常住|在)[ ]?(?P<v>(?:{_PROVINCE}{_SEP})?(?:{_CITY}|{_OTHER_CITY})(?:{_SEP}{_COUNTY})?)(?=[,。;、 \n人居务打生工出旅读上]|$)")
+_LIVES = re.compile(rf"(?:家住|现住|住在|居住于|居住在|现居|暂住|来自|户籍|籍贯|出生于|生于|出生在|回到|返回|返乡|移居|迁居|定居|务工于|前往|常住|在)[ ]?(?P<v>(?:{_PROVINCE}{_SEP})?{_CITY}(?:{_SEP}{_COUNTY})?)(?=[,。;、 \n人居务打生工出旅读上]|$)")
 _NEXT_FIELD = re.compile(
     r"[ ](?=(?:联系|电话|手机|邮编|邮政|姓名|性别|年龄|民族|职业|婚姻|入院|出院|病史|身份证|工作|关系|科室|床号|住院号|门诊号|病案号|户籍|现住|籍贯|出生|日期|单位|家属|血型|医保|病史)[^ ]{0,8})"
 )
 _POSTCODE = re.compile(r"(?:邮政编码|邮编|postcode|postal code|zip(?: code)?)[ ]*[::]?[ ]*(?P<v>[0-9]{5}(?:-[0-9]{4})?[0-9]?)(?![0-9])", re.I)
 
 _CUT = re.compile(
-    r".*(?:现居住于|居住于|居住在|现住于|现住在|家住于|家住在|家住|现住|住在|住于|来自|位于|坐落|毕业于|就职于|返回|回到|送至|送到|迁至|搬至|搬到|寄至|寄到|籍贯|户籍|住址|地址|出生于|生于|发生在|发生于|经过|途经|[在于到至从自往由住距去赴是为回往经,。;、:\n](?![市县区镇乡村路街]))"
+    r".*(?:现居住于|居住于|居住在|现住于|现住在|家住于|家住在|家住|现住|住在|住于|来自|位于|坐落|毕业于|就职于|返回|回到|送至|送到|迁至|搬至|搬到|寄至|寄到|籍贯|户籍|住址|地址|出生于|生于|发生在|发生于|经过|途经|[在于到至从自往由住距去赴是为回往经及与,。;、:\n](?![市县区镇乡村路街]))"
 )
 _GENERIC_UNIT = re.compile(
     "(?:病|院|疫|市|城|郊|山|地|灾|牧|农|社|小|一|二|三|两|各|全|该|我|本|外|新|老|旧|库|东|西|南|北)区|(?:本|外|我|该|全|上|超|门|城|都|夜|集|各|省|地)市|(?:本|我|该|全|各|外)县|(?:农|乡|全|本|我|该|同)村|"
@@ -77,7 +77,7 @@ _AMERICAN = re.compile(
 )
 _BOX = re.compile(rf"\bP\.?[ ]?O\.?[ ]?Box[ ]?[0-9]+(?:,[ ]?{_TOWN_EN},?[ ]{_STATES})?(?:[ ]{_ZIP})?", re.I)
 _TOWN_STATE_ZIP = re.compile(rf"(?:{_TOWN_EN},[ ])?(?<![A-Za-z]){_STATES}[ ]{{1,2}}{_ZIP}(?![0-9])")
-_LABEL_EN = re.compile(r"(?<![A-Za-z])(?i:(?:home |mailing |street |current |permanent )?address|residence|lives at|resides at|residing at|living at|hometown)[ ]*[::]?[ ]*(?P<v>[0-9A-Z#][^\n;|。]{3,110}?)(?=[ ]{2,}|[\n;|]|\.(?:\s|$)|,? (?:and|with|phone|tel|where|since|Phone|Tel|DOB|MRN|Email)\b|$)")
+_LABEL_EN = re.compile(r"(?<![A-Za-z])(?i:(?:home |mailing |street |current |permanent )?address[ ]*:|residence[ ]*:|lives at|resides at|residing at|living at|hometown)[ ]*[::]?[ ]*(?P<v>[0-9A-Z#][^\n;|。]{3,110}?)(?=[ ]{2,}|[\n;|]|\.(?:\s|$)|,? (?:and|with|phone|tel|where|since|Phone|Tel|DOB|MRN|Email)\b|$)")
 _FROM_TOWN = re.compile(rf"\b(?:from|in|of|to|near|lives in|resides in|moved to|born in) (?P<v>{_TOWN_EN}, {_STATES})(?![A-Za-z])")
 
 
