@@ -14,7 +14,24 @@ GIVEN = (
     "自强 和平 在明 于飞 今朝 为民 从容 行健 之桃 因果 有为 无忌 病已 去病 安之 若愚 同心 到位 现林 已然 年丰 时雨"
 ).split()
 """The last line holds characters that also follow names (自, 和, 于, 今, 有)."""
-WORDLIKE = ("高峰", "白云", "黄河", "高原", "安宁", "向阳", "江山", "石头", "白露", "马上", "温和", "方向", "水平", "平安", "海洋", "丁香")
+WORDLIKE = (
+    "高峰",
+    "白云",
+    "黄河",
+    "高原",
+    "安宁",
+    "向阳",
+    "江山",
+    "石头",
+    "白露",
+    "马上",
+    "温和",
+    "方向",
+    "水平",
+    "平安",
+    "海洋",
+    "丁香",
+)
 MINORITY = (
     "买买提·吐尔逊", "古丽娜尔·艾合买提", "阿不都热依木·卡德尔", "努尔兰·哈力别克", "热依汗古丽·麦麦提", "帕提曼·依明", "次仁·旺堆", "巴特尔·乌云", "阿依古丽·玉山江", "卓玛·拉姆",
 )  # fmt: skip
@@ -43,8 +60,21 @@ LAST = (
     "Abernathy Kowalczyk Featherstone O'Malley Ramirez-Soto Vandenberg McAllister Thibodeaux Okonkwo Lindqvist Castellanos Hargrove Pemberton Nakamura Whitfield Delacroix "
     "Brannigan Szymanski Applewhite Montague Satterfield Yamaguchi Fitzgerald Holloway Ostrowski Bancroft Villanueva Winterbourne Grzybowski Prendergast Rose Long Hope Stone"
 ).split()
-STREETS = "Maple|Cedarwood|Juniper Hollow|Willow Creek|Old Mill|Birchwood|Sycamore|Larkspur|Whispering Pines|Foxglove|Kingsbury|Harvest Moon|Stonebridge|Magnolia".split("|")
-TOWNS_EN = ("Fairhaven", "Cedar Falls", "Brookhollow", "Millersburg", "Stonewall", "Lakeport", "New Arden", "Westbury", "Oak Ridge", "Harmony")
+STREETS = "Maple|Cedarwood|Juniper Hollow|Willow Creek|Old Mill|Birchwood|Sycamore|Larkspur|Whispering Pines|Foxglove|Kingsbury|Harvest Moon|Stonebridge|Magnolia".split(
+    "|"
+)
+TOWNS_EN = (
+    "Fairhaven",
+    "Cedar Falls",
+    "Brookhollow",
+    "Millersburg",
+    "Stonewall",
+    "Lakeport",
+    "New Arden",
+    "Westbury",
+    "Oak Ridge",
+    "Harmony",
+)
 STATES = ("OH", "TX", "PA", "CA", "IL", "NC", "MA", "WA", "GA", "MN")
 HOSPITALS_EN = (
     "Lakeview Memorial Hospital", "Saint Brigid Medical Center", "Cedar Valley Regional Hospital", "Harborview Children's Hospital", "Mount Arden Clinic", "Pinecrest Rehabilitation Center",

@@ -23,9 +23,28 @@ class Note:
     lang: str
 
 
-SX_ZH = ("胸痛", "腹痛", "头晕", "咳嗽咳痰", "心悸气短", "腰痛", "恶心呕吐", "右下肢麻木", "视物模糊", "关节肿痛")
+SX_ZH = (
+    "胸痛",
+    "腹痛",
+    "头晕",
+    "咳嗽咳痰",
+    "心悸气短",
+    "腰痛",
+    "恶心呕吐",
+    "右下肢麻木",
+    "视物模糊",
+    "关节肿痛",
+)
 DX_ZH = ("冠心病", "急性胆囊炎", "2型糖尿病", "慢性支气管炎", "脑梗死", "胃癌", "肺结节", "高血压3级")
-SX_EN = ("shortness of breath", "chest pain", "abdominal pain", "headache", "dizziness", "low back pain", "cough")
+SX_EN = (
+    "shortness of breath",
+    "chest pain",
+    "abdominal pain",
+    "headache",
+    "dizziness",
+    "low back pain",
+    "cough",
+)
 DX_EN = ("coronary artery disease", "asthma", "osteoarthritis", "chronic kidney disease", "pneumonia")
 MONTHS = "January February March April May June July August September October November December".split()
 HAN = "〇一二三四五六七八九"
@@ -79,7 +98,7 @@ def _filler(slot: str, lang: str, rng: random.Random) -> str:
         return str(rng.randint(2, 20))
     if slot == "dur":
         return f"{rng.randint(2, 9)}{rng.choice(('天', '周', '个月', '小时', '年'))}"
-    return rng.choice({"sx": SX_ZH, "dx": DX_ZH} [slot] if lang == "zh" else {"sx": SX_EN, "dx": DX_EN}[slot])
+    return rng.choice({"sx": SX_ZH, "dx": DX_ZH}[slot] if lang == "zh" else {"sx": SX_EN, "dx": DX_EN}[slot])
 
 
 def _full_width(value: str) -> str:
@@ -93,7 +112,11 @@ def _punctuated(piece: str, rng: random.Random) -> str:
 def _people_zh(rng: random.Random) -> dict[str, str]:
     roll = rng.random()
     patient = (
-        rng.choice(lists.MINORITY) if roll < 0.06 else rng.choice(lists.WORDLIKE) if roll < 0.12 else _name_zh(rng)
+        rng.choice(lists.MINORITY)
+        if roll < 0.06
+        else rng.choice(lists.WORDLIKE)
+        if roll < 0.12
+        else _name_zh(rng)
     )
     others = {slot: _name_zh(rng) for slot in ("K", "K2", "D1", "D2", "D3", "D4")}
     return {"P": patient, **others}
@@ -111,7 +134,12 @@ def _people_en(rng: random.Random) -> dict[str, str]:
 
     first, last = name()
     middle = rng.choice(("", "", f" {rng.choice('ABCDEJKLMR')}."))
-    people = {"P": f"{first}{middle} {last}", "PL": last, "PLF": f"{last}, {first}", "PU": f"{first.upper()} {last.upper()}"}
+    people = {
+        "P": f"{first}{middle} {last}",
+        "PL": last,
+        "PLF": f"{last}, {first}",
+        "PU": f"{first.upper()} {last.upper()}",
+    }
     for slot in ("K", "D1", "D2"):
         people[slot] = " ".join(name())
     people["D1L"] = people["D1"].split()[-1]
@@ -134,7 +162,9 @@ def _date_zh(rng: random.Random) -> str:
 
 def _date_han(rng: random.Random) -> str:
     y, m, d = _ymd(rng)
-    tens = lambda n: HAN[n] if n < 10 else ("十" if n < 20 else HAN[n // 10] + "十") + (HAN[n % 10] if n % 10 else "")  # noqa: E731
+    tens = lambda n: (
+        HAN[n] if n < 10 else ("十" if n < 20 else HAN[n // 10] + "十") + (HAN[n % 10] if n % 10 else "")
+    )  # noqa: E731
     return "".join(HAN[int(c)] for c in str(y)) + f"年{tens(m)}月{tens(d)}日"
 
 
@@ -184,16 +214,52 @@ def _mobile(rng: random.Random) -> str:
 
 
 def _tel(rng: random.Random) -> str:
-    code, rest = rng.choice(("010", "0531", "021", "0755", "028", "0991")), rng.choice("2345678") + _digits(rng, 7)
-    return rng.choice((f"{code}-{rest}", f"({code}){rest}", f"{code}{rest}", f"{code}-{rest}-{_digits(rng, 3)}", f"{code} {rest}"))
+    code, rest = (
+        rng.choice(("010", "0531", "021", "0755", "028", "0991")),
+        rng.choice("2345678") + _digits(rng, 7),
+    )
+    return rng.choice(
+        (
+            f"{code}-{rest}",
+            f"({code}){rest}",
+            f"{code}{rest}",
+            f"{code}-{rest}-{_digits(rng, 3)}",
+            f"{code} {rest}",
+        )
+    )
 
 
 def _address_zh(rng: random.Random) -> str:
     house = rng.choice((f"{rng.randint(1, 300)}号", f"{rng.randint(1, 300)}号院", ""))
-    flat = rng.choice((f"{rng.randint(1, 30)}号楼{rng.randint(1, 5)}单元{rng.randint(101, 2604)}室", f"{rng.randint(1, 30)}栋{rng.randint(101, 2604)}", f"{rng.randint(1, 30)}-{rng.randint(1, 4)}-{rng.randint(101, 2604)}", ""))
+    flat = rng.choice(
+        (
+            f"{rng.randint(1, 30)}号楼{rng.randint(1, 5)}单元{rng.randint(101, 2604)}室",
+            f"{rng.randint(1, 30)}栋{rng.randint(101, 2604)}",
+            f"{rng.randint(1, 30)}-{rng.randint(1, 4)}-{rng.randint(101, 2604)}",
+            "",
+        )
+    )
     road, estate = rng.choice(lists.ROADS), rng.choice(lists.ESTATES)
-    district, county, town, village = (rng.choice(items) for items in (lists.DISTRICTS, lists.COUNTIES, lists.TOWNS, lists.VILLAGES))
-    city = rng.choice(("山东省济南市", "陕西省西安市", "四川省成都市", "湖南省长沙市", "江苏省苏州市", "浙江杭州市", "广东省深圳市", "济南市", "成都市", "武汉市", "上海市", "北京市", "重庆市"))
+    district, county, town, village = (
+        rng.choice(items) for items in (lists.DISTRICTS, lists.COUNTIES, lists.TOWNS, lists.VILLAGES)
+    )
+    city = rng.choice(
+        (
+            "山东省济南市",
+            "陕西省西安市",
+            "四川省成都市",
+            "湖南省长沙市",
+            "江苏省苏州市",
+            "浙江杭州市",
+            "广东省深圳市",
+            "济南市",
+            "成都市",
+            "武汉市",
+            "上海市",
+            "北京市",
+            "重庆市",
+        )
+    )
     return rng.choice(
         (
             f"{city}{district}{road}{rng.randint(1, 300)}号{flat}",
@@ -208,15 +274,34 @@ def _address_zh(rng: random.Random) -> str:
 
 def _hospital_zh(rng: random.Random) -> str:
     name = rng.choice(lists.HOSPITALS)
-    return rng.choice(("", "", "滨州市", "临朐县", "湘乡市")) + name if not name.endswith("县人民医院") else name
+    return (
+        rng.choice(("", "", "滨州市", "临朐县", "湘乡市")) + name if not name.endswith("县人民医院") else name
+    )
 
 
 def _record(rng: random.Random) -> str:
-    return rng.choice((_digits(rng, 7), _digits(rng, 10), f"ZY{_digits(rng, 8)}", f"{rng.randint(2015, 2024)}-{_digits(rng, 5)}", f"M{_digits(rng, 6)}", f"CT{_digits(rng, 6)}", f"00{_digits(rng, 6)}"))
+    return rng.choice(
+        (
+            _digits(rng, 7),
+            _digits(rng, 10),
+            f"ZY{_digits(rng, 8)}",
+            f"{rng.randint(2015, 2024)}-{_digits(rng, 5)}",
+            f"M{_digits(rng, 6)}",
+            f"CT{_digits(rng, 6)}",
+            f"00{_digits(rng, 6)}",
+        )
+    )
 
 
 def _record_en(rng: random.Random) -> str:
-    return rng.choice((_digits(rng, 7), f"{_digits(rng, 3)}-{_digits(rng, 2)}-{_digits(rng, 3)}", f"A{_digits(rng, 8)}", f"MR-{_digits(rng, 6)}"))
+    return rng.choice(
+        (
+            _digits(rng, 7),
+            f"{_digits(rng, 3)}-{_digits(rng, 2)}-{_digits(rng, 3)}",
+            f"A{_digits(rng, 8)}",
+            f"MR-{_digits(rng, 6)}",
+        )
+    )
 
 
 def _luhn(rng: random.Random) -> str:
@@ -243,7 +328,15 @@ def _address_en(rng: random.Random) -> str:
 
 def _phone_en(rng: random.Random) -> str:
     a, b, c = rng.randint(201, 989), rng.randint(200, 999), rng.randint(0, 9999)
-    return rng.choice((f"({a}) {b}-{c:04d}", f"{a}-{b}-{c:04d}", f"{a}.{b}.{c:04d}", f"+1 {a} {b} {c:04d}", f"{a}-{b}-{c:04d} ext. {rng.randint(10, 999)}"))
+    return rng.choice(
+        (
+            f"({a}) {b}-{c:04d}",
+            f"{a}-{b}-{c:04d}",
+            f"{a}.{b}.{c:04d}",
+            f"+1 {a} {b} {c:04d}",
+            f"{a}-{b}-{c:04d} ext. {rng.randint(10, 999)}",
+        )
+    )
 
 
 Maker = tuple[str, Callable[[random.Random], str]]

@@ -37,7 +37,9 @@ _FINDERS = {
 }
 
 
-def find_identifiers(text: str, *, names: Sequence[str] = (), recognisers: Iterable[Any] = ()) -> tuple[Span, ...]:
+def find_identifiers(
+    text: str, *, names: Sequence[str] = (), recognisers: Iterable[Any] = ()
+) -> tuple[Span, ...]:
     """Find identifiers in a text.
 
     Args:
@@ -55,7 +57,8 @@ def find_identifiers(text: str, *, names: Sequence[str] = (), recognisers: Itera
     results = analyzer().analyze(folded, LANGUAGE, ad_hoc_recognizers=list(recognisers) or None)
     spans = [Span(r.start, r.end, r.entity_type, float(r.score)) for r in results]
     spans += _known(folded, names)
-    people = [span for span in resolve(spans, folded) if span.entity == "PERSON"]
+    whole = set(spans)
+    people = [span for span in resolve(spans, folded) if span.entity == "PERSON" and span in whole]
     spans += [*again(folded, people), *again_english(folded, people)]
     return resolve(spans, folded)
 

@@ -19,9 +19,11 @@ _TAIWAN = "ABCDEFGHJKLMNPQRSTUVXYWZIO"
 
 def identity_18(number: str) -> bool:
     """Whether an 18-character number has a province, a possible birth date and the right check character."""
-    return identity_shape(number) and _CHECK[
-        sum(int(d) * w for d, w in zip(number[:17], _WEIGHTS, strict=True)) % 11
-    ] == number[17].upper()
+    return (
+        identity_shape(number)
+        and _CHECK[sum(int(d) * w for d, w in zip(number[:17], _WEIGHTS, strict=True)) % 11]
+        == number[17].upper()
+    )
 
 
 def identity_shape(number: str) -> bool:

@@ -23,7 +23,7 @@ _BEFORE = re.compile(
     r"患者|病人|家属|今日|昨日|同日|次日|当日|随后|后在|后于|后至|后到|后转|再次|[0-9]年|[0-9]月|[0-9]日|[年月日天周时]|术前|术后|于[0-9]*|"
     r"[在于到至赴往去从经由自被向回入来送抵转据而但并及和与或的为是将,。;、:\n()])(?!院)"
 )
-_SURELY_BEFORE = re.compile(r".*(?:转入|转至|送至|就诊于|住院于|[0-9年月日]|[在于到至赴由去往从经转入,。;、:\n()])(?!院)")
+_SURELY_BEFORE = re.compile(r".*(?:就诊于|住院于|[0-9年月日]|[在于到至赴由去往从经转入,。;、:\n()])(?!院)")
 _GENERIC = re.compile(
     rf"(?:我|本|该|贵|外|当地|上级|下级|基层|各级|某|某某|其他|其它|多家|数家|一家|这家|那家|几家|附近|就近|正规|专业|专科|综合|大|小|大型|公立|私立|民营|好|三甲|二甲|三级|二级|一级|甲等|三级甲等|三甲等|社区|乡镇|乡|镇|村|县|市|省|区|"
     rf"县级|市级|省级|国家级|人民|中医|中西医|中西医结合|儿童|妇产|妇幼|口腔|肿瘤|精神病|精神|传染病|胸科|眼科|皮肤病|皮肤|肛肠|骨科|康复|整形|美容|男科|妇科|肝病|结核病|肾病|心血管病|教学|附属|接诊|收治|定点|医保|家|个|本地|外地|省市|市里|县里|"
@@ -41,12 +41,14 @@ _WORK = re.compile(
     rf"(?:工作单位(?:及地址|名称)?|单位名称|工作单位及职务|就读学校|学校|单位|就职于|任职于|就读于|工作于|供职于|毕业于)[ ]*[::]?[ ]*(?P<v>[{HAN}0-9A-Za-z()\xb7]{{2,24}}?(?:公司|集团|工厂|厂|小学|中学|高中|大学|学院|学校|幼儿园|银行|局|所|院|中心|店|社|队|部|处|委员会|研究所|政府|超市|酒店|工地|矿|站|商场|有限责任公司))(?![{HAN}])"
 )
 _COMPANY = re.compile(rf"[{HAN}]{{3,16}}?(?:有限责任公司|股份有限公司|有限公司|集团公司)")
-_WORD = r"(?:[A-Z][A-Za-z'’.\-]+|[A-Z]{2,}|St\.)"
+_WORD = r"(?:(?!Dr\b|Mr\b|Mrs\b|Ms\b)[A-Z][A-Za-z'’\-]+|St\.)"
 _EN = re.compile(
-    rf"(?:{_WORD}[ ](?:(?:of|and|the|for|&|de|at)[ ])?){{1,6}}(?:Hospital|Medical Cent(?:er|re)|Clinic|Infirmary|Hospice|Nursing Home|Health System|Healthcare System|Health Cent(?:er|re)|Rehabilitation Cent(?:er|re)|Surgery Cent(?:er|re)|Surgical Cent(?:er|re)|Cancer Cent(?:er|re)|Medical Group|Medical College|Care Cent(?:er|re)|Sanatorium|Dispensary|Urgent Care|Family Practice|Health Services)\b(?:[ ](?:of|at)[ ](?:the[ ])?{_WORD}(?:[ ](?!These|The|This|For|In|It|She|He|You){_WORD}){{0,2}})?"
+    rf"(?:{_WORD}[ ](?:(?:of|and|the|for|&|de)[ ])?){{1,6}}(?:Hospital|Medical Cent(?:er|re)|Clinic|Infirmary|Hospice|Nursing Home|Health System|Healthcare System|Health Cent(?:er|re)|Rehabilitation Cent(?:er|re)|Surgery Cent(?:er|re)|Surgical Cent(?:er|re)|Cancer Cent(?:er|re)|Medical Group|Medical College|Care Cent(?:er|re)|Sanatorium|Dispensary|Urgent Care|Family Practice|Health Services)\b(?:[ ](?:of|at)[ ](?:the[ ])?{_WORD}(?:[ ](?!These|The|This|For|In|It|She|He|You){_WORD}){{0,2}})?"
     rf"|(?:Hospital|University(?= of [A-Za-z ]+ (?:Hospital|Medical))|Clinic)[ ]of[ ](?:the[ ])?{_WORD}(?:[ ]{_WORD}){{0,2}}(?:[ ](?:Hospital|Medical Center))?"
 )
-_EN_LEAD = re.compile(r"^(?:(?:The|A|An|At|In|To|From|This|Your|His|Her|And|For|Of|By|With|Patient|Admitted|Transferred|Seen|Local|Outside|Referring|General(?= Hospital$)|Community(?= (?:Hospital|Clinic)$)|Facility|Hospital(?= [A-Z]))[ :]+)+")
+_EN_LEAD = re.compile(
+    r"^(?:(?:The|A|An|At|In|To|From|This|Your|His|Her|And|For|Of|By|With|Patient|Admitted|Transferred|Seen|Local|Outside|Referring|General(?= Hospital$)|Community(?= (?:Hospital|Clinic)$)|Facility|Hospital(?= [A-Z]))[ :]+)+"
+)
 _EN_LABEL = re.compile(
     r"(?<![A-Za-z])(?i:facility|hospital|institution|clinic|employer|school|works at|employed by|employed at|practice name)[ ]*(?:name)?[ ]*(?::|(?<=at)|(?<=by))[ ]*(?P<v>[A-Z][A-Za-z0-9'’.&\- ]{2,50}[A-Za-z.])(?=[ ]{2,}|[\n,;|.]|$)"
 )
@@ -68,7 +70,11 @@ def find_institutions(text: str) -> Iterator[Span]:
         cut = _BEFORE.match(value[:-2])
         lead = cut.end() if cut else 0
         stem = re.sub("[附属一二三四五六七八九十院]+$", "", value[lead:])
-        if stem in ("省", "市", "区", "县") or value[0].isdigit() or (len(stem) > 1 and not _GENERIC.fullmatch(stem)):
+        if (
+            stem in ("省", "市", "区", "县")
+            or value[0].isdigit()
+            or (len(stem) > 1 and not _GENERIC.fullmatch(stem))
+        ):
             yield Span(match.start() + lead, match.end(), "INSTITUTION", 0.75)
     for match in _WORK.finditer(text):
         yield Span(*match.span("v"), "INSTITUTION", 0.85)
@@ -97,7 +103,9 @@ def _chinese(text: str, match: re.Match[str]) -> Span | None:
         cut = _SURELY_BEFORE.match(stem)  # 瑞和诊所: the last cut was within the name
     lead = cut.end() if cut else 0
     stem = stem[lead:]
-    if _NO_INSTITUTION.search(stem) or re.match("(?:中国|美国|国家|英国|日本|欧洲|世界|德国)(?:疾病)?$", stem):
+    if _NO_INSTITUTION.search(stem) or re.match(
+        "(?:中国|美国|国家|英国|日本|欧洲|世界|德国)(?:疾病)?$", stem
+    ):
         return None
     if len(stem) < 2 or _GENERIC.fullmatch(stem) or len(re.findall(f"[{HAN}]", stem)) < 2:
         return None

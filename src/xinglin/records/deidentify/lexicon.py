@@ -20,9 +20,13 @@ COMPOUND_SURNAMES = (
     "澹台 公冶 宗政 濮阳 淳于 太叔 申屠 仲孙 钟离 鲜于 闾丘 司空 亓官 司寇 赫连 万俟 拓跋 叶赫 完颜 爱新觉罗 第五 梁丘 左丘 "
     "东门 公羊 即墨 达奚 褚师 那拉 纳兰 呼延 谷梁 段干"
 ).split()
-FUNCTION_SURNAMES = frozenset("应时于向和经由从相能都连单解查原曾常强成过有令文明安平水明易方左冷温危桑车柴路")
+FUNCTION_SURNAMES = frozenset(
+    "应时于向和经由从相能都连单解查原曾常强成过有令文明安平水明易方左冷温危桑车柴路"
+)
 """Surnames that more often are a word of grammar or an adjective: without a colon they need more behind the name."""
-NOT_BEFORE_TITLE = frozenset("祝班单车和向从于由应都全单别常强相能过安明计成就方当文时查有经那位国水印训支信达商解令说原连")
+NOT_BEFORE_TITLE = frozenset(
+    "祝班单车和向从于由应都全单别常强相能过安明计成就方当文时查有经那位国水印训支信达商解令说原连"
+)
 """Surnames that are also function words: alone before a title (``和医生``) they are read as the word."""
 
 TITLES = (
@@ -50,7 +54,27 @@ NAME_CUES = (
     "签名 签字 经办人 代办人 保姆 护工 委托 通知 联系 告知 陪同 护送 记录者 记录人 报告医师 审核医师 经治医师 主管医师 上级医师 值班医师 接诊医师 会诊医师 会诊专家"
 ).split()
 """Before a name without a colon: a surname and what follows the name must agree as well."""
-WEAK_CUES = frozenset({"由", "请", "经", "遵", "患", "联系", "告知", "通知", "委托", "本人", "老人", "医师", "医生", "主任", "护士", "教授", "院长"})
+WEAK_CUES = frozenset(
+    {
+        "由",
+        "请",
+        "经",
+        "遵",
+        "患",
+        "联系",
+        "告知",
+        "通知",
+        "委托",
+        "本人",
+        "老人",
+        "医师",
+        "医生",
+        "主任",
+        "护士",
+        "教授",
+        "院长",
+    }
+)
 """Cues that also stand before ordinary words: the name needs a title, a sex or the like behind it."""
 
 AFTER_NAME = (

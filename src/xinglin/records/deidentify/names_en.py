@@ -21,11 +21,15 @@ _LABELS = (
     r"prepared by|seen by|cc|contact(?: person)?|emergency contact|next of kin|guardian|spouse|mother|father|informant|author|interpreter|witness|subscriber|"
     r"responsible party|guarantor|caregiver|health care proxy|technologist|operator|performed by|doctor|therapist|case manager|social worker|interviewer|accompanied by)"
 )
-_LABEL = re.compile(rf"(?<![A-Za-z])(?i:{_LABELS})(?:[ ]?\([^()\n]{{0,20}}\))?[ ]*(?:[:=][ \n]*|[ ]by[ ])(?:(?:Dr|Mr|Mrs|Ms|Miss|Prof)\.? )?(?P<v>{_LAST_FIRST}|{NAME}|{_UPPER})")
+_LABEL = re.compile(
+    rf"(?<![A-Za-z])(?i:{_LABELS})(?:[ ]?\([^()\n]{{0,20}}\))?[ ]*(?:[:=][ \n]*|[ ]by[ ])(?:(?:Dr|Mr|Mrs|Ms|Miss|Prof)\.? )?(?P<v>{_LAST_FIRST}|{NAME}|{_UPPER})"
+)
 _BY = re.compile(
     rf"(?<![A-Za-z])(?i:signed|dictated|transcribed|verified|reviewed|reported|prepared|performed|requested|seen|evaluated|accompanied|read|interpreted|authorized|ordered|referred) by:? ?(?:(?:Dr|Mr|Mrs|Ms|Miss|Prof)\.? )?(?P<v>{NAME})"
 )
-_TITLE = re.compile(rf"(?<![A-Za-z])(?:(?:Mr|Mrs|Ms|Miss|Mx|Dr|Drs|Prof|Professor|Doctor|Nurse|MR|MRS|MS|DR)\.?|(?:Rev|Fr|Sgt)\.)[ ](?P<v>{NAME}|[A-Z][A-Z'\-]+(?: [A-Z][A-Z'\-]+)?)")
+_TITLE = re.compile(
+    rf"(?<![A-Za-z])(?:(?:Mr|Mrs|Ms|Miss|Mx|Dr|Drs|Prof|Professor|Doctor|Nurse|MR|MRS|MS|DR)\.?|(?:Rev|Fr|Sgt)\.)[ ](?P<v>{NAME}|[A-Z][A-Z'\-]+(?: [A-Z][A-Z'\-]+)?)"
+)
 _CREDENTIAL = re.compile(
     rf"(?<![A-Za-z.])(?P<v>{_PART}(?=,)|{_FULL}),? (?:M\.?D|D\.?O|R\.?N|Ph\.?D|N\.?P|P\.?A(?:-C)?|D\.?D\.?S|MBBS|FRCP|FACS|LPN|CRNA|DPM|PharmD|MSW|LCSW|RRT|APRN|DNP|CNP)\b"
 )
@@ -78,7 +82,16 @@ def again_english(text: str, names: Iterable[Span]) -> Iterator[Span]:
     if not words:
         return
     ordered = sorted(words, key=lambda word: (-len(word), word))
-    either = "|".join(sorted({form for word in ordered for form in (re.escape(word), re.escape(word.upper()), re.escape(word.title()))}, key=lambda w: (-len(w), w)))
+    either = "|".join(
+        sorted(
+            {
+                form
+                for word in ordered
+                for form in (re.escape(word), re.escape(word.upper()), re.escape(word.title()))
+            },
+            key=lambda w: (-len(w), w),
+        )
+    )
     for match in re.finditer(rf"(?<![A-Za-z])(?:{either})(?:[ ](?:{either}))*(?![A-Za-z@])", text):
         yield Span(*match.span(), "PERSON", 0.75)
 
@@ -93,6 +106,12 @@ def _trimmed(text: str, start: int, end: int) -> tuple[int, int]:
         if word.title() in _NO_NAME and len(word) > 1:
             words = words[:place]
             break
-    if not words or all(last - first <= 2 and text[start + first].isupper() and text[start + first : start + last].rstrip(".").isupper() and last - first < 2 for first, last in words):
+    if not words or all(
+        last - first <= 2
+        and text[start + first].isupper()
+        and text[start + first : start + last].rstrip(".").isupper()
+        and last - first < 2
+        for first, last in words
+    ):
         return start, start
     return start + words[0][0], start + words[-1][1]

@@ -42,8 +42,10 @@ _LABEL = re.compile(
     rf"(?:{_any(NAME_LABELS)})[ ]*(?:\([^()\n]{{0,10}}\))?[ ]*[::][ \n]*"
     rf"(?P<v>[{HAN}](?:[ ]{{0,3}}[{HAN}\xb7])*)"
 )
-_MORE = re.compile(rf"[ ]*(?:[、/,;&+]|和|及|与)[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*(?:[、/,;。.)&+\n]|和|及|与|$|{_any(TITLES)}))")
-_CUE = re.compile(rf"(?P<c>{_any(NAME_CUES)})(?P<g>[ ]?[::(\"]?[ ]?)(?P<v>{_SURNAME})")
+_MORE = re.compile(
+    rf"[ ]*(?:[、/,;&+]|和|及|与)[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*(?:[、/,;。.)&+\n]|和|及|与|$|{_any(TITLES)}))"
+)
+_CUE = re.compile(rf"(?P<c>{_any(NAME_CUES)})(?P<g>[ ]?[:()\"]?[ ]?)(?P<v>{_SURNAME})")
 _TITLED = re.compile(rf"(?P<v>{_SURNAME}[{HAN}]{{0,2}}){_TITLE.pattern}(?![病区组])")
 _SEX = re.compile(
     rf"(?:^|(?<=[\n。;;:,,、 \t|()/\]]))(?P<v>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*[,、|/()\t ][ ]*(?:性别[::]?)?[ ]*(?:[男女](?![{HAN}])|[男女]性|[男女][,、 ]|[0-9]{{1,3}}[ ]?(?:岁|月龄|个月|天)))"
@@ -61,7 +63,9 @@ _THANKS = frozenset(("谢谢", "感谢", "致谢", "多谢", "答谢"))
 _SENTENCE = re.compile("[我你他她您的是吗了呢吧请这那什么怎]")
 _GAP = re.compile(r"[ ]{0,2}\n?")
 _DOTTED = re.compile(rf"[{HAN}]{{1,12}}(?:\xb7[{HAN}]{{1,12}})+")
-_BEFORE_DOTTED = re.compile(rf"^.*(?:{_any([*NAME_CUES, *NAME_LABELS, '于', '是', '为', '对', '向', '与', '和', '经', '由', '致', '见', '给', '让', '今日', '昨日', '今晨', '现', '今'])})")
+_BEFORE_DOTTED = re.compile(
+    rf"^.*(?:{_any([*NAME_CUES, *NAME_LABELS, '于', '是', '为', '对', '向', '与', '和', '经', '由', '致', '见', '给', '让', '今日', '昨日', '今晨', '现', '今'])})"
+)
 _GIVEN = re.compile(rf"[{HAN}]{{1,2}}")
 _ACTS = re.compile(
     r"(?:于|因|诉|自诉|主诉|述|自述|来院|来我院|入院|出院|转入|转院|今日|今晨|昨日|昨晚|昨夜|本人|到院|就诊|复诊|称|家住|现住|代诉|拒绝|要求|"
@@ -91,11 +95,11 @@ def find_names(text: str) -> Iterator[Span]:
             yield Span(*match.span("v"), "PERSON", 0.85)
     for match in _LEADING.finditer(text):
         end = _end_of_name(text, match.start("v"), match.end("v"), _ACTS)
-        if end is not None and not _ordinary(text, match.start("v")):
+        if end is not None and match["v"] not in FUNCTION_SURNAMES and not _ordinary(text, match.start("v")):
             yield Span(match.start("v"), end, "PERSON", 0.7)
     for match in _ROLE.finditer(text):
         end = _end_of_name(text, match.start("v"), match.end("v"), _ROLES)
-        if end is not None and not _ordinary(text, match.start("v")):
+        if end is not None and match["v"] not in FUNCTION_SURNAMES and not _ordinary(text, match.start("v")):
             yield Span(match.start("v"), end, "PERSON", 0.7)
     for match in _DOTTED.finditer(text):
         yield from _dotted(text, match)
@@ -124,7 +128,11 @@ def _labelled(text: str, match: re.Match[str]) -> Iterator[Span]:
     words = value.split()
     if len(words) > 1:
         apart = len(words[0]) == 1 or words[0] in COMPOUND_SURNAMES
-        value = value[: value.index(words[1], len(words[0])) + len(words[1])] if apart and len(words[1]) <= 2 else words[0]
+        value = (
+            value[: value.index(words[1], len(words[0])) + len(words[1])]
+            if apart and len(words[1]) <= 2
+            else words[0]
+        )
     bare = re.sub(r"\s", "", value)
     if bare in CANNOT_BE_NAME or any(bare.startswith(word) for word in CANNOT_BE_NAME if len(word) > 1):
         return
@@ -137,7 +145,11 @@ def _labelled(text: str, match: re.Match[str]) -> Iterator[Span]:
         by_sound = _by_sound(value)
         if by_sound > 3:
             length = by_sound  # a minority name without a dot
-        elif length < len(value) and not _FOLLOWS.match(text, start + length) and not _next_label(text, start + length):
+        elif (
+            length < len(value)
+            and not _FOLLOWS.match(text, start + length)
+            and not _next_label(text, start + length)
+        ):
             if len(value) > 4:
                 return  # a sentence follows the label, as in a dialogue
             length = len(value)
@@ -152,7 +164,30 @@ def _labelled(text: str, match: re.Match[str]) -> Iterator[Span]:
 
 @cache
 def _label_start() -> re.Pattern[str]:
-    return re.compile(_any([*NAME_LABELS, "性别", "年龄", "民族", "职业", "婚姻", "电话", "住址", "籍贯", "出生", "科室", "床号", "住院号", "日期", "时间", "身份证", "关系", "与患者"]))
+    return re.compile(
+        _any(
+            [
+                *NAME_LABELS,
+                "性别",
+                "年龄",
+                "民族",
+                "职业",
+                "婚姻",
+                "电话",
+                "住址",
+                "籍贯",
+                "出生",
+                "科室",
+                "床号",
+                "住院号",
+                "日期",
+                "时间",
+                "身份证",
+                "关系",
+                "与患者",
+            ]
+        )
+    )
 
 
 def _next_label(text: str, at: int) -> bool:
@@ -181,7 +216,12 @@ def _after_cue(text: str, match: re.Match[str]) -> Span | None:
         return None
     if weak and not (_TITLE.match(text, end) or _ACTS.match(text, end) or _ROLES.match(text, end)):
         return None
-    if text[start] in FUNCTION_SURNAMES and not match["g"].strip() and _follows(text, end) < 2 and not _TITLE.match(text, end):
+    if (
+        text[start] in FUNCTION_SURNAMES
+        and not match["g"].strip()
+        and _follows(text, end) < 2
+        and not _TITLE.match(text, end)
+    ):
         return None
     return Span(start, end, "PERSON", 0.9 if not weak else 0.75)
 
@@ -218,7 +258,10 @@ def _cue_before(text: str, at: int) -> bool:
 
 
 def _dotted(text: str, match: re.Match[str]) -> Iterator[Span]:
-    if text[match.start() - 1 : match.start()] in ("《", "<") or text[match.end() : match.end() + 1] in ("》", ">"):
+    if text[match.start() - 1 : match.start()] in ("《", "<") or text[match.end() : match.end() + 1] in (
+        "》",
+        ">",
+    ):
         return
     first, *_, last = match.group().split("\xb7")
     cut = _BEFORE_DOTTED.match(first)
@@ -227,7 +270,11 @@ def _dotted(text: str, match: re.Match[str]) -> Iterator[Span]:
     start = match.start() + len(first) - len(rest) + lead
     sound = _by_sound(last)
     tail = match.end() - len(last)
-    end = tail + (sound if sound >= 2 else next((at for at in range(2, len(last)) if _FOLLOWS.match(last, at)), len(last)))
+    end = tail + (
+        sound
+        if sound >= 2
+        else next((at for at in range(2, len(last)) if _FOLLOWS.match(last, at)), len(last))
+    )
     if tail - 1 - start >= 2 and 2 <= end - tail <= 8:
         yield Span(start, end, "PERSON", 0.9)
 
@@ -251,6 +298,8 @@ def _end_of_name(text: str, start: int, given: int, needed: re.Pattern[str] | No
         given: where the given name starts.
         needed: what must follow; ``None``: a boundary or any word that may follow a name, or else two characters.
     """
+    if _TITLE.match(text, given):
+        return None  # 李主任: the surname alone, which stands before a title
     gap = _GAP.match(text, given)
     first = gap.end() if gap else given
     if not _is_han(text, first):

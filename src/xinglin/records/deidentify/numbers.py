@@ -21,7 +21,9 @@ from xinglin.records.deidentify.spans import Span
 GAP = r"[ \-.]?[\r\n]?[ ]?"
 COLON = r"[ ]*(?:\([^()\n0-9]{0,12}\))?[ ]*[::=#]?[ \"']*[\r\n]?[ ]*"
 """What may stand between a label and its value."""
-_DIGITS = re.compile(rf"(?<![0-9A-Za-z.])[0-9](?:{GAP}[0-9])" + r"{11,18}" + rf"(?:{GAP}[Xx])?(?![0-9A-Za-z])")
+_DIGITS = re.compile(
+    rf"(?<![0-9A-Za-z.])[0-9](?:{GAP}[0-9])" + r"{11,18}" + rf"(?:{GAP}[Xx])?(?![0-9A-Za-z])"
+)
 _CHINESE_ID = r"公民身份号码|身份证号码?|身份证件号码?|身份证|证件号码?|证件编号|ID ?(?:card|number)"
 _ID_LABEL = re.compile(
     rf"(?:{_CHINESE_ID}){COLON}(?P<v>[0-9](?:{GAP}[0-9Xx])" + r"{12,18})(?![0-9A-Za-z])", re.I
@@ -49,9 +51,12 @@ _CARD = re.compile(
     re.I,
 )
 _CARD_START = re.compile(r"62|4|5[1-5]|2[2-7]|3[47]|6011|65|35|9558")
-_SSN = re.compile(r"(?<![0-9A-Za-z-])(?!000|666|9)[0-9]{3}([- ])(?!00)[0-9]{2}\1(?!0000)[0-9]{4}(?![0-9A-Za-z-])")
+_SSN = re.compile(
+    r"(?<![0-9A-Za-z-])(?!000|666|9)[0-9]{3}([- ])(?!00)[0-9]{2}\1(?!0000)[0-9]{4}(?![0-9A-Za-z-])"
+)
 _SSN_LABEL = re.compile(
-    rf"(?:SSN|social security(?: (?:no|number)\b\.?| ?#)?){COLON}(?P<v>(?:[0-9X*]{{3}}[- ]?[0-9X*]{{2}}[- ]?)?[0-9]{{4}})(?![0-9])", re.I
+    rf"(?:SSN|social security(?: (?:no|number)\b\.?| ?#)?){COLON}(?P<v>(?:[0-9X*]{{3}}[- ]?[0-9X*]{{2}}[- ]?)?[0-9]{{4}})(?![0-9])",
+    re.I,
 )
 _INSURANCE = re.compile(
     r"(?:社会?保障?卡|社会保障|医疗?保险?卡?|医保证|医疗卡|新农合|农合证|合作医疗证?|健康卡|电子健康卡|保险单|保单|公费医疗证|"

@@ -21,7 +21,9 @@ _CITY = rf"(?:(?:{'|'.join(sorted(CITIES, key=len, reverse=True))})(?:市|地区
 _OTHER_CITY = rf"(?:[{HAN}]{{2,6}}?(?:市|自治州|地区|盟))"
 _COUNTY = rf"(?:[{HAN}]{{1,7}}?(?:新区|开发区|高新区|自治县|自治旗|区|县|旗|市))"
 _TOWN = rf"(?:[{HAN}]{{1,7}}?(?:街道办事处|街道办|街道|镇|乡|苏木))"
-_VILLAGE = rf"(?:[{HAN}0-9]{{1,9}}?(?:社区|居委会|村委会|行政村|自然村|村|屯|庄|嘎查)(?:{_NUM}{{1,3}}(?:组|队|社))?)"
+_VILLAGE = (
+    rf"(?:[{HAN}0-9]{{1,9}}?(?:社区|居委会|村委会|行政村|自然村|村|屯|庄|嘎查)(?:{_NUM}{{1,3}}(?:组|队|社))?)"
+)
 _ROAD = rf"(?:[{HAN}0-9]{{1,8}}?(?:大道|大街|马路|胡同|路|街|巷|弄|里|条)(?:[东南西北中]段|{_NUM}{{1,3}}段)?)"
 _PHASE = rf"(?:[东南西北]区|{_NUM}{{1,2}}区|{_NUM}{{1,3}}期)?"
 _SURE_ESTATE = rf"(?:[{HAN}0-9A-Za-z]{{2,10}}?(?:小区|花园|家园|公寓|新村|新城|大厦|广场|山庄|别墅|宿舍|家属院|家属区|大院|苑){_PHASE})"
@@ -47,12 +49,19 @@ _LABEL = (
     r"(?:现住址|家庭住址|家庭地址|户籍地址|户籍所在地|户口地址|户口所在地|户籍地?|常住地址?|居住地址?|现居住地|联系地址|通讯地址|通信地址|邮寄地址|收件地址|单位地址|工作地址|住址|地址|住所|籍贯|"
     r"出生地|现住|家住|暂住地?|居住地)"
 )
-_LABELLED = re.compile(rf"{_LABEL}(?:\([^()\n]{{0,8}}\))?[ ]*[::][ \n]*(?P<v>[{HAN}0-9A-Za-z#][{HAN}0-9A-Za-z#\-()\xb7 ]*(?:\n(?=[{HAN}0-9]{{1,12}}(?:号|室|栋|单元|楼|村|组))[{HAN}0-9A-Za-z\-#]+)?)")
-_LIVES = re.compile(rf"(?:家住|现住|住在|居住于|居住在|现居|暂住|来自|户籍|籍贯|出生于|生于|出生在|回到|返回|返乡|移居|迁居|定居|务工于|前往|常住|在)[ ]?(?P<v>(?:{_PROVINCE}{_SEP})?{_CITY}(?:{_SEP}{_COUNTY})?)(?=[,。;、 \n人居务打生工出旅读上]|$)")
+_LABELLED = re.compile(
+    rf"{_LABEL}(?:\([^()\n]{{0,8}}\))?[ ]*[::][ \n]*(?P<v>[{HAN}0-9A-Za-z#][{HAN}0-9A-Za-z#\-()\xb7 ]*(?:\n(?=[{HAN}0-9]{{1,12}}(?:号|室|栋|单元|楼|村|组))[{HAN}0-9A-Za-z\-#]+)?)"
+)
+_LIVES = re.compile(
+    rf"(?:家住|现住|住在|居住于|居住在|现居|暂住|来自|户籍|籍贯|出生于|生于|出生在|回到|返回|返乡|移居|迁居|定居|务工于|前往|常住|在)[ ]?(?P<v>(?:{_PROVINCE}{_SEP})?{_CITY}(?:{_SEP}{_COUNTY})?)(?=[,。;、 \n人居务打生工出旅读上]|$)"
+)
 _NEXT_FIELD = re.compile(
     r"[ ](?=(?:联系|电话|手机|邮编|邮政|姓名|性别|年龄|民族|职业|婚姻|入院|出院|病史|身份证|工作|关系|科室|床号|住院号|门诊号|病案号|户籍|现住|籍贯|出生|日期|单位|家属|血型|医保|病史)[^ ]{0,8})"
 )
-_POSTCODE = re.compile(r"(?:邮政编码|邮编|postcode|postal code|zip(?: code)?)[ ]*[::]?[ ]*(?P<v>[0-9]{5}(?:-[0-9]{4})?[0-9]?)(?![0-9])", re.I)
+_POSTCODE = re.compile(
+    r"(?:邮政编码|邮编|postcode|postal code|zip(?: code)?)[ ]*[::]?[ ]*(?P<v>[0-9]{5}(?:-[0-9]{4})?[0-9]?)(?![0-9])",
+    re.I,
+)
 
 _CUT = re.compile(
     r".*(?:现居住于|居住于|居住在|现住于|现住在|家住于|家住在|家住|现住|住在|住于|来自|位于|坐落|毕业于|就职于|返回|回到|送至|送到|迁至|搬至|搬到|寄至|寄到|籍贯|户籍|住址|地址|出生于|生于|发生在|发生于|经过|途经|[在于到至从自往由住距去赴是为回往经及与,。;、:\n](?![市县区镇乡村路街]))"
@@ -77,15 +86,21 @@ _AMERICAN = re.compile(
 )
 _BOX = re.compile(rf"\bP\.?[ ]?O\.?[ ]?Box[ ]?[0-9]+(?:,[ ]?{_TOWN_EN},?[ ]{_STATES})?(?:[ ]{_ZIP})?", re.I)
 _TOWN_STATE_ZIP = re.compile(rf"(?:{_TOWN_EN},[ ])?(?<![A-Za-z]){_STATES}[ ]{{1,2}}{_ZIP}(?![0-9])")
-_LABEL_EN = re.compile(r"(?<![A-Za-z])(?i:(?:home |mailing |street |current |permanent )?address[ ]*:|residence[ ]*:|lives at|resides at|residing at|living at|hometown)[ ]*[::]?[ ]*(?P<v>[0-9A-Z#][^\n;|。]{3,110}?)(?=[ ]{2,}|[\n;|]|\.(?:\s|$)|,? (?:and|with|phone|tel|where|since|Phone|Tel|DOB|MRN|Email)\b|$)")
-_FROM_TOWN = re.compile(rf"\b(?:from|in|of|to|near|lives in|resides in|moved to|born in) (?P<v>{_TOWN_EN}, {_STATES})(?![A-Za-z])")
+_LABEL_EN = re.compile(
+    r"(?<![A-Za-z])(?i:(?:home |mailing |street |current |permanent )?address[ ]*:|residence[ ]*:|lives at|resides at|residing at|living at|hometown)[ ]*[::]?[ ]*(?P<v>[0-9A-Z#][^\n;|。]{3,110}?)(?=[ ]{2,}|[\n;|]|\.(?:\s|$)|,? (?:and|with|phone|tel|where|since|Phone|Tel|DOB|MRN|Email)\b|$)"
+)
+_FROM_TOWN = re.compile(
+    rf"\b(?:from|in|of|to|near|lives in|resides in|moved to|born in) (?P<v>{_TOWN_EN}, {_STATES})(?![A-Za-z])"
+)
 
 
 def find_places(text: str) -> Iterator[Span]:
     """Yield addresses and postcodes."""
     for match in _LABELLED.finditer(text):
         value = _NEXT_FIELD.split(match["v"], maxsplit=1)[0].rstrip()
-        if len(value) >= 2 and not re.fullmatch(rf"(?:{_PROVINCE}|不详|同上|无|未填|未知|保密|本地|外地|农村|城市|城镇|同现住址|同户籍地?)", value):
+        if len(value) >= 2 and not re.fullmatch(
+            rf"(?:{_PROVINCE}|不详|同上|无|未填|未知|保密|本地|外地|农村|城市|城镇|同现住址|同户籍地?)", value
+        ):
             yield Span(match.start("v"), match.start("v") + len(value), "ADDRESS", 0.95)
     for match in _FROM_PROVINCE.finditer(text):
         if len(match["rest"]) >= 2 and not _holds_no_unit(match["rest"]):
@@ -95,10 +110,14 @@ def find_places(text: str) -> Iterator[Span]:
             yield _span(match, text, 0.8)
     for pattern, score in ((_CHAIN, 0.7), (_ROAD_HOUSE, 0.72)):
         for match in pattern.finditer(text):
-            cut = _CUT.match(match.group().rstrip(' ,'))
+            cut = _CUT.match(match.group().rstrip(" ,"))
             start = match.start() + (cut.end() if cut else 0)
             value = text[start : match.end()].rstrip(" ,")
-            units = len(re.findall("[市县区旗镇乡村路街巷弄号栋幢座室]|街道|小区|花园|家园|公寓|单元|大道|胡同", value))
+            units = len(
+                re.findall(
+                    "[市县区旗镇乡村路街巷弄号栋幢座室]|街道|小区|花园|家园|公寓|单元|大道|胡同", value
+                )
+            )
             if len(value) >= 4 and units >= 2 and not _holds_no_unit(value):
                 yield Span(start, start + len(value), "ADDRESS", score)
     for match in _LIVES.finditer(text):

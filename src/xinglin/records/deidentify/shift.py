@@ -25,9 +25,7 @@ def shift_days(subject_key: bytes) -> int:
     return 7 * (number - 52 if number < 52 else number - 51)
 
 
-def shifted_date(
-    found: WrittenDate, text: str, days: int, before: date | None
-) -> tuple[str, date | None]:
+def shifted_date(found: WrittenDate, text: str, days: int, before: date | None) -> tuple[str, date | None]:
     """Write a date moved by ``days``.
 
     Args:

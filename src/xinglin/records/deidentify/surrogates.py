@@ -46,7 +46,11 @@ def surrogate(entity: str, value: str, key: bytes) -> str:
     if entity == "ADDRESS":
         return _address(value, han, dice)
     if entity == "INSTITUTION":
-        return f"{dice.of(_HOSPITALS)}医院" if han else f"{dice.of(_ENGLISH)}{dice.of(_ENGLISH).lower()} Hospital"
+        return (
+            f"{dice.of(_HOSPITALS)}医院"
+            if han
+            else f"{dice.of(_ENGLISH)}{dice.of(_ENGLISH).lower()} Hospital"
+        )
     if entity == "EMAIL":
         return f"user{dice.below(10**6):06d}@example.org"
     if entity == "URL":
@@ -57,7 +61,13 @@ def surrogate(entity: str, value: str, key: bytes) -> str:
         first = f"000000{1930 + dice.below(80)}{dice.below(12) + 1:02d}{dice.below(28) + 1:02d}{dice.below(1000):03d}"
         return _into(value, first + identity_check(first))
     digits = "".join(char for char in value if char.isdigit())
-    if entity == "PHONE" and len(digits) in (11, 13) and digits[-11] == "1" and digits[-10] in "3456789" and "(" not in value:
+    if (
+        entity == "PHONE"
+        and len(digits) in (11, 13)
+        and digits[-11] == "1"
+        and digits[-10] in "3456789"
+        and "(" not in value
+    ):
         return _into(value, digits[:-11] + "100" + f"{dice.below(10**8):08d}")
     if entity == "PHONE" and len(digits) == 10 and digits[0] != "0":
         return _into(value, digits[:3] + "55501" + f"{dice.below(100):02d}")

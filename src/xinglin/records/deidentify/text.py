@@ -46,7 +46,11 @@ class Deidentified:
         start, end = span
         if any(item.start < end and start < item.end for item in self.spans):
             return None
-        by = sum((item.new_end - item.new_start) - (item.end - item.start) for item in self.spans if item.end <= start)
+        by = sum(
+            (item.new_end - item.new_start) - (item.end - item.start)
+            for item in self.spans
+            if item.end <= start
+        )
         return start + by, end + by
 
 

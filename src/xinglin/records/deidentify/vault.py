@@ -23,7 +23,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from xinglin.errors import AccessError, ConfigurationError, MissingDataError, MissingExtraError, StoreError, UnknownNameError
+from xinglin.errors import (
+    AccessError,
+    ConfigurationError,
+    MissingDataError,
+    MissingExtraError,
+    StoreError,
+    UnknownNameError,
+)
 from xinglin.ledger.chain import append
 from xinglin.store.database import Store
 from xinglin.store.keys import keyed_digest
@@ -49,7 +56,9 @@ class Vault:
         self._cipher = _aes(hmac.new(key, b"seal", hashlib.sha256).digest())
 
     @staticmethod
-    def open(path: Path, *, passphrase: str | None = None, key_file: Path | None = None, create: bool = True) -> Vault:
+    def open(
+        path: Path, *, passphrase: str | None = None, key_file: Path | None = None, create: bool = True
+    ) -> Vault:
         """Open a vault, or make one.
 
         Args:
@@ -67,7 +76,7 @@ class Vault:
         """
         if (passphrase is None) == (key_file is None):
             raise ConfigurationError("vault: expected a passphrase or a key file, one of the two")
-        secret = _file_key(key_file) if key_file is not None else None
+        secret = read_key_file(key_file) if key_file is not None else None
         if secret is None and len(passphrase or "") < MIN_PASSPHRASE:
             raise ConfigurationError(f"vault: expected a passphrase of at least {MIN_PASSPHRASE} characters")
         fresh = not path.exists()
@@ -77,7 +86,12 @@ class Vault:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         connection = sqlite3.connect(path, isolation_level=None)
         try:
-            for pragma in ("secure_delete=ON", "journal_mode=TRUNCATE", "synchronous=FULL", "busy_timeout=15000"):
+            for pragma in (
+                "secure_delete=ON",
+                "journal_mode=TRUNCATE",
+                "synchronous=FULL",
+                "busy_timeout=15000",
+            ):
                 connection.execute(f"PRAGMA {pragma}")
             connection.executescript(_SCHEMA)
             header = dict(connection.execute("SELECT name, value FROM header"))
@@ -88,7 +102,9 @@ class Vault:
                 vault._unseal(header["check"], b"check")
             else:
                 connection.execute("INSERT INTO header VALUES ('salt', ?)", (salt,))
-                connection.execute("INSERT INTO header VALUES ('check', ?)", (vault._seal(b"xinglin", b"check"),))
+                connection.execute(
+                    "INSERT INTO header VALUES ('check', ?)", (vault._seal(b"xinglin", b"check"),)
+                )
         except sqlite3.DatabaseError as error:
             connection.close()
             raise StoreError(f"{path.name} is no vault, or damaged: {str(error)[:100]}") from None
@@ -110,8 +126,15 @@ class Vault:
     def remember(self, subject: str, originals: Mapping[str, str]) -> None:
         """Keep the way back from pseudonyms to their originals, all of one subject."""
         tag = self._tag(subject)
-        known = {row[0] for row in self._connection.execute("SELECT pseudonym FROM pseudonyms WHERE tag = ?", (tag,))}
-        rows = [(name, tag, self._seal(json.dumps(original).encode(), name.encode())) for name, original in originals.items() if name not in known]
+        known = {
+            row[0]
+            for row in self._connection.execute("SELECT pseudonym FROM pseudonyms WHERE tag = ?", (tag,))
+        }
+        rows = [
+            (name, tag, self._seal(json.dumps(original).encode(), name.encode()))
+            for name, original in originals.items()
+            if name not in known
+        ]
         if rows:
             self._connection.execute("BEGIN IMMEDIATE")
             self._connection.executemany("INSERT OR IGNORE INTO pseudonyms VALUES (?, ?, ?)", rows)
@@ -136,10 +159,18 @@ class Vault:
         if len(stated) < MIN_REASON:
             raise ConfigurationError(f"reason: expected at least {MIN_REASON} characters that say why")
         if any(span.entity != "DATE" for span in find_identifiers(stated)):
-            raise ConfigurationError("reason: it is kept in the ledger: state it without a name or number of anyone")
+            raise ConfigurationError(
+                "reason: it is kept in the ledger: state it without a name or number of anyone"
+            )
         row = self._row(pseudonym)
         with store.write() as connection:
-            append(connection, "vault.reidentify", actor=actor, subjects=(self._digest(pseudonym, row[0]),), detail={"reason": stated})
+            append(
+                connection,
+                "vault.reidentify",
+                actor=actor,
+                subjects=(self._digest(pseudonym, row[0]),),
+                detail={"reason": stated},
+            )
         return str(json.loads(self._unseal(row[1], pseudonym.encode())))
 
     def forget(self, pseudonym: str, *, actor: str, store: Store) -> int:
@@ -158,7 +189,9 @@ class Vault:
             count = self._connection.execute("DELETE FROM pseudonyms WHERE tag = ?", (row[0],)).rowcount
             self._connection.execute("DELETE FROM subjects WHERE tag = ?", (row[0],))
             with store.write() as connection:
-                append(connection, "vault.forget", actor=actor, subjects=(digest,), detail={"pseudonyms": count})
+                append(
+                    connection, "vault.forget", actor=actor, subjects=(digest,), detail={"pseudonyms": count}
+                )
         except BaseException:
             self._connection.execute("ROLLBACK")
             raise
@@ -173,7 +206,9 @@ class Vault:
     def __enter__(self) -> Vault:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _row(self, pseudonym: str) -> tuple[bytes, bytes]:
@@ -181,7 +216,9 @@ class Vault:
             "SELECT tag, sealed FROM pseudonyms WHERE pseudonym = ?", (pseudonym,)
         ).fetchone()
         if row is None:
-            raise UnknownNameError("the vault knows no such pseudonym: it never did, or its subject was forgotten")
+            raise UnknownNameError(
+                "the vault knows no such pseudonym: it never did, or its subject was forgotten"
+            )
         return row
 
     def _digest(self, pseudonym: str, tag: bytes) -> str:
@@ -221,7 +258,13 @@ def write_key_file(path: Path) -> None:
         file.write(secrets.token_hex(KEY_BYTES) + "\n")
 
 
-def _file_key(path: Path) -> bytes:
+def read_key_file(path: Path) -> bytes:
+    """Return the 32 bytes of a key file.
+
+    Raises:
+        ConfigurationError: others than its owner may read it, or it holds no key.
+        MissingDataError: there is no such file.
+    """
     if not path.is_file():
         raise MissingDataError(f"there is no key file {path}")
     mode = stat.S_IMODE(path.stat().st_mode)
