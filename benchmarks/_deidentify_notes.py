@@ -6,12 +6,38 @@ import random
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import ModuleType
+from functools import cache
+from pathlib import Path
+from typing import Literal
 
-from benchmarks import _deidentify_lists as lists
 from xinglin.records.deidentify.checks import identity_check
 
 Planted = tuple[int, int, str]
+Set = Literal["development", "report"]
+FOLDER = Path(__file__).parent
+
+
+@cache
+def listed(name: str) -> tuple[str, ...]:
+    """Return a list of ``_deidentify_lists.tsv``."""
+    for line in (FOLDER / "_deidentify_lists.tsv").read_text(encoding="utf-8").splitlines():
+        key, _, items = line.partition("\t")
+        if key == name:
+            return (
+                tuple(items.split("|")) if "|" in items else tuple(items.split() if " " in items else items)
+            )
+    raise KeyError(name)
+
+
+@cache
+def parts(templates: Set, part: str) -> tuple[str, ...]:
+    """Return the templates of one set and part."""
+    rows = (
+        line.split("\t")
+        for line in (FOLDER / "_deidentify_templates.tsv").read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    )
+    return tuple(row[2].replace("\\n", "\n") for row in rows if row[:2] == [templates, part])
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +72,20 @@ SX_EN = (
     "cough",
 )
 DX_EN = ("coronary artery disease", "asthma", "osteoarthritis", "chronic kidney disease", "pneumonia")
-MONTHS = "January February March April May June July August September October November December".split()
+MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
 HAN = "〇一二三四五六七八九"
 
 
-def notes(templates: ModuleType, count: int, seed: int) -> list[Note]:
+def notes(templates: Set, count: int, seed: int) -> list[Note]:
     """Return ``count`` notes, two Chinese to one English."""
     rng = random.Random(seed)
     return [_note(templates, "en" if i % 3 == 2 else "zh", rng) for i in range(count)]
 
 
-def _note(templates: ModuleType, lang: str, rng: random.Random) -> Note:
-    upper = lang.upper()
-    head = rng.choice(getattr(templates, f"{upper}_HEAD"))
-    body = rng.sample(getattr(templates, f"{upper}_BODY"), rng.randint(3, 7))
-    foot = rng.choice(getattr(templates, f"{upper}_FOOT"))
+def _note(templates: Set, lang: str, rng: random.Random) -> Note:
+    head = rng.choice(parts(templates, f"{lang}_head"))
+    body = rng.sample(parts(templates, f"{lang}_body"), rng.randint(3, 7))
+    foot = rng.choice(parts(templates, f"{lang}_foot"))
     gap = rng.choice(("", "\n")) if lang == "zh" else rng.choice((" ", "\n"))
     template = head + ("" if head.endswith("\n") else gap) + gap.join(body) + ("\n" if foot else "") + foot
     people = _people_zh(rng) if lang == "zh" else _people_en(rng)
@@ -112,9 +137,9 @@ def _punctuated(piece: str, rng: random.Random) -> str:
 def _people_zh(rng: random.Random) -> dict[str, str]:
     roll = rng.random()
     patient = (
-        rng.choice(lists.MINORITY)
+        rng.choice(listed("minority"))
         if roll < 0.06
-        else rng.choice(lists.WORDLIKE)
+        else rng.choice(listed("wordlike"))
         if roll < 0.12
         else _name_zh(rng)
     )
@@ -124,13 +149,13 @@ def _people_zh(rng: random.Random) -> dict[str, str]:
 
 def _name_zh(rng: random.Random) -> str:
     roll = rng.random()
-    surname = rng.choice(lists.COMPOUND) if roll < 0.05 else rng.choice(lists.SURNAMES)
-    return surname + rng.choice(lists.GIVEN)
+    surname = rng.choice(listed("compound")) if roll < 0.05 else rng.choice(listed("surnames"))
+    return surname + rng.choice(listed("given"))
 
 
 def _people_en(rng: random.Random) -> dict[str, str]:
     def name() -> tuple[str, str]:
-        return rng.choice(lists.FIRST), rng.choice(lists.LAST)
+        return rng.choice(listed("first")), rng.choice(listed("last"))
 
     first, last = name()
     middle = rng.choice(("", "", f" {rng.choice('ABCDEJKLMR')}."))
@@ -164,7 +189,7 @@ def _date_han(rng: random.Random) -> str:
     y, m, d = _ymd(rng)
     tens = lambda n: (
         HAN[n] if n < 10 else ("十" if n < 20 else HAN[n // 10] + "十") + (HAN[n % 10] if n % 10 else "")
-    )  # noqa: E731
+    )
     return "".join(HAN[int(c)] for c in str(y)) + f"年{tens(m)}月{tens(d)}日"
 
 
@@ -239,9 +264,10 @@ def _address_zh(rng: random.Random) -> str:
             "",
         )
     )
-    road, estate = rng.choice(lists.ROADS), rng.choice(lists.ESTATES)
+    road, estate = rng.choice(listed("roads")), rng.choice(listed("estates"))
     district, county, town, village = (
-        rng.choice(items) for items in (lists.DISTRICTS, lists.COUNTIES, lists.TOWNS, lists.VILLAGES)
+        rng.choice(items)
+        for items in (listed("districts"), listed("counties"), listed("towns"), listed("villages"))
     )
     city = rng.choice(
         (
@@ -273,7 +299,7 @@ def _address_zh(rng: random.Random) -> str:
 
 
 def _hospital_zh(rng: random.Random) -> str:
-    name = rng.choice(lists.HOSPITALS)
+    name = rng.choice(listed("hospitals"))
     return (
         rng.choice(("", "", "滨州市", "临朐县", "湘乡市")) + name if not name.endswith("县人民医院") else name
     )
@@ -321,9 +347,15 @@ def _email(rng: random.Random) -> str:
 
 
 def _address_en(rng: random.Random) -> str:
-    street = f"{rng.randint(1, 9999)} {rng.choice(lists.STREETS)} {rng.choice(('Street', 'St', 'Avenue', 'Road', 'Rd.', 'Lane', 'Drive', 'Blvd', 'Court'))}"
+    street = (
+        f"{rng.randint(1, 9999)} {rng.choice(listed('streets'))} "
+        f"{rng.choice(('Street', 'St', 'Avenue', 'Road', 'Rd.', 'Lane', 'Drive', 'Blvd', 'Court'))}"
+    )
     flat = rng.choice(("", "", f", Apt {rng.randint(1, 40)}", f", Suite {rng.randint(100, 400)}"))
-    return f"{street}{flat}, {rng.choice(lists.TOWNS_EN)}, {rng.choice(lists.STATES)} {rng.randint(10000, 99950)}"
+    return (
+        f"{street}{flat}, {rng.choice(listed('towns_en'))}, {rng.choice(listed('states'))} "
+        f"{rng.randint(10000, 99950)}"
+    )
 
 
 def _phone_en(rng: random.Random) -> str:
@@ -352,7 +384,7 @@ _ZH: dict[str, Maker] = _BOTH | {
     "md": ("DATE", lambda r: f"{r.randint(1, 12)}月{r.randint(1, 28)}{r.choice('日号')}"),
     "id": ("ID_NUMBER", _id), "mobile": ("PHONE", _mobile), "tel": ("PHONE", _tel), "hot": ("PHONE", lambda r: f"400-{_digits(r, 3)}-{_digits(r, 4)}"),
     "addr": ("ADDRESS", _address_zh), "zip": ("ADDRESS", lambda r: _digits(r, 6)), "hosp": ("INSTITUTION", _hospital_zh),
-    "habbr": ("INSTITUTION", lambda r: r.choice(lists.ABBREVIATIONS)), "work": ("INSTITUTION", lambda r: r.choice(lists.COMPANIES)),
+    "habbr": ("INSTITUTION", lambda r: r.choice(listed("abbreviations"))), "work": ("INSTITUTION", lambda r: r.choice(listed("companies"))),
     "rec": ("RECORD_NUMBER", _record), "bed": ("RECORD_NUMBER", lambda r: r.choice((str(r.randint(1, 60)), f"+{r.randint(1, 9)}", f"{r.randint(1, 60):02d}"))),
     "ins": ("INSURANCE", lambda r: r.choice((_digits(r, 10), f"{r.choice('ABCDE')}{_digits(r, 8)}", _digits(r, 12)))),
     "wx": ("SOCIAL_ACCOUNT", lambda r: r.choice((f"wxid_{_digits(r, 8)}", f"sunny{_digits(r, 4)}", f"Li_hua-{_digits(r, 3)}"))),
@@ -361,7 +393,7 @@ _ZH: dict[str, Maker] = _BOTH | {
     "permit": ("ID_NUMBER", lambda r: r.choice((f"H{_digits(r, 8)}", f"M{_digits(r, 10)}", _digits(r, 8)))), "lic": ("LICENSE", lambda r: r.choice((_digits(r, 6), f"11{_digits(r, 13)}"))),
 }  # fmt: skip
 _EN: dict[str, Maker] = _BOTH | {
-    "date": ("DATE", _date_en), "phone": ("PHONE", _phone_en), "addr": ("ADDRESS", _address_en), "hosp": ("INSTITUTION", lambda r: r.choice(lists.HOSPITALS_EN)),
+    "date": ("DATE", _date_en), "phone": ("PHONE", _phone_en), "addr": ("ADDRESS", _address_en), "hosp": ("INSTITUTION", lambda r: r.choice(listed("hospitals_en"))),
     "rec": ("RECORD_NUMBER", _record_en), "ssn": ("SOCIAL_SECURITY", lambda r: f"{r.randint(100, 665)}-{r.randint(10, 99)}-{r.randint(1000, 9999)}"),
     "ins": ("INSURANCE", lambda r: r.choice((f"XJH{_digits(r, 9)}", _digits(r, 11)))), "lic": ("LICENSE", lambda r: f"{r.choice('ABCD')}{_digits(r, 7)}"),
     "plateen": ("PLATE", lambda r: r.choice((f"{_digits(r, 3)} KXR", f"GHT-{_digits(r, 4)}"))),

@@ -129,7 +129,8 @@ def forget(
     with _vault(vault, key_file) as opened:
         count = opened.forget(pseudonym, actor="cli", store=open_store())
     typer.echo(
-        f"已删除 {count} 个化名;此前的备份请一并销毁。{count} pseudonyms erased; destroy earlier copies of the vault too."
+        f"已删除 {count} 个化名;此前的备份请一并销毁。{count} pseudonyms erased; destroy earlier "
+        f"copies of the vault too."
     )
 
 

@@ -38,9 +38,13 @@ METHODS = (
 """Codes of DICOM PS3.16 CID 7050."""
 _TEXT = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 _CODES = frozenset(
-    "CodeValue LongCodeValue URNCodeValue CodingSchemeDesignator CodingSchemeVersion CodeMeaning CodingSchemeName MappingResource "
-    "ContextIdentifier SpecificCharacterSet SoftwareVersions ManufacturerModelName Manufacturer PrivateCreator ConvolutionKernel "
-    "PatientIdentityRemoved DeidentificationMethod TransferSyntaxUID ImplementationVersionName RelationshipType ValueType".split()
+    "CodeValue LongCodeValue URNCodeValue CodingSchemeDesignator CodingSchemeVersion CodeMeaning "
+    "CodingSchemeName MappingResource "
+    "ContextIdentifier SpecificCharacterSet SoftwareVersions ManufacturerModelName Manufacturer "
+    "PrivateCreator ConvolutionKernel "(
+        "PatientIdentityRemoved DeidentificationMethod TransferSyntaxUID ImplementationVersionName "
+        "RelationshipType ValueType"
+    ).split()
 )
 """Text that names a concept or a make, not a person."""
 _DUMMY: dict[str, Any] = {

@@ -11,24 +11,29 @@ from xinglin.records.deidentify.spans import Span
 _VALUE = r"(?P<v>[A-Z]{0,6}[\-_/]?[0-9][0-9A-Z]*(?:[\-_/.][0-9A-Z]+)*)(?![0-9A-Za-z])"
 _NO = r"(?: ?(?:号码?|编号|编码|条码|ID|No|Num|Number|Nr)\b\.?| ?#| ?号)"
 _RECORD = re.compile(
-    r"(?:住院|门诊|急诊|病案|病历|就诊|登记|挂号|检查|检验|影像|放射|病理|标本|样本|条形?码?|处方|医嘱|流水|超声|内镜|胃镜|肠镜|心电图?|申请单?|报告单?|"
-    r"体检|患者|病人|就诊卡|诊疗卡|一卡通|健康档案|档案|序|登记|入院|出院|手术|试验|受试者|随机|筛选|病例|记录|文书|取材|蜡块|玻片|切片|胶片|片|"
+    r"(?:住院|门诊|急诊|病案|病历|就诊|登记|挂号|检查|检验|影像|放射|病理|标本|样本|条形?码?|处方|"
+    r"医嘱|流水|超声|内镜|胃镜|肠镜|心电图?|申请单?|报告单?|"
+    r"体检|患者|病人|就诊卡|诊疗卡|一卡通|健康档案|档案|序|登记|入院|出院|手术|试验|受试者|随机|筛选|"
+    r"病例|记录|文书|取材|蜡块|玻片|切片|胶片|片|"
     r"CT|MRI?|DR|CR|PET(?:-CT)?|X线|B超|ECG|EEG|PACS|HIS|LIS|RIS|ICU)"
     rf"(?:号码?|编号|编码|条码|ID号?|No\.?|流水号){COLON}{_VALUE}",
     re.I,
 )
 _RECORD_EN = re.compile(
-    r"\b(?:MRN|medical record|med\.? rec\.?|patient|pt|hospital|chart|account|acct|encounter|visit|accession|case|specimen|"
+    r"\b(?:MRN|medical record|med\.? rec\.?|patient|pt|hospital|chart|account|acct|encounter|visit|"
+    r"accession|case|specimen|"
     r"sample|order|requisition|study|exam|film|registration|unit|record|report|pathology|lab|subject|FIN|CSN|HAR)"
     rf"{_NO}{{0,2}}{COLON}(?=[A-Z\-]{{0,7}}[0-9][0-9A-Z\-/]{{2,}}){_VALUE}",
     re.I,
 )
 _DATE = re.compile(
-    r"[0-9]{1,2}[\-/.][0-9]{1,2}[\-/.](?:[0-9]{2}){1,2}$|[0-9]{4}[\-/.][0-9]{1,2}[\-/.][0-9]{1,2}$|[0-9]{1,2}-[A-Za-z]{3}-"
+    r"[0-9]{1,2}[\-/.][0-9]{1,2}[\-/.](?:[0-9]{2}){1,2}$|[0-9]{4}[\-/.][0-9]{1,2}[\-/.][0-9]{1,2}$|"
+    r"[0-9]{1,2}-[A-Za-z]{3}-"
 )
 _EN_NEEDS = re.compile(r"MRN|FIN|CSN|HAR|[::#=]|\b(?:no|num|number|id)\b|号", re.I)
 _BED = re.compile(
-    rf"(?:床号|床位号?|床位|病床号?|病床|病房号?|房号|房间号|病室|\bbed\b(?: ?(?:no|number)\b\.?| ?#)?|\b(?:room|rm|ward)\b\.?(?: ?(?:no|number)\b\.?| ?#)?){COLON}"
+    rf"(?:床号|床位号?|床位|病床号?|病床|病房号?|房号|房间号|病室|\bbed\b(?: ?(?:no|number)\b\.?| ?#)?|"
+    rf"\b(?:room|rm|ward)\b\.?(?: ?(?:no|number)\b\.?| ?#)?){COLON}"
     r"(?P<v>[A-Z]{0,3}[\-+]?[0-9]{1,4}(?:[\-/]?[0-9A-Z]{1,4})?\+?)(?: ?床)?(?![0-9A-Za-z%.])",
     re.I,
 )
@@ -42,9 +47,11 @@ _LICENSE = re.compile(
     re.I,
 )
 _DEVICE = re.compile(
-    r"(?:序列号|出厂编号|机身号|设备(?:序列)?(?:编?号|ID)|仪器编?号|植入物编?号|器械编?号|起搏器编?号|产品编?号|批号|唯一标识|机器编?号|"
+    r"(?:序列号|出厂编号|机身号|设备(?:序列)?(?:编?号|ID)|仪器编?号|植入物编?号|器械编?号|起搏器编?号|"
+    r"产品编?号|批号|唯一标识|机器编?号|"
     r"\b(?:serial|device|model serial|implant|pacemaker serial|generator serial|lot|UDI|IMEI|S/?N)\b)"
-    rf"{_NO}{{0,2}}{COLON}(?=[0-9A-Z\-/()]*[0-9])(?P<v>(?:\([0-9]{{2}}\)[0-9A-Z]+)+|[0-9A-Z][0-9A-Z\-/]{{3,60}})(?![0-9A-Za-z])",
+    rf"{_NO}{{0,2}}{COLON}(?=[0-9A-Z\-/()]*[0-9])(?P<v>(?:\([0-9]{{2}}\)[0-9A-Z]+)+|"
+    rf"[0-9A-Z][0-9A-Z\-/]{{3,60}})(?![0-9A-Za-z])",
     re.I,
 )
 

@@ -5,59 +5,69 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from xinglin.records.deidentify.lexicon import words
 from xinglin.records.deidentify.spans import Span
 
 _PART = r"(?:[A-Z]['’][A-Z][a-z]+|(?:Mc|Mac|De|Di|La|Le|Van|Von|O)[A-Z][a-z]+|[A-Z][a-zà-ÿ]+(?:[-'][A-Z]?[a-z]+)?)"
 _JOIN = r"(?:[ ](?:van|von|de|der|den|la|le|del|da|dos|bin|al|el|ter)){0,2}"
 _INITIAL = r"[A-Z]\.?"
-NAME = rf"(?:{_PART}|{_INITIAL}(?=[ ]{_PART}))(?:{_JOIN}[ ](?:{_PART}|{_INITIAL}(?![A-Za-z]))){{0,3}}(?:,? (?:Jr|Sr|II|III|IV)\b\.?)?"
+NAME = (
+    rf"(?:{_PART}|{_INITIAL}(?=[ ]{_PART}))(?:{_JOIN}[ ](?:{_PART}|"
+    rf"{_INITIAL}(?![A-Za-z]))){{0,3}}(?:,? (?:Jr|Sr|II|III|IV)\b\.?)?"
+)
 _FULL = rf"{_PART}(?: {_INITIAL})?{_JOIN} {_PART}(?:[ ]{_PART})?"
 _LAST_FIRST = rf"{_PART}, ?{_PART}(?: {_INITIAL}(?![A-Za-z]))?"
 _UPPER = r"[A-Z][A-Z'\-]+(?:,? [A-Z][A-Z'\-]+| [A-Z]\.?(?![A-Za-z]))*"
 _LABELS = (
-    r"(?:patient(?:'s)?(?: name)?|pt(?:\.| name)?|full name|first name|last name|surname|given name|family name|name|attending(?: physician)?|referring(?: physician| provider| md)?|"
-    r"primary care (?:physician|provider)|PCP|provider|physician|surgeon|assistant(?: surgeon)?|anesthesiologist|consultant|resident|nurse|RN|radiologist|pathologist|"
-    r"ordering (?:physician|provider)|requested by|dictated by|transcribed by|signed(?: by)?|electronically signed by|e-signed by|verified by|reviewed by|reported by|"
-    r"prepared by|seen by|cc|contact(?: person)?|emergency contact|next of kin|guardian|spouse|mother|father|informant|author|interpreter|witness|subscriber|"
-    r"responsible party|guarantor|caregiver|health care proxy|technologist|operator|performed by|doctor|therapist|case manager|social worker|interviewer|accompanied by)"
+    r"(?:patient(?:'s)?(?: name)?|pt(?:\.| name)?|full name|first name|last name|surname|given name|"
+    r"family name|name|attending(?: physician)?|referring(?: physician| provider| md)?|"
+    r"primary care (?:physician|provider)|PCP|provider|physician|surgeon|assistant(?: surgeon)?|"
+    r"anesthesiologist|consultant|resident|nurse|RN|radiologist|pathologist|"
+    r"ordering (?:physician|provider)|requested by|dictated by|transcribed by|signed(?: by)?|"
+    r"electronically signed by|e-signed by|verified by|reviewed by|reported by|"
+    r"prepared by|seen by|cc|contact(?: person)?|emergency contact|next of kin|guardian|spouse|mother|"
+    r"father|informant|author|interpreter|witness|subscriber|"
+    r"responsible party|guarantor|caregiver|health care proxy|technologist|operator|performed by|"
+    r"doctor|therapist|case manager|social worker|interviewer|accompanied by)"
 )
 _LABEL = re.compile(
-    rf"(?<![A-Za-z])(?i:{_LABELS})(?:[ ]?\([^()\n]{{0,20}}\))?[ ]*(?:[:=][ \n]*|[ ]by[ ])(?:(?:Dr|Mr|Mrs|Ms|Miss|Prof)\.? )?(?P<v>{_LAST_FIRST}|{NAME}|{_UPPER})"
+    rf"(?<![A-Za-z])(?i:{_LABELS})(?:[ ]?\([^()\n]{{0,20}}\))?[ ]*(?:[:=][ \n]*|[ ]by[ ])(?:(?:Dr|Mr|"
+    rf"Mrs|Ms|Miss|Prof)\.? )?(?P<v>{_LAST_FIRST}|{NAME}|{_UPPER})"
 )
 _BY = re.compile(
-    rf"(?<![A-Za-z])(?i:signed|dictated|transcribed|verified|reviewed|reported|prepared|performed|requested|seen|evaluated|accompanied|read|interpreted|authorized|ordered|referred) by:? ?(?:(?:Dr|Mr|Mrs|Ms|Miss|Prof)\.? )?(?P<v>{NAME})"
+    rf"(?<![A-Za-z])(?i:signed|dictated|transcribed|verified|reviewed|reported|prepared|performed|"
+    rf"requested|seen|evaluated|accompanied|read|interpreted|authorized|ordered|"
+    rf"referred) by:? ?(?:(?:Dr|Mr|Mrs|Ms|Miss|Prof)\.? )?(?P<v>{NAME})"
 )
 _TITLE = re.compile(
-    rf"(?<![A-Za-z])(?:(?:Mr|Mrs|Ms|Miss|Mx|Dr|Drs|Prof|Professor|Doctor|Nurse|MR|MRS|MS|DR)\.?|(?:Rev|Fr|Sgt)\.)[ ](?P<v>{NAME}|[A-Z][A-Z'\-]+(?: [A-Z][A-Z'\-]+)?)"
+    rf"(?<![A-Za-z])(?:(?:Mr|Mrs|Ms|Miss|Mx|Dr|Drs|Prof|Professor|Doctor|Nurse|MR|MRS|MS|DR)\.?|(?:Rev|"
+    rf"Fr|Sgt)\.)[ ](?P<v>{NAME}|[A-Z][A-Z'\-]+(?: [A-Z][A-Z'\-]+)?)"
 )
 _CREDENTIAL = re.compile(
-    rf"(?<![A-Za-z.])(?P<v>{_PART}(?=,)|{_FULL}),? (?:M\.?D|D\.?O|R\.?N|Ph\.?D|N\.?P|P\.?A(?:-C)?|D\.?D\.?S|MBBS|FRCP|FACS|LPN|CRNA|DPM|PharmD|MSW|LCSW|RRT|APRN|DNP|CNP)\b"
+    rf"(?<![A-Za-z.])(?P<v>{_PART}(?=,)|{_FULL}),? (?:M\.?D|D\.?O|R\.?N|Ph\.?D|N\.?P|P\.?A(?:-C)?|"
+    rf"D\.?D\.?S|MBBS|FRCP|FACS|LPN|CRNA|DPM|PharmD|MSW|LCSW|RRT|APRN|DNP|CNP)\b"
 )
 _KIN = re.compile(
-    rf"\b(?i:(?:his|her|their|the patient's|patient's) )(?:wife|husband|son|daughter|mother|father|brother|sister|partner|friend|aunt|uncle|cousin|niece|nephew|grandson|granddaughter|"
+    rf"\b(?i:(?:his|her|their|the patient's|patient's) )(?:wife|husband|son|daughter|mother|father|"
+    rf"brother|sister|partner|friend|aunt|uncle|cousin|niece|nephew|grandson|granddaughter|"
     rf"neighbor|fianc[eé]e?|caregiver|spouse|girlfriend|boyfriend|roommate|employer),? (?:named )?\(?(?P<v>{NAME})"
 )
 _SUBJECT = re.compile(
-    rf"(?:^|(?<=[\n.;!?])[ ]*|(?<=[\n.;!?] )|(?<=\bthat )|(?<=\bfor )|(?<=\bRE: )|(?<=\bRe: )|(?<=\bnamed )|(?<=\bis )|(?<=\bof )|(?<=\bby )|(?<=\bwith )|(?<=\bto )|(?<=\bfrom )|(?<=\band ))(?P<v>{_FULL})"
-    r"(?=,? (?:(?:is|was) (?:an? )?[0-9]{1,3}[ -]|(?:is|was) (?:seen|admitted|discharged|evaluated|examined|referred|transferred|brought|found|taken|here|an? (?:pleasant|very|elderly|young|[a-z]+ (?:man|woman|male|female|gentleman|lady)))|"
-    r"(?:presents|presented|reports|reported|denies|denied|states|stated|complains|complained|returns|returned|underwent|arrived|called|consented|signed|agreed|tolerated|came|lives|resides|has been seen|recalls|recalled|phoned|requests|requested)\b"
-    r"|(?:[0-9]{1,3}[- ]?(?:year|yr|y/?o|yo\b))|an? [0-9]{1,3}[- ]|\(?(?:MRN|DOB|SSN)|\((?:DOB|MRN|[0-9]{1,3}[MF/]))|,? ?[0-9]{1,3} ?(?:yo|y/o|year)|,? \(?(?:aged?|born)\b)"
+    rf"(?:^|(?<=[\n.;!?])[ ]*|(?<=[\n.;!?] )|(?<=\bthat )|(?<=\bfor )|(?<=\bRE: )|(?<=\bRe: )|"
+    rf"(?<=\bnamed )|(?<=\bis )|(?<=\bof )|(?<=\bby )|(?<=\bwith )|(?<=\bto )|(?<=\bfrom )|"
+    rf"(?<=\band ))(?P<v>{_FULL})"
+    r"(?=,? (?:(?:is|was) (?:an? )?[0-9]{1,3}[ -]|(?:is|was) (?:seen|admitted|discharged|evaluated|"
+    r"examined|referred|transferred|brought|found|taken|here|an? (?:pleasant|very|elderly|young|"
+    r"[a-z]+ (?:man|woman|male|female|gentleman|lady)))|"
+    r"(?:presents|presented|reports|reported|denies|denied|states|stated|complains|complained|returns|"
+    r"returned|underwent|arrived|called|consented|signed|agreed|tolerated|came|lives|resides|"
+    r"has been seen|recalls|recalled|phoned|requests|requested)\b"
+    r"|(?:[0-9]{1,3}[- ]?(?:year|yr|y/?o|yo\b))|an? [0-9]{1,3}[- ]|\(?(?:MRN|DOB|SSN)|\((?:DOB|MRN|"
+    r"[0-9]{1,3}[MF/]))|,? ?[0-9]{1,3} ?(?:yo|y/o|year)|,? \(?(?:aged?|born)\b)"
 )
 _DEAR = re.compile(rf"(?:^|(?<=\n))[ ]*Dear (?:(?:Dr|Mr|Mrs|Ms|Miss|Prof)\.? )?(?P<v>{NAME})(?=[ ]?[,:\n])")
 _CASE = re.compile(rf"\b(?:Re|RE|Regarding|In re|Subject)[: ]+ ?(?P<v>{_FULL}|{_LAST_FIRST})")
-_NO_NAME = frozenset(
-    """New North South East West United The A An This That These Those He She It They We I You His Her Their Our My Your No Not Yes None Unknown Denied Denies Left Right Bilateral Chest Abdominal Pain Acute
-    Chronic Patient Pt History Physical Exam Examination Assessment Plan Diagnosis Impression Findings Normal Abnormal Negative Positive Male Female Man Woman Date Time
-    Age Sex Gender Address Phone Home Work Cell Fax Email Number Name Medical Record Hospital Clinic Center Department Emergency Room Ward Unit Floor Admission Discharge
-    Summary Note Report Progress Consult Operative Procedure Surgery Surgical Service Team Monday Tuesday Wednesday Thursday Friday Saturday Sunday January February March
-    April May June July August September October November December Blood Pressure Heart Rate Respiratory Temperature Oxygen Pulse Skin Head Neck Eyes Ears Nose Throat Lungs
-    Abdomen Extremities Neuro Psych Lab Labs Laboratory Imaging Medications Allergies Social Family Review Systems Vital Signs General Well Alert Oriented Stable Improved
-    Type Stage Grade Disease Syndrome Disorder Cancer Diabetes Hypertension Infection Doctor Physician Nurse Attending Resident Surgeon Provider Primary Care Internal Medicine
-    English Chinese Spanish American African Asian White Black Hispanic Caucasian Please See Also With Without For From And Or But If When While After Before During Since Status
-    Post Pre Per As At On In Of To By Is Was Are Were Be Been Has Have Had Do Does Did Will Would Can Could Should May Might Must Street Avenue Road Drive Lane
-    Signature Signed Electronically Dictated Transcribed Cc Re Dr Mr Mrs Ms Miss MD RN Key Points What How Who Why Where Which Some Most Many Other Each
-    Self Spouse Mother Father Wife Husband Son Daughter Brother Sister Not Available Same Above Below Present Absent""".split()
-)
+_NO_NAME = frozenset(words("english_no_name"))
 
 
 def find_english_names(text: str) -> Iterator[Span]:

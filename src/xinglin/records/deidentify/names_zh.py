@@ -11,23 +11,30 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache
 
-from xinglin.records.deidentify.lexicon import (
-    AFTER_NAME,
-    CANNOT_BE_NAME,
-    COMPOUND_SURNAMES,
-    FUNCTION_SURNAMES,
-    NAME_CUES,
-    NAME_LABELS,
-    NOT_BEFORE_TITLE,
-    ORDINARY,
-    SURNAMES,
-    TRANSLITERATED,
-    TITLES,
-    WEAK_CUES,
-)
+from xinglin.records.deidentify.lexicon import characters, words
 from xinglin.records.deidentify.spans import Span
 
 HAN = "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0002fa1f"
+
+SURNAMES = characters("surnames")
+FUNCTION_SURNAMES = characters("function_surnames")
+"""Surnames that more often are a word of grammar or an adjective: without a colon they need more behind the name."""
+NOT_BEFORE_TITLE = characters("not_before_title")
+"""Surnames that are also function words: alone before a title (和医生) they are read as the word."""
+COMPOUND_SURNAMES, TITLES = words("compound_surnames"), words("titles")
+NAME_LABELS = words("name_labels")
+"""Before a colon: what follows is a name whatever it looks like."""
+NAME_CUES = words("name_cues")
+"""Before a name without a colon: a surname and what follows the name must agree as well."""
+WEAK_CUES = frozenset(words("weak_cues"))
+"""Cues that also stand before ordinary words: the name needs a title, an act or the like behind it."""
+AFTER_NAME = words("after_name")
+"""What may follow a name directly."""
+ORDINARY = words("ordinary")
+"""Ordinary words that begin with a surname: where one starts, no bare name does."""
+TRANSLITERATED = characters("transliterated")
+"""Characters that write minority and foreign names by sound."""
+CANNOT_BE_NAME = frozenset(words("cannot_be_name"))
 
 
 def _any(words: Iterable[str]) -> str:
@@ -43,19 +50,23 @@ _LABEL = re.compile(
     rf"(?P<v>[{HAN}](?:[ ]{{0,3}}[{HAN}\xb7])*)"
 )
 _MORE = re.compile(
-    rf"[ ]*(?:[、/,;&+]|和|及|与)[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*(?:[、/,;。.)&+\n]|和|及|与|$|{_any(TITLES)}))"
+    rf"[ ]*(?:[、/,;&+]|和|及|与)[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*(?:[、/,;。.)&+\n]|和|及|与|"
+    rf"$|{_any(TITLES)}))"
 )
 _CUE = re.compile(rf"(?P<c>{_any(NAME_CUES)})(?P<g>[ ]?[:()\"]?[ ]?)(?P<v>{_SURNAME})")
 _TITLED = re.compile(rf"(?P<v>{_SURNAME}[{HAN}]{{0,2}}){_TITLE.pattern}(?![病区组])")
 _SEX = re.compile(
-    rf"(?:^|(?<=[\n。;;:,,、 \t|()/\]]))(?P<v>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*[,、|/()\t ][ ]*(?:性别[::]?)?[ ]*(?:[男女](?![{HAN}])|[男女]性|[男女][,、 ]|[0-9]{{1,3}}[ ]?(?:岁|月龄|个月|天)))"
+    rf"(?:^|(?<=[\n。;;:,,、 \t|()/\]]))(?P<v>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*[,、|"
+    rf"/()\t ][ ]*(?:性别[::]?)?[ ]*(?:[男女](?![{HAN}])|[男女]性|[男女][,、 ]|[0-9]{{1,3}}[ ]?(?:岁|"
+    rf"月龄|个月|天)))"
 )
 _LEADING = re.compile(
     rf"(?:^|(?<=[\n。!?;;]))[ ]*(?:(?:今日|今晨|昨日|昨晚|昨夜|现|目前|同日|当日|次日)[,,]?)?(?P<v>{_SURNAME})"
 )
 _ROLE = re.compile(rf"(?<=[,、;。\n])[ ]*(?P<v>{_SURNAME})")
 _ROLES = re.compile(
-    "一助|二助|三助|助手|主刀|术者|麻醉|主持|记录|查房|会诊|指示|代诉|代签|签字|签名|陪同|护送|补充病史|代为|医师|医生|大夫|护士|主任|护师|主治|教授|报告|审核|器械|巡回"
+    "一助|二助|三助|助手|主刀|术者|麻醉|主持|记录|查房|会诊|指示|代诉|代签|签字|签名|陪同|护送|"
+    "补充病史|代为|医师|医生|大夫|护士|主任|护师|主治|教授|报告|审核|器械|巡回"
 )
 _SURELY = re.compile("诉(?!讼)|于[ ]?[0-9一二]|[男女](?:[,、 。性]|$)|[,、][男女]|(?:自述|主诉|诉|因)[0-9]")
 _GRAMMAR = frozenset("的及与等因于被诉称述已曾仍系均也将未并且或但即则遂故予让使嘱")
@@ -68,14 +79,12 @@ _BEFORE_DOTTED = re.compile(
 )
 _GIVEN = re.compile(rf"[{HAN}]{{1,2}}")
 _ACTS = re.compile(
-    r"(?:于|因|诉|自诉|主诉|述|自述|来院|来我院|入院|出院|转入|转院|今日|今晨|昨日|昨晚|昨夜|本人|到院|就诊|复诊|称|家住|现住|代诉|拒绝|要求|"
-    r"同意|签字|电话|突发|突然|再次|既往|术后|术前|病情|神志|系|男|女|[,,、 ]{0,2}[男女][,,、。 ]|[,,、 ]{0,2}[0-9]{1,3}岁|[(][男女])"
+    r"(?:于|因|诉|自诉|主诉|述|自述|来院|来我院|入院|出院|转入|转院|今日|今晨|昨日|昨晚|昨夜|本人|"
+    r"到院|就诊|复诊|称|家住|现住|代诉|拒绝|要求|"
+    r"同意|签字|电话|突发|突然|再次|既往|术后|术前|病情|神志|系|男|女|[,,、 ]{0,2}[男女][,,、。 ]|"
+    r"[,,、 ]{0,2}[0-9]{1,3}岁|[(][男女])"
 )
-_AMBIGUOUS = frozenset(
-    "高峰 白云 高原 黄河 黄山 平安 安康 安宁 安静 康复 高兴 马上 周期 程度 方向 水平 高明 文静 温和 严重 和平 向阳 成功 万一 江山 阳光 常青 白露 黄金 金银 石头 "
-    "高洁 关键 田野 海洋 海燕 云海 江河 江海 华山 泰山 时光 明月 明亮 方正 正直 安心 安定 康健 康宁 路遥 高远 高飞 高升 高强 高大 常规 白雪 白玉 金玉 黄连 黄莺 苏醒 "
-    "申请 谈心 花朵 花蕾 叶子 左右 沙漠 司机 伍佰 丁香 牛黄 马蹄 于是 乐观 季节 文明 文化 柳絮 毛线 纪念 纪律 范围 雷雨 谷雨 夏至 夏天 向上 解放 解除 连续 强烈 全面 管理".split()
-)
+_AMBIGUOUS = frozenset(words("ambiguous"))
 """Names that are words as well: found by label, cue or sex, and again only where a cue stands before."""
 
 

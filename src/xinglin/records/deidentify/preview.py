@@ -52,7 +52,8 @@ def page(shown: Iterable[Shown]) -> str:
         for entity, count in counts.most_common()
     )
     rows = "".join(
-        f"<section><h2>{html.escape(place)}</h2><div class=two><div><h3>原文 Original</h3><p>{_marked(old, spans, new=False)}</p></div>"
+        f"<section><h2>{html.escape(place)}</h2><div class=two><div><h3>原文 "
+        f"Original</h3><p>{_marked(old, spans, new=False)}</p></div>"
         f"<div><h3>去标识后 De-identified</h3><p>{_marked(new, spans, new=True)}</p></div></div></section>"
         for place, old, new, spans in items
     )
@@ -73,7 +74,8 @@ def _marked(text: str, spans: Sequence[Replaced], *, new: bool) -> str:
         title = f"{label(span.entity)}, {span.score:.2f}"
         pieces += [
             html.escape(text[at:start]),
-            f'<mark style="--h:{_HUES.get(span.entity, 0)}" title="{html.escape(title)}">{html.escape(text[start:end])}</mark>',
+            f'<mark style="--h:{_HUES.get(span.entity, 0)}" '
+            f'title="{html.escape(title)}">{html.escape(text[start:end])}</mark>',
         ]
         at = end
     return "".join([*pieces, html.escape(text[at:])])

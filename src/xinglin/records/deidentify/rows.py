@@ -18,10 +18,12 @@ from xinglin.records.deidentify.vault import Vault
 
 MAX_DEPTH = 60
 _NAMES = re.compile(
-    r"(?:patient|full|first|last|given|family|doctor|physician|nurse|contact)?name|surname|患者姓名|姓名|联系人|家属|医师|医生|护士|监护人|签名"
+    r"(?:patient|full|first|last|given|family|doctor|physician|nurse|contact)?name|surname|患者姓名|"
+    r"姓名|联系人|家属|医师|医生|护士|监护人|签名"
 )
 _IDS = re.compile(
-    r"(?:record|patient|subject|case|visit|encounter|admission|person|study|document|note|hadm|mrn)?id|subject|mrn|accession(?:number)?|住院号|门诊号|病案号|病历号|患者id|就诊号|登记号|检查号"
+    r"(?:record|patient|subject|case|visit|encounter|admission|person|study|document|note|hadm|"
+    r"mrn)?id|subject|mrn|accession(?:number)?|住院号|门诊号|病案号|病历号|患者id|就诊号|登记号|检查号"
 )
 _AGES = re.compile(r"age|ageyears|年龄|患者年龄")
 _SUBJECTS = (

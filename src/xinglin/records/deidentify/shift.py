@@ -15,7 +15,7 @@ from datetime import date, timedelta
 
 from xinglin.records.deidentify.dates import Part, WrittenDate, write_han
 
-_FULL = "January February March April May June July August September October November December".split()
+_FULL = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
 _ISO = re.compile(r"(?P<y>[0-9]{4})(?:-?(?P<m>[0-9]{2})(?:-?(?P<d>[0-9]{2}))?)?(?P<rest>.*)", re.S)
 
 

@@ -10,14 +10,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Sequence
 
 from xinglin.records.deidentify.checks import identity_check
-
-_SURNAMES = "苗柏水窦章云奚范彭鲁韦昌马凤花俞任袁柳酆鲍史唐费廉岑薛雷贺倪汤"
-_GIVEN = "一二以仪伊依信修允元光兆兰冬凌初勤化南卉友含启咏和喜园坤声夏天守安宜宣容少尔岑平年康弘彦彤忆念思怡恬悦愉慕惠慧成承持振敏文斯方旭星春晨景晴曼曜朗望本松果枫柔栋梁梅棋楚正民永沛泽洁浩海涵清渊温溪润澄"
-_ENGLISH = "Alder Ash Bay Birch Briar Brook Clay Cliff Dale Elm Fern Field Ford Glen Grove Hazel Heath Hill Holly Ivy Lake Lane Laurel Leaf Lily Marsh Meadow Moss Oak Olive".split()
-_ROADS = "朝云 晚晴 青禾 白鹭 松涛 竹溪 梅影 荷塘 枫桥 杏花 柳浪 麦香 稻浪 芦荻 桑榆 蒲草".split()
-_HOSPITALS = "杏园 橘泉 青囊 悬壶 仁和 济众 普惠 博济 怀德 同春 长乐 永和".split()
+from xinglin.records.deidentify.lexicon import words
 
 
 class Dice:
@@ -32,7 +28,7 @@ class Dice:
         block = hmac.new(self._key, self._seed + b"\0%d" % self._turn, hashlib.sha256).digest()
         return int.from_bytes(block[:8], "big") % bound
 
-    def of(self, items: str | list[str]) -> str:
+    def of(self, items: Sequence[str]) -> str:
         """Return the next item."""
         return items[self.below(len(items))]
 
@@ -47,9 +43,9 @@ def surrogate(entity: str, value: str, key: bytes) -> str:
         return _address(value, han, dice)
     if entity == "INSTITUTION":
         return (
-            f"{dice.of(_HOSPITALS)}医院"
+            f"{dice.of(words('surrogate_hospitals'))}医院"
             if han
-            else f"{dice.of(_ENGLISH)}{dice.of(_ENGLISH).lower()} Hospital"
+            else f"{dice.of(words('surrogate_english'))}{dice.of(words('surrogate_english')).lower()} Hospital"
         )
     if entity == "EMAIL":
         return f"user{dice.below(10**6):06d}@example.org"
@@ -78,20 +74,24 @@ def _person(value: str, han: bool, dice: Dice) -> str:
     if not han:
         words = re.findall(r"[A-Za-z]+", value)
         if len(words) == 2 and re.search(r"[a-z], ?[A-Z]", value):
-            return f"{dice.of(_ENGLISH)}, {dice.of(_ENGLISH)}"
-        return " ".join(dice.of(_ENGLISH) for _ in words[:3]) or dice.of(_ENGLISH)
+            return f"{dice.of(words('surrogate_english'))}, {dice.of(words('surrogate_english'))}"
+        return " ".join(dice.of(words("surrogate_english")) for _ in words[:3]) or dice.of(
+            words("surrogate_english")
+        )
     if "\xb7" in value:
-        return f"{dice.of(_SURNAMES)}{dice.of(_GIVEN)}\xb7{dice.of(_GIVEN)}{dice.of(_GIVEN)}"
+        return f"{dice.of(words('surrogate_surnames')[0])}{dice.of(words('surrogate_given')[0])}\xb7{dice.of(words('surrogate_given')[0])}{dice.of(words('surrogate_given')[0])}"
     length = len(re.sub(r"\s", "", value))
-    return dice.of(_SURNAMES) + "".join(dice.of(_GIVEN) for _ in range(min(length, 4) - 1))
+    return dice.of(words("surrogate_surnames")[0]) + "".join(
+        dice.of(words("surrogate_given")[0]) for _ in range(min(length, 4) - 1)
+    )
 
 
 def _address(value: str, han: bool, dice: Dice) -> str:
     if han:
-        return f"某市{dice.of(_ROADS)}路{dice.below(300) + 1}号"
+        return f"某市{dice.of(words('surrogate_roads'))}路{dice.below(300) + 1}号"
     if re.fullmatch(r"[0-9\- ]+", value):
         return _shape(value, dice)
-    return f"{dice.below(900) + 100} {dice.of(_ENGLISH)} Street"
+    return f"{dice.below(900) + 100} {dice.of(words('surrogate_english'))} Street"
 
 
 def _into(form: str, digits: str) -> str:
