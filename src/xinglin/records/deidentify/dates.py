@@ -61,7 +61,7 @@ _PATTERNS = tuple(
 _AGE = re.compile(
     r"(?<![0-9A-Za-z.\-~])(?P<v>9[0-9]|1[0-2][0-9])(?:\.[0-9])?[ ]?(?:周?岁|(?:-| )?(?:years?|"
     r"yrs?)(?:-| )?(?:old|of age)|[ -]?y/?\.?o\b|[ ]?[yY](?:rs?)?(?=[ ]?[/,]?[ ]?[MFmf]\b))"
-    r"|(?:年龄|\bage[ds]?\b(?: of)?)[ ]*[::=]?[ ]*(?P<w>9[0-9]|1[0-2][0-9])(?![0-9.%])"
+    r"|(?:年龄|\bage[ds]?\b(?: of)?)[ ]*[::=]?[ ]*(?P<w>9[0-9]|1[0-2][0-9])(?![0-9%]|\.[0-9])"
     r"|(?P<h>一百[零〇]?[一二三四五六七八九]?|一百一?十?[一二三四五六七八九]?|"
     r"九十[一二三四五六七八九]?)[ ]?(?:多|余)?周?岁",
     re.I,
@@ -97,7 +97,9 @@ class WrittenDate:
 def find_dates(text: str) -> Iterator[Span]:
     """Yield dates and ages over 89."""
     for found in written_dates(text):
-        yield Span(found.start, found.end, "DATE", 0.88 if len(found.parts) > 1 else 0.8)
+        # A day first or without its month may as well be a house (13-1-1932): an address around it is the better reading.
+            score = 0.88 if len(found.parts) > 1 and found.parts[0].field != "d" else 0.72
+            yield Span(found.start, found.end, "DATE", score)
     for match in _AGE.finditer(text):
         group = "v" if match["v"] else "w" if match["w"] else "h"
         yield Span(*match.span(group), "AGE_OVER_89", 0.8)

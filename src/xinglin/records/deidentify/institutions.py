@@ -45,12 +45,12 @@ _NUMBERED = re.compile(
     rf"[{HAN}]{{1,8}}?(?:附属?[一二三四五六]?|[一二三四五六七八九十]附?|"
     rf"大附)院(?![长区内外中前后系士落子墙])|(?<![0-9])[1-9][0-9]{{2}}医院"
 )
+_SPECIALTY = re.compile("(?:肿瘤|精神病|结核病|传染病|皮肤病|肝病|肾病|心脏病|糖尿病|职业病|老年病|风湿病|专科)$")
 _NO_INSTITUTION = re.compile(
-    "哪|什么|啥|怎么|多少|(?:一|这|那|几|多|换|两|三|某|好|有|各|每|别|许多|很多|一些|同一|"
-    "其他)(?:家|个|些|所|间|次|种)?$|比如|例如|像|治疗|救治|专治|看病|看看|看好|检查|想|要|吗|呢|吧|"
-    "了|过|"
-    "(?:病|症|炎|癌|瘤|疹|癣|疮|痛|阳|肝|专科|疾病|科室|县城|省城|城里|镇上|市里|街上|门口|附近)$|"
-    "[最更很挺]好|知名|权威|著名|医保|正规|所在|什|们|你|我|他|她"
+    "哪|什么|啥|怎么|多少|(?:(?<!第)一|这|那|几|多|换|(?<!第)两|(?<!第)三|某|好|有|各|每|别|许多|很多|一些|同一|其他|接着|因为)"
+    "(?:家|个|些|所|间|次|种)$|(?:这|那|几|某|各|每|别|许多|很多|其他|接着|因为)$|比如|例如|像|治疗|救治|专治|看病|看看|看好|检查|复诊|想|要|吗|呢|吧|了|过|"
+    "(?:病|症|炎|癌|瘤|疹|癣|疮|痛|阳|肝|疾病|科室|县城|省城|城里|镇上|市里|街上|门口|附近|机构和)$|[最更很挺]好|知名|权威|著名|医保|正规|所在|"
+    "什|们|你|我|他|她"
 )
 _WORK = re.compile(
     rf"(?:工作单位(?:及地址|名称)?|单位名称|工作单位及职务|就读学校|学校|单位|就职于|任职于|就读于|"
@@ -120,17 +120,23 @@ def find_institutions(text: str) -> Iterator[Span]:
 def _chinese(text: str, match: re.Match[str]) -> Span | None:
     value = match.group()
     kind = next(kind for kind in sorted(_KINDS, key=len, reverse=True) if kind in value)
-    stem_end = value.rindex(kind)
-    stem = value[:stem_end]
+    stem = value[: value.rindex(kind)]
     cut = _BEFORE.match(stem)
-    if cut and len(stem) - cut.end() < 2 and stem[cut.end() - 1] in "和与向来回为":
-        cut = _SURELY_BEFORE.match(stem)  # 瑞和诊所: the last cut was within the name
+    if cut and stem[cut.end() - 1] in "和与向来回为" and not _names_one(stem[cut.end() :]):
+        cut = _SURELY_BEFORE.match(stem)  # 安和康复医院: the last cut was within the name
     lead = cut.end() if cut else 0
-    stem = stem[lead:]
-    if _NO_INSTITUTION.search(stem) or re.match(
-        "(?:中国|美国|国家|英国|日本|欧洲|世界|德国)(?:疾病)?$", stem
-    ):
-        return None
-    if len(stem) < 2 or _GENERIC.fullmatch(stem) or len(re.findall(f"[{HAN}]", stem)) < 2:
-        return None
-    return Span(match.start() + lead, match.end(), "INSTITUTION", 0.82)
+    return Span(match.start() + lead, match.end(), "INSTITUTION", 0.82) if _names_one(stem[lead:]) else None
+
+
+def _names_one(stem: str) -> bool:
+    """Whether what stands before 医院 and the like names one of them, rather than a kind of them."""
+    own = _SPECIALTY.sub("", stem)
+    return not (
+        len(re.findall(f"[{HAN}]", stem)) < 2
+        or len(own) < 2
+        and own != stem
+        or _NO_INSTITUTION.search(own)
+        or _GENERIC.fullmatch(own)
+        or _GENERIC.fullmatch(stem)
+        or re.match("(?:中国|美国|国家|英国|日本|欧洲|世界|德国|全国)(?:疾病)?$", own)
+    )

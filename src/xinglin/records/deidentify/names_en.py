@@ -53,7 +53,7 @@ _KIN = re.compile(
     rf"neighbor|fianc[eé]e?|caregiver|spouse|girlfriend|boyfriend|roommate|employer),? (?:named )?\(?(?P<v>{NAME})"
 )
 _SUBJECT = re.compile(
-    rf"(?:^|(?<=[\n.;!?])[ ]*|(?<=[\n.;!?] )|(?<=\bthat )|(?<=\bfor )|(?<=\bRE: )|(?<=\bRe: )|"
+    rf"(?:^|(?<=[\n.;!?])[ ]*|(?<=[\n.;!?] )|(?<=\bthat )|(?<=\bfor )|(?<=[a-z]: )|(?<=\bRE: )|(?<=\bRe: )|"
     rf"(?<=\bnamed )|(?<=\bis )|(?<=\bof )|(?<=\bby )|(?<=\bwith )|(?<=\bto )|(?<=\bfrom )|"
     rf"(?<=\band ))(?P<v>{_FULL})"
     r"(?=,? (?:(?:is|was) (?:an? )?[0-9]{1,3}[ -]|(?:is|was) (?:seen|admitted|discharged|evaluated|"

@@ -19,6 +19,7 @@ HAN = "\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0002fa1f"
 SURNAMES = characters("surnames")
 FUNCTION_SURNAMES = characters("function_surnames")
 """Surnames that more often are a word of grammar or an adjective: without a colon they need more behind the name."""
+NEVER_BARE = characters("never_bare_surnames")
 NOT_BEFORE_TITLE = characters("not_before_title")
 """Surnames that are also function words: alone before a title (和医生) they are read as the word."""
 COMPOUND_SURNAMES, TITLES = words("compound_surnames"), words("titles")
@@ -41,20 +42,26 @@ def _any(words: Iterable[str]) -> str:
     return "|".join(sorted(map(re.escape, words), key=len, reverse=True))
 
 
+def _spaced(labels: Iterable[str]) -> str:
+    """The labels, those of two characters also set apart: 姓 名."""
+    either = (f"{word[0]}[ ]{{0,4}}{word[1]}" if len(word) == 2 else word for word in labels)
+    return "|".join(sorted(either, key=len, reverse=True))
+
+
 _SURNAME = f"(?:{_any(COMPOUND_SURNAMES)}|[{''.join(sorted(SURNAMES))}])"
 _BOUNDARY = re.compile(rf"$|[^{HAN}\xb7]")
-_FOLLOWS = re.compile(f"(?:{_any(AFTER_NAME)})")
+_FOLLOWS = re.compile(f"(?:{_any([*AFTER_NAME, *TITLES])})")
 _TITLE = re.compile(f"[ ]?(?:{_any(TITLES)})")
 _LABEL = re.compile(
-    rf"(?:{_any(NAME_LABELS)})[ ]*(?:\([^()\n]{{0,10}}\))?[ ]*[::][ \n]*"
+    rf"(?:{_spaced(NAME_LABELS)})[ ]*(?:\([^()\n]{{0,10}}\))?[ ]*[:|][ \n|]*"
     rf"(?P<v>[{HAN}](?:[ ]{{0,3}}[{HAN}\xb7])*)"
 )
 _MORE = re.compile(
-    rf"[ ]*(?:[、/,;&+]|和|及|与)[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*(?:[、/,;。.)&+\n]|和|及|与|"
-    rf"$|{_any(TITLES)}))"
+    rf"[ ]*(?:[、/,;&+|]|和|及|与)[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}})"
+    rf"(?=[ ]*(?:[、/,;。.)&+|\n]|和|及|与|$|{_any(TITLES)})|[ ]+)"
 )
-_CUE = re.compile(rf"(?P<c>{_any(NAME_CUES)})(?P<g>[ ]?[:()\"]?[ ]?)(?P<v>{_SURNAME})")
-_TITLED = re.compile(rf"(?P<v>{_SURNAME}[{HAN}]{{0,2}}){_TITLE.pattern}(?![病区组])")
+_CUE = re.compile(rf"(?P<c>{_any([*NAME_CUES, *NAME_LABELS])})(?P<g>[ ]?[:()\"]?[ ]?)(?P<v>{_SURNAME})")
+_TITLED = re.compile(rf"(?P<v>{_SURNAME}[{HAN}]{{0,2}}?){_TITLE.pattern}(?![病区组])")
 _SEX = re.compile(
     rf"(?:^|(?<=[\n。;;:,,、 \t|()/\]]))(?P<v>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*[,、|"
     rf"/()\t ][ ]*(?:性别[::]?)?[ ]*(?:[男女](?![{HAN}])|[男女]性|[男女][,、 ]|[0-9]{{1,3}}[ ]?(?:岁|"
@@ -223,7 +230,8 @@ def _after_cue(text: str, match: re.Match[str]) -> Span | None:
     name = re.sub(r"\s", "", text[start:end])
     if name in CANNOT_BE_NAME or _ordinary(text, start, surely=not weak and name in _AMBIGUOUS):
         return None
-    if weak and not (_TITLE.match(text, end) or _ACTS.match(text, end) or _ROLES.match(text, end)):
+    surely = _TITLE.match(text, end) or _ACTS.match(text, end) or _ROLES.match(text, end)
+    if weak and not surely and not (_FOLLOWS.match(text, end) and _follows(text, end) >= 2):
         return None
     if (
         text[start] in FUNCTION_SURNAMES
@@ -249,7 +257,7 @@ def _titled(text: str, match: re.Match[str]) -> Iterator[Span]:
         if given > 2 or (given == 0 and rest in NOT_BEFORE_TITLE) or text[max(0, at - 1) : at + 1] in _THANKS:
             continue
         # A word that goes on to the left, or a surname that is more often another word, needs a cue before it.
-        if (free and rest[0] not in FUNCTION_SURNAMES) or _cue_before(text, at):
+        if (free and (rest[0] not in FUNCTION_SURNAMES or (given == 2 and rest[0] not in NEVER_BARE))) or _cue_before(text, at):
             yield Span(at, end, "PERSON", 0.85)
             yield from _rest_of_list(text, end)
             return

@@ -19,7 +19,7 @@ from xinglin.records.deidentify.checks import (
 from xinglin.records.deidentify.spans import Span
 
 GAP = r"[ \-.]?[\r\n]?[ ]?"
-COLON = r"[ ]*(?:\([^()\n0-9]{0,12}\))?[ ]*[::=#]?[ \"']*[\r\n]?[ ]*"
+COLON = r"[ ]*(?:\([^()\n0-9]{0,12}\))?[ ]*[:=#|]*[ \"']*[\r\n]?[ ]*"
 """What may stand between a label and its value."""
 _DIGITS = re.compile(
     rf"(?<![0-9A-Za-z.])[0-9](?:{GAP}[0-9])" + r"{11,18}" + rf"(?:{GAP}[Xx])?(?![0-9A-Za-z])"
@@ -74,7 +74,7 @@ _INSURANCE = re.compile(
 )
 _PLATE = re.compile(
     r"(?<![\u4e00-\u9fff])?[京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼][A-HJ-NP-Z] ?[\xb7.\-]? ?"
-    r"(?=[A-HJ-NP-Z]{0,3}[0-9])[A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9学警港澳挂](?![0-9A-Za-z])"
+    r"(?=[A-HJ-NP-Z]{0,5}[0-9])[A-HJ-NP-Z0-9]{4,5}[A-HJ-NP-Z0-9学警港澳挂](?![0-9A-Za-z])"
 )
 _PLATE_LABEL = re.compile(
     rf"(?:车牌号?码?|车牌|车号|\blicense plate|\bplate (?=no|number|#)|\bvehicle (?:plate|tag)|\bVIN\b|"

@@ -65,7 +65,7 @@ _LABEL = (
     r"出生地|现住|家住|暂住地?|居住地)"
 )
 _LABELLED = re.compile(
-    rf"{_LABEL}(?:\([^()\n]{{0,8}}\))?[ ]*[::][ \n]*(?P<v>[{HAN}0-9A-Za-z#][{HAN}0-9A-Za-z#\-()\xb7 "
+    rf"{_LABEL}(?:\([^()\n]{{0,8}}\))?[ ]*[:|][ \n|]*(?P<v>[{HAN}0-9A-Za-z#][{HAN}0-9A-Za-z#\-()\xb7 "
     rf"]*(?:\n(?=[{HAN}0-9]{{1,12}}(?:号|室|栋|单元|楼|村|组))[{HAN}0-9A-Za-z\-#]+)?)"
 )
 _LIVES = re.compile(
@@ -83,10 +83,10 @@ _POSTCODE = re.compile(
 )
 
 _CUT = re.compile(
-    r".*(?:现居住于|居住于|居住在|现住于|现住在|家住于|家住在|家住|现住|住在|住于|来自|位于|坐落|"
-    r"毕业于|就职于|返回|回到|送至|送到|迁至|搬至|搬到|寄至|寄到|籍贯|户籍|住址|地址|出生于|生于|"
-    r"发生在|发生于|经过|途经|[在于到至从自往由住距去赴是为回往经及与,。;、:\n](?![市县区镇乡村路街]))"
+    "居住于|居住在|现住于|现住在|家住于|家住在|家住|现住|住在|住于|来自|位于|坐落|毕业于|就职于|返回|回到|送至|送到|迁至|搬至|搬到|寄至|寄到|籍贯|户籍|"
+    "住址|地址|出生于|生于|发生在|发生于|经过|途经|[在于到至从自往由住距去赴是为回往经及与,。;、:\n|](?![市县区镇乡村路街])"
 )
+_FIRST_UNIT = re.compile(rf"[{HAN}0-9]{{2,8}}?(?:市|县|区|旗|镇|乡|街道|路|街|巷|弄|道|村|小区|花园|家园|苑)")
 _GENERIC_UNIT = re.compile(
     "(?:病|院|疫|市|城|郊|山|地|灾|牧|农|社|小|一|二|三|两|各|全|该|我|本|外|新|老|旧|库|东|西|南|"
     "北)区|(?:本|外|我|该|全|上|超|门|城|都|夜|集|各|省|地)市|(?:本|我|该|全|各|外)县|(?:农|乡|全|本|"
@@ -154,8 +154,7 @@ def find_places(text: str) -> Iterator[Span]:
             yield _span(match, text, 0.8)
     for pattern, score in ((_CHAIN, 0.7), (_ROAD_HOUSE, 0.72)):
         for match in pattern.finditer(text):
-            cut = _CUT.match(match.group().rstrip(" ,"))
-            start = match.start() + (cut.end() if cut else 0)
+            start = match.start() + _cut(match.group().rstrip(" ,"))
             value = text[start : match.end()].rstrip(" ,")
             units = len(
                 re.findall(
@@ -188,3 +187,10 @@ def _holds_no_unit(value: str) -> bool:
     return first is not None and (
         _GENERIC_UNIT.fullmatch(first.group()) is not None or _ANATOMY.search(first.group()) is not None
     )
+
+
+def _cut(words: str) -> int:
+    """Return where the address starts: behind the last word that leads to one and leaves its first unit whole."""
+    ends = [0, *(match.end() for match in _CUT.finditer(words))]
+    whole = [end for end in ends if _FIRST_UNIT.match(words, end)]
+    return (whole or ends)[-1]
