@@ -62,10 +62,10 @@ _MAC = re.compile(
 )
 _WECHAT = re.compile(
     rf"(?:微信号?|微信ID|企业微信|公众号|wechat|weixin|\bWX|\bVX|抖音号?|钉钉号?|支付宝(?:账号|账户)?|"
-    rf"微博(?:账号)?)(?: ?ID)?{COLON}@?(?P<v>[A-Za-z0-9][A-Za-z0-9_\-]{{4,29}})(?![A-Za-z0-9@.])",
+    rf"微博(?:账号)?)(?: ?ID)?{COLON}[(]?@?(?P<v>[A-Za-z0-9][A-Za-z0-9_\-]{{4,29}})(?![A-Za-z0-9@.])",
     re.I,
 )
-_QQ = re.compile(rf"(?<![A-Za-z])QQ(?:号码?|群)?{COLON}(?P<v>[1-9][0-9]{{4,11}})(?![0-9A-Za-z@])", re.I)
+_QQ = re.compile(rf"(?<![A-Za-z])QQ(?:号码?|群)?{COLON}[(]?(?P<v>[1-9][0-9]{{4,11}})(?![0-9A-Za-z@])", re.I)
 
 
 def find_contacts(text: str) -> Iterator[Span]:
@@ -74,11 +74,11 @@ def find_contacts(text: str) -> Iterator[Span]:
         if 7 <= len(bare(match["v"])) <= 20:
             yield Span(*match.span("v"), "PHONE", 0.97)
     for match in _MOBILE.finditer(text):
-        if _grouped(match["n"]):
-            yield Span(*match.span(), "PHONE", 0.95)
+        if _grouped(match["n"]) and not re.search("[0-9] $", text[max(0, match.start() - 2) : match.start()]):
+            yield Span(match.start() + _opens(match), match.end(), "PHONE", 0.95)
     for match in _LANDLINE.finditer(text):
         if _AREA.match(match.group()):
-            yield Span(*match.span(), "PHONE", 0.85)
+            yield Span(match.start() + _opens(match), match.end(), "PHONE", 0.85)
     for pattern, score in ((_HOTLINE, 0.85), (_AMERICAN, 0.85), (_INTERNATIONAL, 0.9)):
         for match in pattern.finditer(text):
             yield Span(*match.span(), "PHONE", score)
@@ -104,3 +104,8 @@ def _grouped(number: str) -> bool:
     digits = [at for at, char in enumerate(number) if char.isdigit()]
     gaps = {place for place in range(1, 11) if digits[place] - digits[place - 1] > 1}
     return gaps in ({3, 7}, {3, 6}, {3}, {7}, {4, 8}, set(range(1, 11))) or len(gaps) < 2
+
+
+def _opens(match: re.Match[str]) -> int:
+    """1 if the number starts with a bracket that it does not close, else 0."""
+    return int(match.group().startswith("(") and ")" not in match.group())

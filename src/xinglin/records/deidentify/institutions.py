@@ -17,7 +17,7 @@ _ZH = re.compile(
     rf"[{HAN}0-9A-Za-z\xb7]{{1,24}}?(?:{'|'.join(_KINDS)})(?:\([{HAN}]{{2,10}}\))?(?:[{HAN}]{{1,4}}(?:院区|分院))?"
 )
 _BEFORE = re.compile(
-    r".*(?:就诊于|求治于|就医于|住院于|转诊至|转诊到|转入|转至|转到|转往|转回|送至|送到|送往|急送|"
+    r".*(?:外请|邀请|特请|就诊于|求治于|就医于|住院于|转诊至|转诊到|转入|转至|转到|转往|转回|送至|送到|送往|急送|"
     r"前往|曾在|曾于|曾至|曾到|曾赴|遂至|遂到|先后在|先后于|先后至|来到|收入|收住|来自|推荐|建议|联系|"
     r"毕业于|任职于|就职于|工作于|"
     r"患者|病人|家属|今日|昨日|同日|次日|当日|随后|后在|后于|后至|后到|后转|再次|[0-9]年|[0-9]月|"
@@ -118,6 +118,8 @@ def find_institutions(text: str) -> Iterator[Span]:
 
 
 def _chinese(text: str, match: re.Match[str]) -> Span | None:
+    if text[match.end() : match.end() + 1] in (":", "|") or text[match.end() : match.end() + 2] in ("名称", "地址", "电话"):
+        return None  # the label of a form
     value = match.group()
     kind = next(kind for kind in sorted(_KINDS, key=len, reverse=True) if kind in value)
     stem = value[: value.rindex(kind)]

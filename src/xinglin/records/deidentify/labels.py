@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from xinglin.records.deidentify.names_zh import HAN
 from xinglin.records.deidentify.numbers import COLON
 from xinglin.records.deidentify.spans import Span
 
@@ -19,6 +20,8 @@ _RECORD = re.compile(
     rf"(?:号码?|编号|编码|条码|ID号?|No\.?|流水号){COLON}{_VALUE}",
     re.I,
 )
+_ANY_NUMBER = re.compile(rf"[{HAN}]{{1,8}}(?:编号|号码|号|条码|ID)[ ]*[:|][ ]*{_VALUE}")
+"""Whatever a form calls a number of its own is one: 病理会诊编号, 切片号."""
 _RECORD_EN = re.compile(
     r"\b(?:MRN|medical record|med\.? rec\.?|patient|pt|hospital|chart|account|acct|encounter|visit|"
     r"accession|case|specimen|"
@@ -60,6 +63,9 @@ def find_labelled(text: str) -> Iterator[Span]:
     """Yield record, bed, licence and device numbers."""
     for match in _RECORD.finditer(text):
         yield Span(*match.span("v"), "RECORD_NUMBER", 0.96)
+    for match in _ANY_NUMBER.finditer(text):
+        if len(match["v"]) >= 4:
+            yield Span(*match.span("v"), "RECORD_NUMBER", 0.6)
     for match in _RECORD_EN.finditer(text):
         if _EN_NEEDS.search(text[match.start() : match.start("v")]) and not _DATE.match(match["v"]):
             yield Span(*match.span("v"), "RECORD_NUMBER", 0.94)

@@ -19,7 +19,7 @@ _FULL = rf"{_PART}(?: {_INITIAL})?{_JOIN} {_PART}(?:[ ]{_PART})?"
 _LAST_FIRST = rf"{_PART}, ?{_PART}(?: {_INITIAL}(?![A-Za-z]))?"
 _UPPER = r"[A-Z][A-Z'\-]+(?:,? [A-Z][A-Z'\-]+| [A-Z]\.?(?![A-Za-z]))*"
 _LABELS = (
-    r"(?:patient(?:'s)?(?: name)?|pt(?:\.| name)?|full name|first name|last name|surname|given name|"
+    r"(?:caller|attention|attn|patient(?:'s)?(?: name)?|pt(?:\.| name)?|full name|first name|last name|surname|given name|"
     r"family name|name|attending(?: physician)?|referring(?: physician| provider| md)?|"
     r"primary care (?:physician|provider)|PCP|provider|physician|surgeon|assistant(?: surgeon)?|"
     r"anesthesiologist|consultant|resident|nurse|RN|radiologist|pathologist|"
@@ -31,7 +31,7 @@ _LABELS = (
     r"doctor|therapist|case manager|social worker|interviewer|accompanied by)"
 )
 _LABEL = re.compile(
-    rf"(?<![A-Za-z])(?i:{_LABELS})(?:[ ]?\([^()\n]{{0,20}}\))?[ ]*(?:[:=][ \n]*|[ ]by[ ])(?:(?:Dr|Mr|"
+    rf"(?<![A-Za-z])(?i:{_LABELS})(?:[ ]?\([^()\n]{{0,20}}\))?[ ]*(?:[:=][ \n]*|[ ]by[ ]|(?<=ttention)[ ])(?:(?:Dr|Mr|"
     rf"Mrs|Ms|Miss|Prof)\.? )?(?P<v>{_LAST_FIRST}|{NAME}|{_UPPER})"
 )
 _BY = re.compile(
@@ -53,7 +53,7 @@ _KIN = re.compile(
     rf"neighbor|fianc[eé]e?|caregiver|spouse|girlfriend|boyfriend|roommate|employer),? (?:named )?\(?(?P<v>{NAME})"
 )
 _SUBJECT = re.compile(
-    rf"(?:^|(?<=[\n.;!?])[ ]*|(?<=[\n.;!?] )|(?<=\bthat )|(?<=\bfor )|(?<=[a-z]: )|(?<=\bRE: )|(?<=\bRe: )|"
+    rf"(?:^|(?<=[\n.;!?])[ ]*|(?<=[\n.;!?] )|(?<=\bthat )|(?<=\bfor )|(?<=: )|(?<=\bRE: )|(?<=\bRe: )|"
     rf"(?<=\bnamed )|(?<=\bis )|(?<=\bof )|(?<=\bby )|(?<=\bwith )|(?<=\bto )|(?<=\bfrom )|"
     rf"(?<=\band ))(?P<v>{_FULL})"
     r"(?=,? (?:(?:is|was) (?:an? )?[0-9]{1,3}[ -]|(?:is|was) (?:seen|admitted|discharged|evaluated|"
@@ -66,7 +66,7 @@ _SUBJECT = re.compile(
     r"[0-9]{1,3}[MF/]))|,? ?[0-9]{1,3} ?(?:yo|y/o|year)|,? \(?(?:aged?|born)\b)"
 )
 _DEAR = re.compile(rf"(?:^|(?<=\n))[ ]*Dear (?:(?:Dr|Mr|Mrs|Ms|Miss|Prof)\.? )?(?P<v>{NAME})(?=[ ]?[,:\n])")
-_CASE = re.compile(rf"\b(?:Re|RE|Regarding|In re|Subject)[: ]+ ?(?P<v>{_FULL}|{_LAST_FIRST})")
+_CASE = re.compile(rf"\b(?:Re|RE|[Rr]egarding|[Cc]oncerning|In re|Subject)[: ]+ ?(?P<v>{_FULL}|{_LAST_FIRST})")
 _NO_NAME = frozenset(words("english_no_name"))
 
 

@@ -57,25 +57,28 @@ _LABEL = re.compile(
     rf"(?P<v>[{HAN}](?:[ ]{{0,3}}[{HAN}\xb7])*)"
 )
 _MORE = re.compile(
-    rf"[ ]*(?:[、/,;&+|]|和|及|与)[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}})"
+    rf"[ ]*(?:[、/,;&+|]|和|及|与)[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}}?)"
     rf"(?=[ ]*(?:[、/,;。.)&+|\n]|和|及|与|$|{_any(TITLES)})|[ ]+)"
 )
-_CUE = re.compile(rf"(?P<c>{_any([*NAME_CUES, *NAME_LABELS])})(?P<g>[ ]?[:()\"]?[ ]?)(?P<v>{_SURNAME})")
+_CUE = re.compile(rf"(?P<c>{_any([*NAME_CUES, *NAME_LABELS])})(?P<g>[ ]?(?:[:()\"|]|为|是|系|叫)?[ ]?)(?P<v>{_SURNAME})")
 _TITLED = re.compile(rf"(?P<v>{_SURNAME}[{HAN}]{{0,2}}?){_TITLE.pattern}(?![病区组])")
 _SEX = re.compile(
     rf"(?:^|(?<=[\n。;;:,,、 \t|()/\]]))(?P<v>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*[,、|"
     rf"/()\t ][ ]*(?:性别[::]?)?[ ]*(?:[男女](?![{HAN}])|[男女]性|[男女][,、 ]|[0-9]{{1,3}}[ ]?(?:岁|"
     rf"月龄|个月|天)))"
 )
+_PAIR = re.compile(
+    rf"(?:^|(?<=[\n。;:]))[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}})[ ]?/[ ]?(?P<w>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*(?:$|[\n/。]))"
+)
 _LEADING = re.compile(
     rf"(?:^|(?<=[\n。!?;;]))[ ]*(?:(?:今日|今晨|昨日|昨晚|昨夜|现|目前|同日|当日|次日)[,,]?)?(?P<v>{_SURNAME})"
 )
 _ROLE = re.compile(rf"(?<=[,、;。\n])[ ]*(?P<v>{_SURNAME})")
 _ROLES = re.compile(
-    "一助|二助|三助|助手|主刀|术者|麻醉|主持|记录|查房|会诊|指示|代诉|代签|签字|签名|陪同|护送|"
+    "副主任|一助|二助|三助|助手|主刀|术者|麻醉|主持|记录|查房|会诊|指示|代诉|代签|签字|签名|陪同|护送|"
     "补充病史|代为|医师|医生|大夫|护士|主任|护师|主治|教授|报告|审核|器械|巡回"
 )
-_SURELY = re.compile("诉(?!讼)|于[ ]?[0-9一二]|[男女](?:[,、 。性]|$)|[,、][男女]|(?:自述|主诉|诉|因)[0-9]")
+_SURELY = re.compile("[一二三四五六七八九十两半数几][天日周月年个次小]|诉(?!讼)|于[ ]?[0-9一二]|[男女](?:[,、 。性]|$)|[,、][男女]|(?:自述|主诉|诉|因)[0-9]")
 _GRAMMAR = frozenset("的及与等因于被诉称述已曾仍系均也将未并且或但即则遂故予让使嘱")
 _THANKS = frozenset(("谢谢", "感谢", "致谢", "多谢", "答谢"))
 _SENTENCE = re.compile("[我你他她您的是吗了呢吧请这那什么怎]")
@@ -117,6 +120,9 @@ def find_names(text: str) -> Iterator[Span]:
         end = _end_of_name(text, match.start("v"), match.end("v"), _ROLES)
         if end is not None and match["v"] not in FUNCTION_SURNAMES and not _ordinary(text, match.start("v")):
             yield Span(match.start("v"), end, "PERSON", 0.7)
+    for match in _PAIR.finditer(text):
+        yield Span(*match.span("v"), "PERSON", 0.8)
+        yield Span(*match.span("w"), "PERSON", 0.8)
     for match in _DOTTED.finditer(text):
         yield from _dotted(text, match)
 
@@ -156,7 +162,7 @@ def _labelled(text: str, match: re.Match[str]) -> Iterator[Span]:
         yield Span(start, start + len(value), "PERSON", 1.0)
         return
     if len(bare) == len(value) and len(bare) > 2:
-        end = _end_of_name(text, start, start + _surname_length(text, start), None)
+        end = _end_of_name(text, start, _surname_end(text, start), None)
         length = len(value) if end is None else end - start
         by_sound = _by_sound(value)
         if by_sound > 3:
@@ -301,7 +307,7 @@ def _by_sound(word: str) -> int:
     return next((at for at, char in enumerate(word) if char not in TRANSLITERATED), len(word))
 
 
-def _surname_length(text: str, start: int) -> int:
+def _surname_end(text: str, start: int) -> int:
     match = re.compile(_SURNAME).match(text, start)
     return match.end() if match else start + 1
 
@@ -329,7 +335,8 @@ def _end_of_name(text: str, start: int, given: int, needed: re.Pattern[str] | No
     if not ends:
         return None
     # Of two that nothing tells apart, the longer: three characters are the commoner.
-    return max(ends, key=lambda end: (_follows(text, end), end))
+    # Two words that may follow tell for the shorter name; where nothing tells, three characters are the commoner.
+    return max(ends, key=lambda end: (min(_follows(text, end), 4.0), -end if _follows(text, end) >= 2 else end))
 
 
 def _is_han(text: str, at: int) -> bool:

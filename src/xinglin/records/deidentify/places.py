@@ -84,9 +84,13 @@ _POSTCODE = re.compile(
 
 _CUT = re.compile(
     "居住于|居住在|现住于|现住在|家住于|家住在|家住|现住|住在|住于|来自|位于|坐落|毕业于|就职于|返回|回到|送至|送到|迁至|搬至|搬到|寄至|寄到|籍贯|户籍|"
-    "住址|地址|出生于|生于|发生在|发生于|经过|途经|[在于到至从自往由住距去赴是为回往经及与,。;、:\n|](?![市县区镇乡村路街])"
+    "住址|地址|出生于|生于|生活于|发生在|发生于|经过|途经|[在于到至从自往由住距去赴是为回往经及与,。;、:\n|](?![市县区镇乡村路街])"
 )
-_FIRST_UNIT = re.compile(rf"[{HAN}0-9]{{2,8}}?(?:市|县|区|旗|镇|乡|街道|路|街|巷|弄|道|村|小区|花园|家园|苑)")
+_MAY_BE_WITHIN = frozenset("从自由去往回经及与为是至")
+"""Words that lead to an address and also stand within one (从化市, 经十路)."""
+_FIRST_UNIT = re.compile(
+    rf"(?!.[市县区旗镇乡村路街])[{HAN}0-9]{{2,8}}?(?:市|县|区|旗|镇|乡|街道|路|街|巷|弄|道|村|小区|花园|家园|苑)"
+)
 _GENERIC_UNIT = re.compile(
     "(?:病|院|疫|市|城|郊|山|地|灾|牧|农|社|小|一|二|三|两|各|全|该|我|本|外|新|老|旧|库|东|西|南|"
     "北)区|(?:本|外|我|该|全|上|超|门|城|都|夜|集|各|省|地)市|(?:本|我|该|全|各|外)县|(?:农|乡|全|本|"
@@ -191,6 +195,8 @@ def _holds_no_unit(value: str) -> bool:
 
 def _cut(words: str) -> int:
     """Return where the address starts: behind the last word that leads to one and leaves its first unit whole."""
-    ends = [0, *(match.end() for match in _CUT.finditer(words))]
-    whole = [end for end in ends if _FIRST_UNIT.match(words, end)]
-    return (whole or ends)[-1]
+    ends = [0]
+    for match in _CUT.finditer(words):
+        if match.group() not in _MAY_BE_WITHIN or _FIRST_UNIT.match(words, match.end()):
+            ends.append(match.end())
+    return ends[-1]
