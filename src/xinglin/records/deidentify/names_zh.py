@@ -237,6 +237,8 @@ def _after_cue(text: str, match: re.Match[str]) -> Span | None:
     if name in CANNOT_BE_NAME or _ordinary(text, start, surely=not weak and name in _AMBIGUOUS):
         return None
     surely = _TITLE.match(text, end) or _ACTS.match(text, end) or _ROLES.match(text, end)
+    if weak and not surely and text[start] in FUNCTION_SURNAMES:
+        return None
     if weak and not surely and not (_FOLLOWS.match(text, end) and _follows(text, end) >= 2):
         return None
     if (
