@@ -20,7 +20,7 @@ _RECORD = re.compile(
     rf"(?:号码?|编号|编码|条码|ID号?|No\.?|流水号){COLON}{_VALUE}",
     re.I,
 )
-_ANY_NUMBER = re.compile(rf"[{HAN}]{{1,8}}(?:编号|号码|号|条码|ID)[ ]*[:|][ ]*{_VALUE}")
+_ANY_NUMBER = re.compile(rf"[{HAN}]{{1,8}}(?:编号|号码|号|ID)[ ]*[:|][ ]*{_VALUE}|(?:条码|条形码|二维码){COLON}{_VALUE.replace('<v>', '<w>')}")
 """Whatever a form calls a number of its own is one: 病理会诊编号, 切片号."""
 _RECORD_EN = re.compile(
     r"\b(?:MRN|medical record|med\.? rec\.?|patient|pt|hospital|chart|account|acct|encounter|visit|"
@@ -64,8 +64,9 @@ def find_labelled(text: str) -> Iterator[Span]:
     for match in _RECORD.finditer(text):
         yield Span(*match.span("v"), "RECORD_NUMBER", 0.96)
     for match in _ANY_NUMBER.finditer(text):
-        if len(match["v"]) >= 4:
-            yield Span(*match.span("v"), "RECORD_NUMBER", 0.6)
+        group = "v" if match["v"] else "w"
+        if len(match[group]) >= 4:
+            yield Span(*match.span(group), "RECORD_NUMBER", 0.6)
     for match in _RECORD_EN.finditer(text):
         if _EN_NEEDS.search(text[match.start() : match.start("v")]) and not _DATE.match(match["v"]):
             yield Span(*match.span("v"), "RECORD_NUMBER", 0.94)

@@ -29,6 +29,8 @@ NAME_CUES = words("name_cues")
 """Before a name without a colon: a surname and what follows the name must agree as well."""
 WEAK_CUES = frozenset(words("weak_cues"))
 """Cues that also stand before ordinary words: the name needs a title, an act or the like behind it."""
+COMMON = frozenset(words("common"))
+"""Frequent words of two characters: a name more likely ends before one than within it."""
 AFTER_NAME = words("after_name")
 """What may follow a name directly."""
 ORDINARY = words("ordinary")
@@ -53,7 +55,7 @@ _BOUNDARY = re.compile(rf"$|[^{HAN}\xb7]")
 _FOLLOWS = re.compile(f"(?:{_any([*AFTER_NAME, *TITLES])})")
 _TITLE = re.compile(f"[ ]?(?:{_any(TITLES)})")
 _LABEL = re.compile(
-    rf"(?:{_spaced(NAME_LABELS)})[ ]*(?:\([^()\n]{{0,10}}\))?[ ]*[:|][ \n|]*"
+    rf"(?:{_spaced(NAME_LABELS)})[ ]*\*?[ ]*(?:\([^()\n]{{0,10}}\))?[ ]*[:|][ \n|]*"
     rf"(?P<v>[{HAN}](?:[ ]{{0,3}}[{HAN}\xb7])*)"
 )
 _MORE = re.compile(
@@ -71,7 +73,7 @@ _PAIR = re.compile(
     rf"(?:^|(?<=[\n。;:]))[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}})[ ]?/[ ]?(?P<w>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*(?:$|[\n/。]))"
 )
 _LEADING = re.compile(
-    rf"(?:^|(?<=[\n。!?;;]))[ ]*(?:(?:今日|今晨|昨日|昨晚|昨夜|现|目前|同日|当日|次日)[,,]?)?(?P<v>{_SURNAME})"
+    rf"(?:^|(?<=[\n。!?;:]))[ ]*(?:(?:今日|今晨|昨日|昨晚|昨夜|现|目前|同日|当日|次日)[,,]?)?(?P<v>{_SURNAME})"
 )
 _ROLE = re.compile(rf"(?<=[,、;。\n])[ ]*(?P<v>{_SURNAME})")
 _ROLES = re.compile(
@@ -89,7 +91,7 @@ _BEFORE_DOTTED = re.compile(
 )
 _GIVEN = re.compile(rf"[{HAN}]{{1,2}}")
 _ACTS = re.compile(
-    r"(?:于|因|诉|自诉|主诉|述|自述|来院|来我院|入院|出院|转入|转院|今日|今晨|昨日|昨晚|昨夜|本人|"
+    r"(?:的(?:女儿|儿子|妻子|丈夫|父亲|母亲|家属|爱人|姐姐|妹妹|哥哥|弟弟|老伴|家人)|于|因|诉|自诉|主诉|述|自述|来院|来我院|入院|出院|转入|转院|今日|今晨|昨日|昨晚|昨夜|本人|"
     r"到院|就诊|复诊|称|家住|现住|代诉|拒绝|要求|"
     r"同意|签字|电话|突发|突然|再次|既往|术后|术前|病情|神志|系|男|女|[,,、 ]{0,2}[男女][,,、。 ]|"
     r"[,,、 ]{0,2}[0-9]{1,3}岁|[(][男女])"
@@ -239,6 +241,10 @@ def _after_cue(text: str, match: re.Match[str]) -> Span | None:
     surely = _TITLE.match(text, end) or _ACTS.match(text, end) or _ROLES.match(text, end)
     if weak and not surely and text[start] in FUNCTION_SURNAMES:
         return None
+    if weak and not surely and match["g"] == " " and _follows(text, end) == 3 and match["c"] in TITLES:
+        surely = _BOUNDARY.match(text, end)  # 医师 张三, alone at the end of a line
+    if weak and not surely and match["c"] in TITLES and text[start : start + 2] not in COMMON and _follows(text, end) == 3:
+        surely = _BOUNDARY.match(text, end)
     if weak and not surely and not (_FOLLOWS.match(text, end) and _follows(text, end) >= 2):
         return None
     if (
@@ -338,7 +344,7 @@ def _end_of_name(text: str, start: int, given: int, needed: re.Pattern[str] | No
         return None
     # Of two that nothing tells apart, the longer: three characters are the commoner.
     # Two words that may follow tell for the shorter name; where nothing tells, three characters are the commoner.
-    return max(ends, key=lambda end: (min(_follows(text, end), 4.0), -end if _follows(text, end) >= 2 else end))
+    return max(ends, key=lambda end: (min(_follows(text, end), 4.0), -end if _follows(text, end) >= 1.5 else end))
 
 
 def _is_han(text: str, at: int) -> bool:
@@ -354,6 +360,8 @@ def _follows(text: str, end: int) -> float:
     else:
         match = _FOLLOWS.match(text, end)
         score = float(len(match.group())) if match else 0.0
+        if score < 2 and text[end : end + 2] in COMMON:
+            score = 1.8
     return score - 1.5 if text[end - 1] in _GRAMMAR else score
 
 

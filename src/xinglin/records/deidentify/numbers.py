@@ -31,7 +31,7 @@ _ID_LABEL = re.compile(
 _PERMIT = re.compile(
     r"(?:回乡证|港澳通行证|港澳居民来往内地通行证|来往内地通行证|台胞证|台湾居民来往大陆通行证|"
     r"来往大陆通行证|台湾通行证|通行证|居住证)"
-    rf"(?:号码?|编号)?{COLON}(?P<v>[HMChmc]?[0-9](?:{GAP}[0-9])" + r"{6,17})(?![0-9A-Za-z])"
+    rf"(?:号码?|编号)?{COLON}[(]?(?P<v>[HMChmc]?[0-9](?:{GAP}[0-9])" + r"{6,17})(?![0-9A-Za-z])"
 )
 _HOME_RETURN = re.compile(r"(?<![0-9A-Za-z])[HM][0-9]{8}(?:[0-9]{2})?(?![0-9A-Za-z])")
 _PASSPORT = re.compile(

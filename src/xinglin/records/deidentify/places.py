@@ -52,7 +52,7 @@ _FROM_PROVINCE = re.compile(
 _FROM_CITY = re.compile(rf"(?P<p>{_CITY})(?P<rest>(?:{_SEP}{_COUNTY}){{0,2}}{_TAIL})")
 # Without a name of the lists: county and town or road, or a road with a house number.
 _CHAIN = re.compile(
-    rf"(?:[{HAN}]{{2,4}}?(?:市|县|区|旗|镇|乡|街道)){_SEP}(?:{_COUNTY}{_SEP})?(?:(?:{_TOWN}|{_VILLAGE}|"
+    rf"(?:[{HAN}]{{2,9}}?(?:市|县|区|旗|镇|乡|街道)){_SEP}(?:{_COUNTY}{_SEP})?(?:(?:{_TOWN}|{_VILLAGE}|"
     rf"{_ROAD}|{_SURE_ESTATE}){_SEP}){{1,4}}(?:(?:{_FLAT}|{_HOUSE}){_SEP}){{0,5}}{_DASHED}?"
 )
 _ROAD_HOUSE = re.compile(
@@ -62,14 +62,14 @@ _ROAD_HOUSE = re.compile(
 _LABEL = (
     r"(?:现住址|家庭住址|家庭地址|户籍地址|户籍所在地|户口地址|户口所在地|户籍地?|常住地址?|居住地址?|"
     r"现居住地|联系地址|通讯地址|通信地址|邮寄地址|收件地址|单位地址|工作地址|住址|地址|住所|籍贯|"
-    r"出生地|现住|家住|暂住地?|居住地)"
+    r"出生地|原籍|祖籍|现住|家住|暂住地?|居住地)"
 )
 _LABELLED = re.compile(
     rf"{_LABEL}(?:\([^()\n]{{0,8}}\))?[ ]*[:|][ \n|]*(?P<v>[{HAN}0-9A-Za-z#][{HAN}0-9A-Za-z#\-()\xb7 "
-    rf"]*(?:\n(?=[{HAN}0-9]{{1,12}}(?:号|室|栋|单元|楼|村|组))[{HAN}0-9A-Za-z\-#]+)?)"
+    rf"]*(?:\n(?=[0-9A-Za-z\-]{{1,6}}(?:号|室|栋|单元|楼|村|组))[{HAN}0-9A-Za-z\-#]+)?)"
 )
 _LIVES = re.compile(
-    rf"(?:家住|现住|住在|居住于|居住在|现居|暂住|来自|户籍|籍贯|出生于|生于|出生在|回到|返回|返乡|移居|"
+    rf"(?:家住|现住|住在|居住于|居住在|现居|暂住|来自|户籍|籍贯|原籍|祖籍|出生于|生于|出生在|回到|返回|返乡|移居|"
     rf"迁居|定居|务工于|前往|常住|在)[ ]?(?P<v>(?:{_PROVINCE}{_SEP})?{_CITY}(?:{_SEP}{_COUNTY})?)(?=[,"
     rf"。;、 \n人居务打生工出旅读上]|$)"
 )
@@ -84,7 +84,7 @@ _POSTCODE = re.compile(
 
 _CUT = re.compile(
     "居住于|居住在|现住于|现住在|家住于|家住在|家住|现住|住在|住于|来自|位于|坐落|毕业于|就职于|返回|回到|送至|送到|迁至|搬至|搬到|寄至|寄到|籍贯|户籍|"
-    "住址|地址|出生于|生于|生活于|发生在|发生于|经过|途经|[在于到至从自往由住距去赴是为回往经及与,。;、:\n|](?![市县区镇乡村路街])"
+    "住址|地址|原籍|祖籍|出生于|生于|生活于|发生在|发生于|经过|途经|[在于到至从自往由住距去赴是为回往经及与,。;、:\n|](?![市县区镇乡村路街])"
 )
 _MAY_BE_WITHIN = frozenset("从自由去往回经及与为是至")
 """Words that lead to an address and also stand within one (从化市, 经十路)."""
