@@ -58,7 +58,7 @@ _KIN = re.compile(
 _SUBJECT = re.compile(
     rf"(?:^|(?<=[\n.;!?])[ ]*|(?<=[\n.;!?] )|(?<=\bthat )|(?<=\bfor )|(?<=: )|(?<=\bRE: )|(?<=\bRe: )|"
     rf"(?<=\bnamed )|(?<=\bis )|(?<=\bof )|(?<=\bby )|(?<=\bwith )|(?<=\bto )|(?<=\bfrom )|"
-    rf"(?<=\band )|(?<=\bpatient ))(?P<v>{_FULL})"
+    rf"(?<=\band )|(?<=\b[Pp]atient ))(?P<v>{_FULL})"
     r"(?=,? (?:(?:is|was) (?:an? )?[0-9]{1,3}[ -]|(?:is|was) (?:seen|admitted|discharged|evaluated|"
     r"examined|referred|transferred|brought|found|taken|here|an? (?:pleasant|very|elderly|young|"
     r"[a-z]+ (?:man|woman|male|female|gentleman|lady)))|"

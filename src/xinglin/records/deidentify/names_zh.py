@@ -81,6 +81,8 @@ _ROLES = re.compile(
     "补充病史|代为|医师|医生|大夫|护士|主任|护师|主治|教授|报告|审核|器械|巡回"
 )
 _SURELY = re.compile("[一二三四五六七八九十两半数几][天日周月年个次小]|诉(?!讼)|于[ ]?[0-9一二]|[男女](?:[,、 。性]|$)|[,、][男女]|(?:自述|主诉|诉|因)[0-9]")
+_SPOKEN = re.compile(rf"[与同和向给跟](?P<v>{_SURNAME})")
+_SPEAKING = re.compile("(?:再次|反复|充分|电话|当面|及其|本人)?(?:沟通|谈话|联系|交代|通话|商议|协商|见面|解释|说明|告知|确认|核实|讨论|道歉|致歉)")
 _GRAMMAR = frozenset("的及与等因于被诉称述已曾仍系均也将未并且或但即则遂故予让使嘱")
 _THANKS = frozenset(("谢谢", "感谢", "致谢", "多谢", "答谢"))
 _SENTENCE = re.compile("[我你他她您的是吗了呢吧请这那什么怎]")
@@ -121,6 +123,10 @@ def find_names(text: str) -> Iterator[Span]:
     for match in _ROLE.finditer(text):
         end = _end_of_name(text, match.start("v"), match.end("v"), _ROLES)
         if end is not None and match["v"] not in FUNCTION_SURNAMES and not _ordinary(text, match.start("v")):
+            yield Span(match.start("v"), end, "PERSON", 0.7)
+    for match in _SPOKEN.finditer(text):
+        end = _end_of_name(text, match.start("v"), match.end("v"), _SPEAKING)
+        if end is not None and not _ordinary(text, match.start("v")):
             yield Span(match.start("v"), end, "PERSON", 0.7)
     for match in _PAIR.finditer(text):
         yield Span(*match.span("v"), "PERSON", 0.8)

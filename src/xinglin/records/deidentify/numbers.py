@@ -19,7 +19,7 @@ from xinglin.records.deidentify.checks import (
 from xinglin.records.deidentify.spans import Span
 
 GAP = r"[ \-.]?[\r\n]?[ ]?"
-COLON = r"[ ]*(?:\([^()\n0-9]{0,12}\))?[ ]*[:=#|]*[ \"']*[\r\n]?[ ]*"
+COLON = r"[ ]*(?:\([^()\n0-9]{0,12}\))?[ ]*[:=#|(]*[ \"']*[\r\n]?[ ]*"
 """What may stand between a label and its value."""
 _DIGITS = re.compile(
     rf"(?<![0-9A-Za-z.])[0-9](?:{GAP}[0-9])" + r"{11,18}" + rf"(?:{GAP}[Xx])?(?![0-9A-Za-z])"
@@ -31,7 +31,7 @@ _ID_LABEL = re.compile(
 _PERMIT = re.compile(
     r"(?:回乡证|港澳通行证|港澳居民来往内地通行证|来往内地通行证|台胞证|台湾居民来往大陆通行证|"
     r"来往大陆通行证|台湾通行证|通行证|居住证)"
-    rf"(?:号码?|编号)?{COLON}[(]?(?P<v>[HMChmc]?[0-9](?:{GAP}[0-9])" + r"{6,17})(?![0-9A-Za-z])"
+    rf"(?:号码?|编号)?{COLON}(?P<v>[HMChmc]?[0-9](?:{GAP}[0-9])" + r"{6,17})(?![0-9A-Za-z])"
 )
 _HOME_RETURN = re.compile(r"(?<![0-9A-Za-z])[HM][0-9]{8}(?:[0-9]{2})?(?![0-9A-Za-z])")
 _PASSPORT = re.compile(
@@ -49,7 +49,7 @@ _MILITARY = re.compile(
     rf"编号)?{COLON}(?P<v>[\u4e00-\u9fff]{{0,4}}第?[0-9A-Z]{{6,20}}号?)"
 )
 _CARD = re.compile(
-    rf"(?:银行卡|银行账[号户]|卡号|账[号户]|帐[号户]|借记卡|信用卡|储蓄卡|(?:bank |credit |debit )card|"
+    rf"(?:银行卡|银行账[号户]|(?<![诊疗康保障])卡号|账[号户]|帐[号户]|借记卡|信用卡|储蓄卡|(?:bank |credit |debit )card|"
     rf"bank account)(?: ?(?:号码?|no|number))?\.?{COLON}"
     rf"(?P<v>[0-9](?:{GAP}[0-9])" + r"{7,18})(?![0-9A-Za-z])",
     re.I,
