@@ -37,7 +37,7 @@ def parts(templates: Set, part: str) -> tuple[str, ...]:
         for line in (FOLDER / "_deidentify_templates.tsv").read_text(encoding="utf-8").splitlines()
         if not line.startswith("#")
     )
-    return tuple(row[2].replace("\\n", "\n") for row in rows if row[:2] == [templates, part])
+    return tuple(row[2].replace("\\n", "\n").replace("\\t", "\t") for row in rows if row[:2] == [templates, part])
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ LANGUAGE = "zh"
 _FINDERS = {
     "numbers": (find_numbers, ("ID_NUMBER", "BANK_CARD", "SOCIAL_SECURITY", "INSURANCE", "PLATE")),
     "contacts": (find_contacts, ("PHONE", "EMAIL", "URL", "IP_ADDRESS", "SOCIAL_ACCOUNT")),
-    "labels": (find_labelled, ("RECORD_NUMBER", "LICENSE", "DEVICE")),
+    "labels": (find_labelled, ("RECORD_NUMBER", "LICENSE", "DEVICE", "INSURANCE")),
     "dates": (find_dates, ("DATE", "AGE_OVER_89")),
     "places": (find_places, ("ADDRESS",)),
     "institutions": (find_institutions, ("INSTITUTION",)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from xinglin.records.deidentify.numbers import COLON, GAP, bare
+from xinglin.records.deidentify.numbers import COLON, GAP, OPEN, bare
 from xinglin.records.deidentify.spans import Span
 
 _MOBILE = re.compile(
@@ -62,10 +62,10 @@ _MAC = re.compile(
 )
 _WECHAT = re.compile(
     rf"(?:微信号?|微信ID|企业微信|公众号|wechat|weixin|\bWX|\bVX|抖音号?|钉钉号?|支付宝(?:账号|账户)?|"
-    rf"微博(?:账号)?)(?: ?ID)?{COLON}@?(?P<v>[A-Za-z0-9][A-Za-z0-9_\-]{{4,29}})(?![A-Za-z0-9@.])",
+    rf"微博(?:账号)?)(?: ?ID)?{OPEN}@?(?P<v>[A-Za-z0-9][A-Za-z0-9_\-]{{4,29}})(?![A-Za-z0-9@.])",
     re.I,
 )
-_QQ = re.compile(rf"(?<![A-Za-z])QQ(?:号码?|群)?{COLON}(?P<v>[1-9][0-9]{{4,11}})(?![0-9A-Za-z@])", re.I)
+_QQ = re.compile(rf"(?<![A-Za-z])QQ(?:号码?|群)?{OPEN}(?P<v>[1-9][0-9]{{4,11}})(?![0-9A-Za-z@])", re.I)
 
 
 def find_contacts(text: str) -> Iterator[Span]:

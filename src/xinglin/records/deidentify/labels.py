@@ -20,7 +20,10 @@ _RECORD = re.compile(
     rf"(?:号码?|编号|编码|条码|ID号?|No\.?|流水号){COLON}{_VALUE}",
     re.I,
 )
-_ANY_NUMBER = re.compile(rf"[{HAN}]{{1,8}}(?:编号|号码|号|ID)[ ]*[:|][ ]*{_VALUE}|(?:条码|条形码|二维码){COLON}{_VALUE.replace('<v>', '<w>')}")
+_ANY_NUMBER = re.compile(
+    rf"(?P<l>[{HAN}]{{1,8}}(?:编号|号码|号|ID))(?:[ ]*[:|][ ]*|[ ]{{1,4}}|(?=[A-Z]{{0,4}}[0-9]{{5}})){_VALUE}"
+    rf"|(?:条码|条形码|二维码){COLON}{_VALUE.replace('<v>', '<w>')}"
+)
 """Whatever a form calls a number of its own is one: 病理会诊编号, 切片号."""
 _RECORD_EN = re.compile(
     r"\b(?:MRN|medical record|med\.? rec\.?|patient|pt|hospital|chart|account|acct|encounter|visit|"
@@ -60,13 +63,14 @@ _DEVICE = re.compile(
 
 
 def find_labelled(text: str) -> Iterator[Span]:
-    """Yield record, bed, licence and device numbers."""
+    """Yield record, bed, insurance, licence and device numbers."""
     for match in _RECORD.finditer(text):
         yield Span(*match.span("v"), "RECORD_NUMBER", 0.96)
     for match in _ANY_NUMBER.finditer(text):
         group = "v" if match["v"] else "w"
-        if len(match[group]) >= 4:
-            yield Span(*match.span(group), "RECORD_NUMBER", 0.6)
+        if len(match[group]) >= 4 and not _DATE.match(match[group]):
+            insured = match["l"] is not None and re.search("保|医疗|社会", match["l"])
+            yield Span(*match.span(group), "INSURANCE" if insured else "RECORD_NUMBER", 0.75 if insured else 0.72)
     for match in _RECORD_EN.finditer(text):
         if _EN_NEEDS.search(text[match.start() : match.start("v")]) and not _DATE.match(match["v"]):
             yield Span(*match.span("v"), "RECORD_NUMBER", 0.94)

@@ -58,6 +58,10 @@ _LABEL = re.compile(
     rf"(?:{_spaced(NAME_LABELS)})[ ]*\*?[ ]*(?:\([^()\n]{{0,10}}\))?[ ]*[:|][ \n|]*"
     rf"(?P<v>[{HAN}](?:[ ]{{0,3}}[{HAN}\xb7])*)"
 )
+_ANY_LABEL = re.compile(
+    rf"[{HAN}]{{1,6}}(?:人|者|员|师|医生|护士|长|亲|属|方)[ ]*(?:\([^()\n]{{0,10}}\))?[ ]*[:|][ ]*(?P<v>{_SURNAME}[ ]{{0,2}}[{HAN}]{{1,2}})(?![{HAN}])"
+)
+"""Whatever a form calls a person (打印人, 采血员): the value is a name if it begins with a surname and stands alone."""
 _MORE = re.compile(
     rf"[ ]*(?:[、/,;&+|]|和|及|与)[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}}?)"
     rf"(?=[ ]*(?:[、/,;。.)&+|\n]|和|及|与|$|{_any(TITLES)})|[ ]+)"
@@ -80,7 +84,7 @@ _ROLES = re.compile(
     "副主任|一助|二助|三助|助手|主刀|术者|麻醉|主持|记录|查房|会诊|指示|代诉|代签|签字|签名|陪同|护送|"
     "补充病史|代为|医师|医生|大夫|护士|主任|护师|主治|教授|报告|审核|器械|巡回"
 )
-_SURELY = re.compile("[一二三四五六七八九十两半数几][天日周月年个次小]|诉(?!讼)|于[ ]?[0-9一二]|[男女](?:[,、 。性]|$)|[,、][男女]|(?:自述|主诉|诉|因)[0-9]")
+_SURELY = re.compile("[一二三四五六七八九十两半数几][天日周月年个次小]|诉(?!讼)|于[ ]?[0-9一二]|[男女](?:[,、 。性]|$)|[,、][男女]|(?:自述|主诉|诉|因)[0-9\"]")
 _SPOKEN = re.compile(rf"[与同和向给跟](?P<v>{_SURNAME})")
 _SPEAKING = re.compile("(?:再次|反复|充分|电话|当面|及其|本人)?(?:沟通|谈话|联系|交代|通话|商议|协商|见面|解释|说明|告知|确认|核实|讨论|道歉|致歉)")
 _GRAMMAR = frozenset("的及与等因于被诉称述已曾仍系均也将未并且或但即则遂故予让使嘱")
@@ -93,7 +97,7 @@ _BEFORE_DOTTED = re.compile(
 )
 _GIVEN = re.compile(rf"[{HAN}]{{1,2}}")
 _ACTS = re.compile(
-    r"(?:的(?:女儿|儿子|妻子|丈夫|父亲|母亲|家属|爱人|姐姐|妹妹|哥哥|弟弟|老伴|家人)|于|因|诉|自诉|主诉|述|自述|来院|来我院|入院|出院|转入|转院|今日|今晨|昨日|昨晚|昨夜|本人|"
+    r"(?:[,、(]?(?:电话|手机|联系电话|联系方式)|的(?:女儿|儿子|妻子|丈夫|父亲|母亲|家属|爱人|姐姐|妹妹|哥哥|弟弟|老伴|家人)|于|因|诉|自诉|主诉|述|自述|来院|来我院|入院|出院|转入|转院|今日|今晨|昨日|昨晚|昨夜|本人|"
     r"到院|就诊|复诊|称|家住|现住|代诉|拒绝|要求|"
     r"同意|签字|电话|突发|突然|再次|既往|术后|术前|病情|神志|系|男|女|[,,、 ]{0,2}[男女][,,、。 ]|"
     r"[,,、 ]{0,2}[0-9]{1,3}岁|[(][男女])"
@@ -106,6 +110,9 @@ def find_names(text: str) -> Iterator[Span]:
     """Yield names of persons written in Chinese characters."""
     for match in _LABEL.finditer(text):
         yield from _labelled(text, match)
+    for match in _ANY_LABEL.finditer(text):
+        if match["v"] not in CANNOT_BE_NAME and not _ordinary(text, match.start("v"), surely=True):
+            yield Span(*match.span("v"), "PERSON", 0.85)
     for match in _CUE.finditer(text):
         name = _after_cue(text, match)
         if name is not None:
@@ -335,7 +342,7 @@ def _end_of_name(text: str, start: int, given: int, needed: re.Pattern[str] | No
         given: where the given name starts.
         needed: what must follow; ``None``: a boundary or any word that may follow a name, or else two characters.
     """
-    if _TITLE.match(text, given):
+    if _TITLE.match(text, given) or (text[given : given + 1] == " " and _label_start().search(text, given, given + 6)):
         return None  # 李主任: the surname alone, which stands before a title
     gap = _GAP.match(text, given)
     first = gap.end() if gap else given

@@ -19,24 +19,26 @@ from xinglin.records.deidentify.checks import (
 from xinglin.records.deidentify.spans import Span
 
 GAP = r"[ \-.]?[\r\n]?[ ]?"
-COLON = r"[ ]*(?:\([^()\n0-9]{0,12}\))?[ ]*[:=#|(]*[ \"']*[\r\n]?[ ]*"
+COLON = r"[ ]*(?:\([^()\n0-9]{0,12}\))?[ ]*[:=#|]*[ \"']*[\r\n]?[ ]*"
 """What may stand between a label and its value."""
+OPEN = rf"{COLON}[(]?"
+"""The same, for a value in brackets."""
 _DIGITS = re.compile(
     rf"(?<![0-9A-Za-z.])[0-9](?:{GAP}[0-9])" + r"{11,18}" + rf"(?:{GAP}[Xx])?(?![0-9A-Za-z])"
 )
 _CHINESE_ID = r"公民身份号码|身份证号码?|身份证件号码?|身份证|证件号码?|证件编号|ID ?(?:card|number)"
 _ID_LABEL = re.compile(
-    rf"(?:{_CHINESE_ID}){COLON}(?P<v>[0-9](?:{GAP}[0-9Xx])" + r"{12,18})(?![0-9A-Za-z])", re.I
+    rf"(?:{_CHINESE_ID}){OPEN}(?P<v>[0-9](?:{GAP}[0-9Xx])" + r"{12,18})(?![0-9A-Za-z])", re.I
 )
 _PERMIT = re.compile(
     r"(?:回乡证|港澳通行证|港澳居民来往内地通行证|来往内地通行证|台胞证|台湾居民来往大陆通行证|"
     r"来往大陆通行证|台湾通行证|通行证|居住证)"
-    rf"(?:号码?|编号)?{COLON}(?P<v>[HMChmc]?[0-9](?:{GAP}[0-9])" + r"{6,17})(?![0-9A-Za-z])"
+    rf"(?:号码?|编号)?{OPEN}(?P<v>[HMChmc]?[0-9](?:{GAP}[0-9])" + r"{6,17})(?![0-9A-Za-z])"
 )
 _HOME_RETURN = re.compile(r"(?<![0-9A-Za-z])[HM][0-9]{8}(?:[0-9]{2})?(?![0-9A-Za-z])")
 _PASSPORT = re.compile(
     rf"(?:护照(?:号码?|编号)?|passport(?: (?:no|number|"
-    rf"num)\b\.?)?){COLON}(?P<v>[A-Z]{{0,2}}[0-9]{{6,9}}[A-Z]?)(?![0-9A-Za-z])",
+    rf"num)\b\.?)?){OPEN}(?P<v>[A-Z]{{0,2}}[0-9]{{6,9}}[A-Z]?)(?![0-9A-Za-z])",
     re.I,
 )
 _CHINESE_PASSPORT = re.compile(r"(?<![0-9A-Za-z])(?:E[A-HJ-NP-Z][0-9]{7}|[EGDSP][0-9]{8})(?![0-9A-Za-z])")
@@ -46,11 +48,11 @@ _TAIWAN = re.compile(r"(?<![0-9A-Za-z])[A-Z][1289][0-9]{8}(?![0-9A-Za-z])")
 _RESIDENT = re.compile(r"(?<![0-9A-Za-z])[A-Z]{3}[0-9]{12}(?![0-9A-Za-z])")
 _MILITARY = re.compile(
     rf"(?:军官证|士兵证|警官证|文职干部证|残疾证|驾驶证|户口簿?)(?:号码?|"
-    rf"编号)?{COLON}(?P<v>[\u4e00-\u9fff]{{0,4}}第?[0-9A-Z]{{6,20}}号?)"
+    rf"编号)?{OPEN}(?P<v>[\u4e00-\u9fff]{{0,4}}第?[0-9A-Z]{{6,20}}号?)"
 )
 _CARD = re.compile(
     rf"(?:银行卡|银行账[号户]|(?<![诊疗康保障])卡号|账[号户]|帐[号户]|借记卡|信用卡|储蓄卡|(?:bank |credit |debit )card|"
-    rf"bank account)(?: ?(?:号码?|no|number))?\.?{COLON}"
+    rf"bank account)(?: ?(?:号码?|no|number))?\.?{OPEN}"
     rf"(?P<v>[0-9](?:{GAP}[0-9])" + r"{7,18})(?![0-9A-Za-z])",
     re.I,
 )
@@ -59,7 +61,7 @@ _SSN = re.compile(
     r"(?<![0-9A-Za-z-])(?!000|666|9)[0-9]{3}([- ])(?!00)[0-9]{2}\1(?!0000)[0-9]{4}(?![0-9A-Za-z-])"
 )
 _SSN_LABEL = re.compile(
-    rf"(?:SSN|social security(?: (?:no|number)\b\.?| ?#)?){COLON}(?P<v>(?:[0-9X*]{{3}}[- "
+    rf"(?:SSN|social security(?: (?:no|number)\b\.?| ?#)?){OPEN}(?P<v>(?:[0-9X*]{{3}}[- "
     rf"]?[0-9X*]{{2}}[- ]?)?[0-9]{{4}})(?![0-9])",
     re.I,
 )
@@ -68,7 +70,7 @@ _INSURANCE = re.compile(
     r"电子健康卡|保险单|保单|公费医疗证|"
     r"(?:health |insurance |medicare |medicaid )?(?:plan|policy|member|subscriber|beneficiary|group|"
     r"medicare|medicaid|HICN?|MBI)\b)"
-    rf"[ ]?(?:卡?号码?|编号|ID|no\b\.?|number|#)+{COLON}(?P<v>[A-Z]{{0,4}}[0-9](?:[ \-]?[0-9A-Z]){{4,"
+    rf"[ ]?(?:卡?号码?|编号|ID|no\b\.?|number|#)+{OPEN}(?P<v>[A-Z]{{0,4}}[0-9](?:[ \-]?[0-9A-Z]){{4,"
     rf"24}})(?![0-9A-Za-z])",
     re.I,
 )
@@ -78,7 +80,7 @@ _PLATE = re.compile(
 )
 _PLATE_LABEL = re.compile(
     rf"(?:车牌号?码?|车牌|车号|\blicense plate|\bplate (?=no|number|#)|\bvehicle (?:plate|tag)|\bVIN\b|"
-    rf"车架号)(?: ?(?:no|number|#))?\.?{COLON}"
+    rf"车架号)(?: ?(?:no|number|#))?\.?{OPEN}"
     r"(?=[^\n]{0,18}[0-9])(?P<v>[\u4e00-\u9fff]?[A-Z0-9]+(?:[ \xb7\-]?[A-Z0-9]+){0,2})(?![0-9A-Za-z])",
     re.I,
 )
