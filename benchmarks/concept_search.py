@@ -59,7 +59,12 @@ def _times(search: ConceptSearch, asked: dict[str, list[str]]) -> list[Line]:
     ]
     return [
         *quantiles("search, all sorts", wall, "ms", met),
-        *quantiles("search, all sorts, processor time", processor, "ms", "of the thread"),
+        *quantiles(
+            "search, all sorts, processor time",
+            processor,
+            "ms",
+            lambda _, value: f"of the thread; {aim(value, 20, 'ms')}",
+        ),
         *lines,
         *quantiles(
             "search under one concept", root, "ms", "the first call counts its descendants, then remembered"
