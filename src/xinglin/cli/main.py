@@ -18,6 +18,7 @@ from xinglin.cli import (
     ledger,
     model,
     records,
+    records_deidentify,
     records_manifest,
     records_quality,
     release,
@@ -48,6 +49,7 @@ app.add_typer(train.app, name="train")
 app.add_typer(model.app, name="model")
 app.add_typer(release.app, name="release")
 app.add_typer(data.app, name="data")
+records_deidentify.register(records.app)
 records_quality.register(records.app)
 records_manifest.register(records.app)
 app.add_typer(records.app, name="records")

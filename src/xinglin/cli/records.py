@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xinglin import __version__
+from xinglin.cli.records_deidentify import KeyFile, VaultFile, open_vault
+from xinglin.errors import InvalidInputError
+
 if TYPE_CHECKING:
     from xinglin.records.run import Run
+    from xinglin.types import Record
 
 app = typer.Typer(help="病历数据集 Data sets of patient records.", no_args_is_help=True)
 
@@ -41,6 +48,14 @@ def intake(
         str | None, typer.Option(help="sql: 视图名或 SELECT Name of a view, or a SELECT.")
     ] = None,
     pixels: Annotated[bool, typer.Option(help="dicom: 读取像素 Read the pixels too.")] = True,
+    deidentify: Annotated[
+        bool,
+        typer.Option(
+            "--deidentify", help="入库前去标识;须给 --vault 或 --key-file Remove identifiers first."
+        ),
+    ] = False,
+    vault: VaultFile = None,
+    key_file: KeyFile = None,
     actor: As = "cli",
 ) -> None:
     """把一个来源收入数据集;可随时中断,再次运行即继续。Take a source in; stop at any time, run it again to go on."""
@@ -58,13 +73,15 @@ def intake(
         source,
         mapping=read_mapping(mapping) if mapping else None,
         query=query,
-        volumes=home_folder() / "volumes" / dataset if pixels else None,
+        # A picture is de-identified by a door of its own, and no path of the source is kept.
+        volumes=home_folder() / "volumes" / dataset if pixels and not deidentify else None,
     )
     try:
-        with _Progress() as progress:
+        with _Progress() as progress, _cleaning(deidentify, vault, key_file) as (transform, told):
             run = take_in(
-                open_store(), reader, dataset=dataset, form=form or "sql", actor=actor, progress=progress.show
-            )
+                open_store(), reader, dataset=dataset, form=form or "sql", actor=actor,
+                transform=transform, transformation=told, progress=progress.show,
+            )  # fmt: skip
     except KeyboardInterrupt:
         typer.echo("已停止,已提交的部分都在;再次运行同一命令即继续。Stopped; what was committed is kept. "
                    "Run the same command to go on.", err=True)  # fmt: skip
@@ -73,6 +90,33 @@ def intake(
     if others := passed_over(reader, Path(source)):
         shown = ", ".join(_plain(name) for name in others[:5]) + (" ..." if len(others) > 5 else "")
         typer.echo(f"{len(others):10,}  个文件不是该格式,未读 files of other names, passed over: {shown}")
+
+
+@contextmanager
+def _cleaning(
+    wanted: bool, vault: Path | None, key_file: Path | None
+) -> Iterator[tuple[Callable[[Record], Record] | None, str]]:
+    """What de-identifies each record before it is stored, and its name for the ledger; nothing unless wanted."""
+    if not wanted:
+        if vault is not None or key_file is not None:
+            raise InvalidInputError("--vault, --key-file: expected --deidentify beside them, or neither")
+        yield None, ""
+        return
+    if vault is None and key_file is None:
+        raise InvalidInputError(
+            "--deidentify: expected --vault (keeps the way back) or --key-file (does not): without one of them the "
+            "next run would give every subject another pseudonym"
+        )
+    from xinglin.records.deidentify import deidentifier
+
+    told = f"de-identified, xinglin {__version__}"
+    if vault is not None:
+        with open_vault(vault, key_file, create=True) as opened:
+            yield deidentifier(opened), told
+    elif key_file is not None:
+        from xinglin.records.deidentify.vault import read_key_file
+
+        yield deidentifier(read_key_file(key_file)), told
 
 
 class _Progress:
@@ -320,7 +364,9 @@ def erase(
     store = open_store()
     count = wipe(store, name, subject=subject, actor=actor)
     labelled = erase_labels(store, name, actor=actor)
-    typer.echo(f"已删除 erased: {count} 条(含各版本)rows, versions counted; {labelled} 条标注记录 annotated records")
+    typer.echo(
+        f"已删除 erased: {count} 条(含各版本)rows, versions counted; {labelled} 条标注记录 annotated records"
+    )
 
 
 def _whose(subject: str | None) -> str:

@@ -114,7 +114,7 @@ def reidentify(
     """由化名找回本人,须有理由,并留审计记录。Lead a pseudonym back to its person, with a reason and a ledger entry."""
     from xinglin.store import open_store
 
-    with _vault(vault, key_file) as opened:
+    with open_vault(vault, key_file) as opened:
         typer.echo(opened.reidentify(pseudonym, reason=reason, actor="cli", store=open_store()))
 
 
@@ -126,7 +126,7 @@ def forget(
     """应请求删除:此人的化名从此无法还原。Erase a subject: its pseudonyms can no longer be resolved."""
     from xinglin.store import open_store
 
-    with _vault(vault, key_file) as opened:
+    with open_vault(vault, key_file) as opened:
         count = opened.forget(pseudonym, actor="cli", store=open_store())
     typer.echo(
         f"已删除 {count} 个化名;此前的备份请一并销毁。{count} pseudonyms erased; destroy earlier "
@@ -134,7 +134,8 @@ def forget(
     )
 
 
-def _vault(path: Path | None, key_file: Path | None, *, create: bool = False) -> Vault:
+def open_vault(path: Path | None, key_file: Path | None, *, create: bool = False) -> Vault:
+    """Open the vault that the options name, asking for its passphrase where no key file is given."""
     from xinglin.records.deidentify.vault import Vault
 
     if path is None:
@@ -151,7 +152,7 @@ def _key(vault: Path | None, key_file: Path | None) -> bytes | Vault:
     from xinglin.records.deidentify.vault import read_key_file
 
     if vault is not None:
-        return _vault(vault, key_file, create=True)
+        return open_vault(vault, key_file, create=True)
     return read_key_file(key_file) if key_file is not None else secrets.token_bytes(32)
 
 
@@ -326,3 +327,10 @@ def _tell(run: _Run, show: bool, preview: Path | None, kept: bool) -> None:
         "去标识不等于匿名,请抽查。De-identified is not anonymous (PIPL Art. 73); check a sample. "
         + DISCLAIMER["zh"]
     )
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verbs to ``xinglin records``."""
+    app.command("deidentify")(deidentify)
+    app.command("reidentify")(reidentify)
+    app.command("forget")(forget)
