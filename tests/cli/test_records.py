@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from xinglin.cli.records import app
-from xinglin.errors import NotPermittedError, UnknownNameError
+from xinglin.errors import InvalidInputError, NotPermittedError, UnknownNameError
 from xinglin.ledger import verify
 from xinglin.store import open_store
 
@@ -157,3 +157,24 @@ def test_ctrl_c_leaves_a_run_that_goes_on(tmp_path: Path, home: Path) -> None:
     said = good("intake", str(path), "--dataset", "d")
     assert "接续上次 resumed" in said
     assert "25,000  新增" in said
+
+
+def test_identifiers_are_removed_before_anything_is_stored(tmp_path: Path, home: Path) -> None:
+    source, key = tmp_path / "notes.jsonl", tmp_path / "key"
+    note = {"id": "ZY-0012345", "text": "患者张建国,男,58岁,住院号 0012345,电话 13812345678,因胸痛3天入院。"}
+    source.write_text(json.dumps(note, ensure_ascii=False), encoding="utf-8")
+    key.write_text("5a" * 32)
+    key.chmod(0o600)
+    how = ("--dataset", "d", "--deidentify", "--key-file", str(key))
+    assert "1  新增 new" in good("intake", str(source), *how)
+    assert "1  已有,未变 already there" in good("intake", str(source), *how)  # the same pseudonyms again
+    good("consent", "d", "--purpose", "research", "--basis", "ethics 1")
+    good("grant", "d", "--to", "cli", "--purpose", "research")
+    said = good("read", "d", "--purpose", "research")
+    assert "胸痛3天" in said
+    held = b"".join(path.read_bytes() for path in home.rglob("*") if path.is_file()).decode("latin-1") + said
+    for word in ("张建国", "0012345", "13812345678"):
+        assert word not in said
+        assert word.encode().decode("latin-1") not in held
+    for wrong in (("--deidentify",), ("--key-file", str(key))):
+        assert isinstance(call("intake", str(source), "--dataset", "e", *wrong).exception, InvalidInputError)

@@ -154,7 +154,7 @@ def _summary(run: Run) -> None:
         ("无法读取,已隔离 unreadable, quarantined", run.quarantined),
     )
     resumed = "(接续上次 resumed)" if run.resumed else ""
-    typer.echo(f"数据集 data set {run.dataset},第 {run.id} 次收入 run {run.id}{resumed}")
+    typer.echo(f"数据集 data set {run.dataset},收入编号 run {run.id}{resumed}")
     for name, count in [*rows[:1], *(row for row in rows[1:] if row[1])]:
         typer.echo(f"{count:10,}  {name}")
     if run.encodings:
@@ -214,7 +214,7 @@ def listing(
 @app.command()
 def quarantine(
     name: Name,
-    run: Annotated[int | None, typer.Option(help="第几次收入;不填取最近 Run; without: the newest.")] = None,
+    run: Annotated[int | None, typer.Option(help="收入编号;不填取最近 Run; without: the newest.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="输出 JSON 行 Print JSON lines.")] = False,
 ) -> None:
     """列出无法读取的条目:位置和原因。List what could not be read: where it stands and why."""
