@@ -4,13 +4,16 @@ from importlib import import_module
 from typing import Any
 
 _DOORS: dict[str, str] = {
+    "Mix": "xinglin.labels.select",
     "Truth": "xinglin.labels.votes",
     "Votes": "xinglin.labels.votes",
+    "cohen_kappa": "xinglin.labels.agreement",
     "dawid_skene": "xinglin.labels.dawid_skene",
-    "glad": "xinglin.labels.glad",
+    "fleiss_kappa": "xinglin.labels.agreement",
     "infer_truth": "xinglin.labels.truth",
-    "mace": "xinglin.labels.mace",
-    "majority": "xinglin.labels.majority",
+    "krippendorff_alpha": "xinglin.labels.agreement",
+    "label_noise": "xinglin.labels.noise",
+    "read_votes": "xinglin.labels.crowd_files",
 }
 __all__ = list(_DOORS)
 
