@@ -197,21 +197,25 @@ def test_a_harder_item_has_less_ease() -> None:
     assert found.parameters["ease"][1] < found.parameters["ease"][0]
 
 
-ANAESTHETISTS = (
-    "1111111 3334334 1122122 2223121 2223222 2223322 1222111 3333433 2222223 2322223 4444444 2223343 1111111 2223212 "
-    "1211111 1112111 1111111 1111111 2222221 2221322 2222222 2222221 2223222 2212222 1111111 1111111 2322222 1111111 "
-    "1111111 1121121 1111111 3333233 1111111 2222222 2223232 4334343 2212232 2323233 3333432 1111111 1111111 1212111 "
-    "2322222 1211111 2222222 "
-).split()
+ANAESTHETISTS = """
+1111111 3334334 1122122 2223121 2223222 2223322 1222111 3333433 2222223 2322223 4444444 2223343 1111111 2223212
+1211111 1112111 1111111 1111111 2222221 2221322 2222222 2222221 2223222 2212222 1111111 1111111 2322222 1111111
+1111111 1121121 1111111 3333233 1111111 2222222 2223232 4334343 2212232 2323233 3333432 1111111 1111111 1212111
+2322222 1211111 2222222
+"""
 """Fitness for surgery of 45 patients, 1 to 4: three looks of anaesthetist 1, then anaesthetists 2 to 5; table 1 of
 Dawid and Skene (1979), read in the repository dallascard/dawid_skene."""
 
 
-def test_the_anaesthetists_of_the_paper() -> None:
-    labels = np.array([[int(x) - 1 for x in row] for row in ANAESTHETISTS])
-    assert labels.shape == (45, 7)
+def anaesthetists() -> Votes:
+    labels = np.array([[int(x) - 1 for x in row] for row in ANAESTHETISTS.split()])
     who = np.tile([0, 0, 0, 1, 2, 3, 4], 45)
-    votes = Votes(np.repeat(np.arange(45), 7), who, labels.ravel(), 45, 5, 4)
+    return Votes(np.repeat(np.arange(45), 7), who, labels.ravel(), 45, 5, 4)
+
+
+def test_the_anaesthetists_of_the_paper() -> None:
+    votes = anaesthetists()
+    assert len(votes) == 315
     found = dawid_skene(votes, smoothing=0.0, max_iterations=500, tolerance=1e-12)
     posterior, prior, _ = oracle.dawid_skene(votes, 0.0, found.iterations)
     np.testing.assert_allclose(found.posterior, posterior, atol=1e-9)
