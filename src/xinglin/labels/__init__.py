@@ -13,8 +13,6 @@ _DOORS: dict[str, str] = {
     "infer_truth": "xinglin.labels.truth",
     "krippendorff_alpha": "xinglin.labels.agreement",
     "label_noise": "xinglin.labels.noise",
-    "mace": "xinglin.labels.mace",
-    "majority": "xinglin.labels.majority",
     "Mix": "xinglin.labels.select",
     "read_votes": "xinglin.labels.crowd_files",
     "Reading": "xinglin.labels.evidence",
