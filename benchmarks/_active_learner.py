@@ -28,8 +28,8 @@ SHARPNESS = 8.0
 class Task:
     """A pool to choose from and cases to score, in kernel form."""
 
-    features: Any
-    """Unit rows of the pool's character n-grams, sparse, shape (pool, n-grams)."""
+    features: Array
+    """Latent topics of the pool, unit rows, shape (pool, topics): what novelty is measured in."""
     kernel: Array
     """Similarity of the pool to itself, shape (pool, pool)."""
     scored: Array
@@ -130,7 +130,7 @@ def prepare(texts: Sequence[str], names: Sequence[str], pool: Array, scored: Arr
     topics, topics_scored = normalize(svd.fit_transform(ours)), normalize(svd.transform(theirs))
     kernel = (ours @ ours.T).toarray() + TOPIC_WEIGHT * topics @ topics.T
     cross = (theirs @ ours.T).toarray() + TOPIC_WEIGHT * topics_scored @ topics.T
-    return Task(ours, kernel, cross, labels[pool], labels[scored], len(classes), hops[pool])
+    return Task(topics, kernel, cross, labels[pool], labels[scored], len(classes), hops[pool])
 
 
 def graph_hops(texts: Sequence[str]) -> Array:

@@ -28,6 +28,7 @@ VERBS = [
     "data",
     "records",
     "labels",
+    "concepts",
 ]
 NOTICE = "未经注册"
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.labels.test_truth import crowd
 from xinglin.errors import InputTooLargeError, InvalidInputError, MissingDataError
-from xinglin.labels import crowd_files
+from xinglin.labels import crowd_files, rows
 from xinglin.labels.crowd_files import Crowd, read_votes
 from xinglin.labels.truth import majority
 
@@ -66,14 +66,14 @@ def test_gold_brings_items_and_classes_of_its_own(tmp_path: Path) -> None:
 
 def test_a_generated_crowd_comes_back(tmp_path: Path) -> None:
     votes, true = crowd(0, 400, 20, 5, 4)
-    rows = [
+    lines = [
         (f"i{i}", f"w{j}", str(k))
         for i, j, k in zip(votes.items, votes.annotators, votes.labels, strict=True)
     ]
     gold = write(
         tmp_path / "truth.csv", ("question", "truth"), [(f"i{i}", str(k)) for i, k in enumerate(true)]
     )
-    found = read_votes(write(tmp_path / "answer.csv", ("question", "worker", "answer"), rows), gold)
+    found = read_votes(write(tmp_path / "answer.csv", ("question", "worker", "answer"), lines), gold)
     np.testing.assert_array_equal(found.votes.items, votes.items)
     np.testing.assert_array_equal(found.votes.labels, votes.labels)
     np.testing.assert_array_equal(found.gold, true)
@@ -122,7 +122,7 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crowd_files, "MAX_VOTES", 1)
     with pytest.raises(InputTooLargeError, match="more than 1 votes"):
         read_votes(path)
-    monkeypatch.setattr(crowd_files, "MAX_LINE", 5)
+    monkeypatch.setattr(rows, "MAX_LINE", 5)
     with pytest.raises(InputTooLargeError, match="at most 5 characters"):
         read_votes(path)
 

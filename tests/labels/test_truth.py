@@ -207,11 +207,15 @@ ANAESTHETISTS = """
 Dawid and Skene (1979), read in the repository dallascard/dawid_skene."""
 
 
-def test_the_anaesthetists_of_the_paper() -> None:
+def anaesthetists() -> Votes:
     labels = np.array([[int(x) - 1 for x in row] for row in ANAESTHETISTS.split()])
-    assert labels.shape == (45, 7)
     who = np.tile([0, 0, 0, 1, 2, 3, 4], 45)
-    votes = Votes(np.repeat(np.arange(45), 7), who, labels.ravel(), 45, 5, 4)
+    return Votes(np.repeat(np.arange(45), 7), who, labels.ravel(), 45, 5, 4)
+
+
+def test_the_anaesthetists_of_the_paper() -> None:
+    votes = anaesthetists()
+    assert len(votes) == 315
     found = dawid_skene(votes, smoothing=0.0, max_iterations=500, tolerance=1e-12)
     posterior, prior, _ = oracle.dawid_skene(votes, 0.0, found.iterations)
     np.testing.assert_allclose(found.posterior, posterior, atol=1e-9)

@@ -9,6 +9,7 @@ import typer
 from xinglin import __version__
 from xinglin.cli import (
     calibrate,
+    concepts,
     data,
     diagnose,
     evaluate,
@@ -54,6 +55,7 @@ records_quality.register(records.app)
 records_manifest.register(records.app)
 app.add_typer(records.app, name="records")
 app.add_typer(labels.app, name="labels")
+app.add_typer(concepts.app, name="concepts")
 
 
 @app.callback(invoke_without_command=True)

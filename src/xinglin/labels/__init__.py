@@ -4,20 +4,21 @@ from importlib import import_module
 from typing import Any
 
 _DOORS: dict[str, str] = {
+    "audit_order": "xinglin.labels.evidence",
     "AuditPlan": "xinglin.labels.evidence",
+    "certify": "xinglin.labels.certificate",
+    "cohen_kappa": "xinglin.labels.agreement",
+    "dawid_skene": "xinglin.labels.dawid_skene",
+    "fleiss_kappa": "xinglin.labels.agreement",
+    "infer_truth": "xinglin.labels.truth",
+    "krippendorff_alpha": "xinglin.labels.agreement",
+    "label_noise": "xinglin.labels.noise",
+    "Mix": "xinglin.labels.select",
+    "read_votes": "xinglin.labels.crowd_files",
     "Reading": "xinglin.labels.evidence",
     "Scheme": "xinglin.labels.scheme",
-    "Truth": "xinglin.labels.votes",
-    "Votes": "xinglin.labels.votes",
-    "audit_order": "xinglin.labels.evidence",
-    "certify": "xinglin.labels.certificate",
     "claim": "xinglin.labels.assign",
-    "dawid_skene": "xinglin.labels.dawid_skene",
     "draw_audit": "xinglin.labels.audit",
-    "glad": "xinglin.labels.glad",
-    "infer_truth": "xinglin.labels.truth",
-    "mace": "xinglin.labels.mace",
-    "majority": "xinglin.labels.majority",
     "open_campaign": "xinglin.labels.campaign",
     "read_campaign": "xinglin.labels.campaign",
     "scheme_from_json": "xinglin.labels.scheme",
@@ -27,7 +28,9 @@ _DOORS: dict[str, str] = {
     "scheme_to_json": "xinglin.labels.scheme",
     "sign_certificate": "xinglin.labels.certificate",
     "tally": "xinglin.labels.evidence",
+    "Truth": "xinglin.labels.votes",
     "verify_certificate": "xinglin.labels.certificate",
+    "Votes": "xinglin.labels.votes",
 }
 __all__ = list(_DOORS)
 

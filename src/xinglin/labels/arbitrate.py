@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from xinglin.errors import UnknownNameError
 from xinglin.labels.campaign import LABELS, Campaign, Stage, open_place
+from xinglin.labels.pipeline import unanimous
 from xinglin.ledger.subjects import chunks
 from xinglin.store.tables import campaign_decisions, campaign_items, campaign_slots, campaign_votes
 from xinglin.types import Code
@@ -62,12 +63,6 @@ def standing(decisions: Iterable[D]) -> list[D]:
         elif kept:
             kept.pop()
     return kept
-
-
-def unanimous(labels: Iterable[Code], vote: Code | None) -> Code | None:
-    """Return the one code that all labels, and the model's vote if there is one, agree on; ``None``: they differ."""
-    said = {*labels} | ({vote} if vote is not None else set())
-    return said.pop() if len(said) == 1 else None
 
 
 def code_of(row: Any) -> Code | None:

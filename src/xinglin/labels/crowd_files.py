@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import gzip
-import zlib
 from array import array
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 
-from xinglin.errors import InputTooLargeError, InvalidInputError, MissingDataError
+from xinglin.errors import InputTooLargeError, InvalidInputError
+from xinglin.labels.rows import ANNOTATOR, ITEM, LABEL, Column, cells, column
 from xinglin.labels.votes import Ints, Votes
 
-ITEM = ("item", "task", "question", "record_id", "taskId", "task_id", "orig_id")
-ANNOTATOR = ("annotator", "worker", "performer", "rater", "workerId", "worker_id", "!amt_worker_ids")
-LABEL = ("label", "answer", "response", "class", "truth", "true_label", "gold")
 MAX_VOTES = 50_000_000
-MAX_LINE = 1_000_000
-"""Characters of a line at most."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,20 +63,20 @@ def read_votes(
     classes: dict[str, int] = {}
     columns = (array("q"), array("q"), array("q"))
     missing = 0
-    wanted = (_names(item, ITEM), _names(annotator, ANNOTATOR), _names(label, LABEL))
-    for place, (who, by, what) in _cells(path, wanted):
+    wanted = (column(item, ITEM), column(annotator, ANNOTATOR), column(label, LABEL))
+    for place, (who, by, what) in cells(path, wanted):
         if not who or not by:
             raise InvalidInputError(f"{place}: the item or the annotator is empty")
         if not what:
             items.setdefault(who, len(items))
             missing += 1
             continue
-        for column, names, name in zip(columns, (items, annotators, classes), (who, by, what), strict=True):
-            column.append(names.setdefault(name, len(names)))
+        for indices, known, name in zip(columns, (items, annotators, classes), (who, by, what), strict=True):
+            indices.append(known.setdefault(name, len(known)))
         if len(columns[0]) > MAX_VOTES:
             raise InputTooLargeError(f"{path.name}: more than {MAX_VOTES} votes; split the file")
-    known = _gold(gold, (wanted[0], wanted[2])) if gold else {}
-    for name, given in known.items():
+    answers = _gold(gold, (wanted[0], wanted[2])) if gold else {}
+    for name, given in answers.items():
         items.setdefault(name, len(items))
         classes.setdefault(given, len(classes))
     ordered = _ordered(classes)
@@ -93,21 +84,17 @@ def read_votes(
     for position, name in enumerate(ordered):
         place_of[classes[name]] = position
     truth = np.full(len(items), -1)
-    for name, given in known.items():
+    for name, given in answers.items():
         truth[items[name]] = place_of[classes[given]]
     rows = [np.frombuffer(column, np.int64) if column else np.empty(0, np.int64) for column in columns]
     votes = Votes(rows[0], rows[1], place_of[rows[2]], len(items), len(annotators), len(classes))
     return Crowd(votes, tuple(items), tuple(annotators), ordered, truth, missing)
 
 
-def _names(chosen: str | None, usual: Sequence[str]) -> Sequence[str]:
-    return usual if chosen is None else (chosen,)
-
-
-def _gold(path: Path, wanted: tuple[Sequence[str], Sequence[str]]) -> dict[str, str]:
+def _gold(path: Path, wanted: tuple[Column, Column]) -> dict[str, str]:
     """Return the true class of each item."""
     known: dict[str, str] = {}
-    for place, (name, given) in _cells(path, wanted):
+    for place, (name, given) in cells(path, wanted):
         if not name:
             raise InvalidInputError(f"{place}: the item is empty")
         if given and known.setdefault(name, given) != given:
@@ -120,87 +107,3 @@ def _ordered(classes: dict[str, int]) -> tuple[str, ...]:
         return tuple(sorted(classes, key=lambda name: (float(name), name)))
     except ValueError:
         return tuple(sorted(classes))
-
-
-def _cells(path: Path, wanted: Sequence[Sequence[str]]) -> Iterator[tuple[str, list[str]]]:
-    """Yield where a row stands and its wanted cells."""
-    if not path.is_file():
-        raise MissingDataError(f"there is no file {path}")
-    kind = path.name.removesuffix(".gz").rpartition(".")[2].lower()
-    if kind not in ("tsv", "csv", "jsonl"):
-        raise InvalidInputError(f"{path.name}: expected a .tsv, .csv or .jsonl file, or one of them with .gz")
-    opener = gzip.open if path.suffix == ".gz" else open
-    number = 0
-    try:
-        with opener(path, "rt", encoding="utf-8-sig", newline="") as stream:
-            rows = (
-                _objects(stream, path.name, wanted)
-                if kind == "jsonl"
-                else _table(stream, path.name, kind, wanted)
-            )
-            for number, cells in rows:
-                yield f"{path.name}:{number}", [cell.strip() for cell in cells]
-    except (EOFError, OSError, zlib.error) as error:
-        raise InvalidInputError(f"{path.name}: damaged after line {number}: {type(error).__name__}") from None
-    except UnicodeDecodeError as error:
-        raise InvalidInputError(
-            f"{path.name}: expected UTF-8, {error.reason} after line {number}; re-save the file as UTF-8"
-        ) from None
-
-
-def _lines(stream: IO[str], name: str) -> Iterator[str]:
-    number = 0
-    while line := stream.readline(MAX_LINE + 1):
-        number += 1
-        if len(line) > MAX_LINE:
-            raise InputTooLargeError(f"{name}:{number}: a line may hold at most {MAX_LINE} characters")
-        yield line
-
-
-def _table(
-    stream: IO[str], name: str, kind: str, wanted: Sequence[Sequence[str]]
-) -> Iterator[tuple[int, list[str]]]:
-    # A tab-separated file quotes nothing: a lone quotation mark is a character of its cell.
-    lines = _lines(stream, name)
-    if kind == "tsv":
-        reader = csv.reader(lines, delimiter="\t", quoting=csv.QUOTE_NONE, strict=True)
-    else:
-        reader = csv.reader(lines, strict=True)
-    try:
-        header = [cell.strip() for cell in next(reader, [])]
-        places = [header.index(_present(header, names, name)) for names in wanted]
-        for row in reader:
-            if not row:
-                continue
-            if len(row) <= max(places):
-                raise InvalidInputError(
-                    f"{name}:{reader.line_num}: expected {len(header)} cells, got {len(row)}"
-                )
-            yield reader.line_num, [row[place] for place in places]
-    except csv.Error as error:
-        raise InvalidInputError(f"{name}:{reader.line_num}: {error}") from None
-
-
-def _objects(stream: IO[str], name: str, wanted: Sequence[Sequence[str]]) -> Iterator[tuple[int, list[str]]]:
-    from xinglin.records.decode import decode_json
-
-    for number, line in enumerate(_lines(stream, name), 1):
-        if not line.strip():
-            continue
-        at = f"{name}:{number}"
-        row = decode_json(line.encode(), at)
-        if not isinstance(row, dict):
-            raise InvalidInputError(f"{at}: expected a JSON object")
-        cells = [row.get(_present(list(row), names, at)) for names in wanted]
-        if any(isinstance(cell, dict | list | bool) for cell in cells):
-            raise InvalidInputError(f"{at}: expected text or a number for item, annotator and label")
-        yield number, ["" if cell is None else str(cell) for cell in cells]
-
-
-def _present(header: Sequence[str], names: Sequence[str], at: str) -> str:
-    found = [name for name in names if name in header]
-    if not found:
-        raise InvalidInputError(
-            f"{at}: expected a column named {' or '.join(names)}; name yours by an option"
-        )
-    return found[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from scipy.sparse import csr_matrix, issparse
@@ -11,6 +11,7 @@ from scipy.sparse import csr_matrix, issparse
 from xinglin.errors import InvalidInputError
 from xinglin.labels.votes import Array, Ints
 
+Rows: TypeAlias = Array | csr_matrix
 BLOCK = 2**24
 """Similarities held at once while candidates are compared with what is labelled."""
 
@@ -111,7 +112,7 @@ def select(
         alive[best] = False
         chosen.append(int(free[best]))
         if candidates is not None and novelty is not None:
-            similar = (candidates @ candidates[best].T).toarray().ravel()
+            similar = _similarity(candidates, candidates[[best]]).ravel()
             novelty = np.minimum(novelty, np.maximum(1 - similar, 0) / 2)
         if near is not None and covered is not None:
             covered = np.maximum(covered, near[free[best]])
@@ -145,18 +146,23 @@ def _doubt(probabilities: Array, size: int) -> Array:
     return np.asarray(1 - (two[:, 1] - two[:, 0]))
 
 
-def _unit_rows(features: Any, size: int) -> csr_matrix:
-    """Rows of length 1; a row of zeros stays."""
-    rows = (
-        csr_matrix(features, dtype=float) if issparse(features) else csr_matrix(np.asarray(features, float))
-    )
-    if rows.shape[0] != size:
+def _unit_rows(features: Any, size: int) -> Rows:
+    """Rows of length 1, sparse if they came so; a row of zeros stays."""
+    rows: Rows = csr_matrix(features, dtype=float) if issparse(features) else np.asarray(features, float)
+    if rows.ndim != 2 or rows.shape[0] != size:
         raise InvalidInputError(f"select: expected features ({size}, features), got shape {rows.shape}")
-    if not np.isfinite(rows.data).all():
+    if not np.isfinite(rows.data if isinstance(rows, csr_matrix) else rows).all():
         raise InvalidInputError("select: expected finite features")
-    length = np.sqrt(np.asarray(rows.multiply(rows).sum(axis=1))).ravel()
-    scale = np.divide(1.0, length, out=np.zeros(size), where=length > 0)
-    return csr_matrix(rows.multiply(scale[:, None]))
+    square = rows.multiply(rows) if isinstance(rows, csr_matrix) else rows * rows
+    length = np.sqrt(np.asarray(square.sum(axis=1))).ravel()
+    scale = np.divide(1.0, length, out=np.zeros(size), where=length > 0)[:, None]
+    return csr_matrix(rows.multiply(scale)) if isinstance(rows, csr_matrix) else np.asarray(rows * scale)
+
+
+def _similarity(rows: Rows, others: Rows) -> Array:
+    """Cosine of each row with each of the others, shape (rows, others)."""
+    found: Any = rows @ others.T
+    return np.asarray(found.toarray() if issparse(found) else found)
 
 
 def _nearness(distances: Array, size: int) -> Array:
@@ -168,15 +174,15 @@ def _nearness(distances: Array, size: int) -> Array:
     return np.asarray(0.5**found)
 
 
-def _novelty(rows: csr_matrix, free: Ints, known: Ints) -> Array:
+def _novelty(rows: Rows, free: Ints, known: Ints) -> Array:
     """Half the cosine distance to the nearest labelled item, shape (free,); 1 where nothing is labelled."""
     nearest = np.full(len(free), -1.0)
     if len(known):
-        labelled = rows[known].T.tocsc()
+        labelled = rows[known]
         step = max(1, BLOCK // len(known))
         for start in range(0, len(free), step):
-            part = free[start : start + step]
-            nearest[start : start + step] = (rows[part] @ labelled).max(axis=1).toarray().ravel()
+            part = rows[free[start : start + step]]
+            nearest[start : start + step] = _similarity(part, labelled).max(axis=1)
     return np.asarray(np.maximum(1 - nearest, 0) / 2)
 
 
