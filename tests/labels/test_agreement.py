@@ -67,7 +67,7 @@ def test_published_fleiss() -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=2, max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_cohen_is_that_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     from sklearn.metrics import cohen_kappa_score
 
@@ -102,7 +102,7 @@ def slow_alpha(data: Votes, level: str) -> float | None:
 
 
 @given(votes(), st.sampled_from(["nominal", "ordinal", "interval"]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_alpha_is_the_count_of_pairs(data: Votes, level: str) -> None:
     if np.bincount(data.items).max() < 2:
         with pytest.raises(InvalidInputError, match="no item has two votes"):

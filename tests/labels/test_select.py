@@ -66,7 +66,7 @@ def slow(count: int, labelled: list[int], parts: tuple[np.ndarray, ...], mix: Mi
     st.sampled_from([0.0, 0.5, 3.0]),
     st.sampled_from([0, 1, 3]),
 )
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_choice_is_the_slow_one(
     seed: int, labelled: list[int], count: int, u: float, d: float, c: float, shortlist: int
 ) -> None:

@@ -60,7 +60,7 @@ def relabelled(votes: Votes, seed: int) -> tuple[Votes, np.ndarray, np.ndarray, 
 
 
 @given(votes(), st.sampled_from([0.0, 0.01, 0.7]), st.integers(1, 6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_dawid_skene_is_the_slow_one(votes: Votes, smoothing: float, iterations: int) -> None:
     found = dawid_skene(votes, smoothing=smoothing, max_iterations=iterations, tolerance=NEVER)
     posterior, prior, trace = oracle.dawid_skene(votes, smoothing, found.iterations)
@@ -70,7 +70,7 @@ def test_dawid_skene_is_the_slow_one(votes: Votes, smoothing: float, iterations:
 
 
 @given(votes(), st.integers(1, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_glad_is_the_slow_one(votes: Votes, iterations: int) -> None:
     found = glad(votes, max_iterations=iterations, tolerance=NEVER)
     posterior, ability, ease, trace = oracle.glad(votes, found.iterations)
@@ -81,7 +81,7 @@ def test_glad_is_the_slow_one(votes: Votes, iterations: int) -> None:
 
 
 @given(votes(), st.integers(1, 6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_mace_is_the_slow_one(votes: Votes, iterations: int) -> None:
     found = mace(votes, restarts=1, max_iterations=iterations, tolerance=NEVER)
     posterior, known, habit = oracle.mace(votes, found.iterations)
@@ -103,7 +103,7 @@ def test_mace_bound_is_the_log_likelihood_of_one_vote() -> None:
 
 @pytest.mark.parametrize("name", ITERATIVE)
 @given(votes=votes())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_what_is_climbed_never_falls(name: str, votes: Votes) -> None:
     trace = ITERATIVE[name](votes).log_likelihood
     assert len(trace) >= 2
@@ -112,7 +112,7 @@ def test_what_is_climbed_never_falls(name: str, votes: Votes) -> None:
 
 @pytest.mark.parametrize("method", METHODS)
 @given(votes=votes(), seed=st.integers(0, 5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_names_do_not_matter(method: str, votes: Votes, seed: int) -> None:
     run = {"mace": lambda v: mace(v, restarts=1)}.get(method, METHODS[method])
     renamed, items, annotators, classes = relabelled(votes, seed)
@@ -135,7 +135,7 @@ def test_where_all_agree_it_stays(method: str, true: list[int], annotators: int)
 
 @pytest.mark.parametrize("method", METHODS)
 @given(votes=votes())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_an_item_without_a_vote_keeps_the_prior(method: str, votes: Votes) -> None:
     found = METHODS[method](votes)
     missing = sorted(set(range(votes.n_items)) - set(votes.items.tolist()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -72,16 +73,17 @@ def label_noise(labels: Ints, probabilities: Array) -> Noise:
     confident = np.asarray(compute_confident_joint(labels, probabilities))
     joint = confident / confident.sum()
     quality = get_label_quality_scores(labels, probabilities, method="normalized_margin")
-    suspects = np.asarray(
-        find_label_issues(
+    with warnings.catch_warnings():
+        # It tells of classes without any item, which `classes` shows.
+        warnings.filterwarnings("ignore", message="May not flag all label issues")
+        ranked = find_label_issues(
             labels,
             probabilities,
             confident_joint=confident,
             return_indices_ranked_by="normalized_margin",
             n_jobs=1,
-        ),
-        np.int64,
-    )
+        )
+    suspects = np.asarray(ranked, np.int64)
     found = np.bincount(labels[suspects], minlength=len(joint))
     given = np.bincount(labels, minlength=len(joint))
     classes = tuple(
