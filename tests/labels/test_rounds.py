@@ -35,7 +35,7 @@ from xinglin.errors import (
     NotPermittedError,
     UnknownNameError,
 )
-from xinglin.labels.arbitrate import standing, unanimous
+from xinglin.labels.arbitrate import standing
 from xinglin.labels.assign import claim, fetch, waiting
 from xinglin.labels.audit import draw_audit, evidence
 from xinglin.labels.campaign import (
@@ -48,6 +48,7 @@ from xinglin.labels.campaign import (
     read_campaign,
 )
 from xinglin.labels.decide import answer_vote, decide, skip, undo
+from xinglin.labels.pipeline import unanimous
 from xinglin.labels.verify import ModelVote, has_vote, keep_vote, see_vote
 from xinglin.ledger import entries, verify
 from xinglin.ledger.grants import revoke, withdraw_consent

@@ -8,7 +8,6 @@ _DOORS: dict[str, str] = {
     "AuditPlan": "xinglin.labels.evidence",
     "certify": "xinglin.labels.certificate",
     "cohen_kappa": "xinglin.labels.agreement",
-    "dawid_skene": "xinglin.labels.dawid_skene",
     "fleiss_kappa": "xinglin.labels.agreement",
     "infer_truth": "xinglin.labels.truth",
     "krippendorff_alpha": "xinglin.labels.agreement",
