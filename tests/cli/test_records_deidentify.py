@@ -46,10 +46,16 @@ def test_a_text_in_either_encoding(tmp_path: Path) -> None:
 def test_rows_and_the_way_back(tmp_path: Path, store: Store) -> None:
     source, key, vault = tmp_path / "in.jsonl", tmp_path / "key", tmp_path / "vault.db"
     write_key_file(key)
-    rows = [{"patient_id": "P1", "note": NOTE}, {"patient_id": "P1", "note": "胸痛3天"}, {"patient_id": "P2", "note": NOTE}]
+    rows = [
+        {"patient_id": "P1", "note": NOTE},
+        {"patient_id": "P1", "note": "胸痛3天"},
+        {"patient_id": "P2", "note": NOTE},
+    ]
     lines = [json.dumps(row, ensure_ascii=False) for row in rows]
     source.write_text("\n".join([*lines[:2], "{broken", "[1]", lines[2]]), encoding="utf-8")
-    shown = run("deidentify", source, "--out", tmp_path / "out.jsonl", "--vault", vault, "--key-file", key, code=1)
+    shown = run(
+        "deidentify", source, "--out", tmp_path / "out.jsonl", "--vault", vault, "--key-file", key, code=1
+    )
     assert "in.jsonl:3" in shown
     assert "in.jsonl:4" in shown
     new = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text(encoding="utf-8").splitlines()]

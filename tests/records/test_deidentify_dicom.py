@@ -78,13 +78,21 @@ def test_every_sample_is_cleaned_and_read_back(raw: dict[str, bytes]) -> None:
         original = {
             str(element.value)
             for element in dataset.iterall()
-            if element.VR == "UI" and profile().get(int(element.tag)) and profile()[int(element.tag)].basic == "U" and element.value
+            if element.VR == "UI"
+            and profile().get(int(element.tag))
+            and profile()[int(element.tag)].basic == "U"
+            and element.value
         }
         back = pydicom.dcmread(io.BytesIO(written(clean(dataset))))
         assert back.PatientID == str(back.PatientName) == "S-x", name
         assert back.PatientIdentityRemoved == "YES"
         assert back.LongitudinalTemporalInformationModified == "MODIFIED"
-        assert [item.CodeValue for item in back.DeidentificationMethodCodeSequence] == ["113100", "113104", "113105", "113107"]
+        assert [item.CodeValue for item in back.DeidentificationMethodCodeSequence] == [
+            "113100",
+            "113104",
+            "113105",
+            "113107",
+        ]
         assert not [element for element in back.iterall() if element.tag.is_private]
         assert not original & {str(element.value) for element in back.iterall() if element.VR == "UI"}
         if "PixelData" in dataset:
@@ -107,11 +115,24 @@ def test_planted_identifiers_are_gone_from_the_bytes(raw: dict[str, bytes]) -> N
     inner.ContentDate = "20230504"
     dataset.ReferencedImageSequence = [inner]
     unknown = pydicom.Dataset()
-    unknown.HumanPerformerName, unknown.PerformedProcedureStepDescription = "Chen^Deep", "done, call 13900139000"
+    unknown.HumanPerformerName, unknown.PerformedProcedureStepDescription = (
+        "Chen^Deep",
+        "done, call 13900139000",
+    )
     dataset.PerformedProtocolCodeSequence = [unknown]
     new = clean(dataset)
     held = written(new)
-    for value in (*PLANTED.values(), "SECRET", "Nested", "Deep", "13900139000", "1.2.3.4.5", "20230503", "20230510", "20230504"):
+    for value in (
+        *PLANTED.values(),
+        "SECRET",
+        "Nested",
+        "Deep",
+        "13900139000",
+        "1.2.3.4.5",
+        "20230503",
+        "20230510",
+        "20230504",
+    ):
         assert value.encode() not in held, value
     back = pydicom.dcmread(io.BytesIO(held))
     days = shift_days(KEY)
@@ -140,7 +161,11 @@ def test_references_between_files_hold(raw: dict[str, bytes]) -> None:
 def test_a_structured_report_keeps_its_measurements(raw: dict[str, bytes]) -> None:
     report = next(iter(samples(raw, "sr.dcm").values()))
     numbers = [str(element.value) for element in report.iterall() if element.keyword == "NumericValue"]
-    names = [element for element in clean(report).iterall() if element.VR == "PN" and element.keyword != "PatientName"]
+    names = [
+        element
+        for element in clean(report).iterall()
+        if element.VR == "PN" and element.keyword != "PatientName"
+    ]
     assert numbers
     assert [str(e.value) for e in clean(report).iterall() if e.keyword == "NumericValue"] == numbers
     assert {str(element.value) for element in names} <= {"", "ANON"}
@@ -161,7 +186,9 @@ def test_the_table_holds_what_the_standard_lists() -> None:
     assert all(pydicom.datadict.dictionary_VR(tag) == "UI" for tag in uids)
     dates = [tag for tag in table if pydicom.datadict.dictionary_VR(tag) in ("DA", "DT")]
     assert len(dates) >= 100
-    assert {pydicom.datadict.keyword_for_tag(tag) for tag in dates if table[tag].option != "temporal"} == NOT_MOVED
+    assert {
+        pydicom.datadict.keyword_for_tag(tag) for tag in dates if table[tag].option != "temporal"
+    } == NOT_MOVED
 
 
 def test_what_cannot_be_made_safe_is_refused() -> None:
@@ -218,7 +245,9 @@ def test_rendered_text_is_seen_and_anatomy_is_not(raw: dict[str, bytes]) -> None
     seen = 0
     for number, picture in enumerate(pictures):
         mask = Image.new("1", (picture.shape[1], picture.shape[0]))
-        ImageDraw.Draw(mask).text((20, 10 + 15 * number), "ID 00123456 WANG", fill=1, font=pillow.load_default(16))
+        ImageDraw.Draw(mask).text(
+            (20, 10 + 15 * number), "ID 00123456 WANG", fill=1, font=pillow.load_default(16)
+        )
         planted = np.where(np.asarray(mask), picture.max(), picture)
         rows = pixel_text(planted)
         seen += bool(rows)

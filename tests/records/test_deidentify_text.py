@@ -82,7 +82,10 @@ def test_intervals_weekdays_and_forms_stay(first: date, apart: int, key: bytes, 
     days = shift_days(key)
     assert days % 7 == 0
     assert 7 <= abs(days) <= 364
-    assert [as_date(found) for found in written_dates(new)] == [first + timedelta(days=days), second + timedelta(days=days)]
+    assert [as_date(found) for found in written_dates(new)] == [
+        first + timedelta(days=days),
+        second + timedelta(days=days),
+    ]
     if form in ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d"):  # 12月12日 does not say how one digit would be written
         assert (first + timedelta(days=days)).strftime(form) in new
 

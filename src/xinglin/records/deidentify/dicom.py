@@ -38,11 +38,24 @@ METHODS = (
 """Codes of DICOM PS3.16 CID 7050."""
 _TEXT = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 _CODES = frozenset(
-    (
-        "CodeValue LongCodeValue URNCodeValue CodingSchemeDesignator CodingSchemeVersion CodeMeaning CodingSchemeName "
-        "MappingResource ContextIdentifier SpecificCharacterSet SoftwareVersions ManufacturerModelName Manufacturer "
-        "ConvolutionKernel RelationshipType ValueType"
-    ).split()
+    {
+        "CodeValue",
+        "LongCodeValue",
+        "URNCodeValue",
+        "CodingSchemeDesignator",
+        "CodingSchemeVersion",
+        "CodeMeaning",
+        "CodingSchemeName",
+        "MappingResource",
+        "ContextIdentifier",
+        "SpecificCharacterSet",
+        "SoftwareVersions",
+        "ManufacturerModelName",
+        "Manufacturer",
+        "ConvolutionKernel",
+        "RelationshipType",
+        "ValueType",
+    }
 )
 """Text that names a concept or a make, not a person."""
 _DUMMY: dict[str, Any] = {

@@ -21,7 +21,9 @@ _NAMES = re.compile(
     r"(?:patient|full|first|last|given|family|doctor|physician|nurse|contact)name|surname|患者姓名|"
     r"姓名|联系人|家属|医师|医生|护士|监护人|签名"
 )
-_PEOPLE = re.compile(r"(?:patient|person|subject|doctor|physician|nurse|contact|practitioner|患者|病人|联系人)s?")
+_PEOPLE = re.compile(
+    r"(?:patient|person|subject|doctor|physician|nurse|contact|practitioner|患者|病人|联系人)s?"
+)
 """Objects whose plain ``name`` is a person's; elsewhere it may be that of a test or a drug."""
 _IDS = re.compile(
     r"(?:record|patient|subject|case|visit|encounter|admission|person|study|document|note|hadm|"

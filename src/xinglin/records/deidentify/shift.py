@@ -15,7 +15,20 @@ from datetime import date, timedelta
 
 from xinglin.records.deidentify.dates import Part, WrittenDate, write_han
 
-_FULL = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+_FULL = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 _ISO = re.compile(r"(?P<y>[0-9]{4})(?:-?(?P<m>[0-9]{2})(?:-?(?P<d>[0-9]{2}))?)?(?P<rest>.*)", re.S)
 
 
@@ -92,10 +105,14 @@ def _write(part: Part, value: int, text: str, padded: bool) -> str:
 
 def _padded(found: WrittenDate, text: str) -> bool:
     """Whether months and days are written in two digits: one has its zero, or none needs it and no 年月 stands between."""
-    numbers = [text[part.start : part.end] for part in found.parts if part.field != "y" and part.style == "digits"]
+    numbers = [
+        text[part.start : part.end] for part in found.parts if part.field != "y" and part.style == "digits"
+    ]
     if any(number.startswith("0") for number in numbers):
         return True
-    return all(len(number) == 2 for number in numbers) and not re.search("[年月A-Za-z]", text[found.start : found.end])
+    return all(len(number) == 2 for number in numbers) and not re.search(
+        "[年月A-Za-z]", text[found.start : found.end]
+    )
 
 
 def _month_name(month: int, source: str) -> str:
