@@ -382,7 +382,8 @@ def _plate(rng: random.Random) -> str:
 
 def _email(rng: random.Random) -> str:
     user = rng.choice(("lin.xm", "zhao_1978", "happy2008", "wenjing-w", "t.abernathy", "kim99"))
-    return f"{user}{rng.randint(1, 99)}@{rng.choice(('163.com', 'qq.com', 'mail.example.org', 'hotmail.com', 'sina.com.cn'))}"
+    host = rng.choice(("163.com", "qq.com", "mail.example.org", "hotmail.com", "sina.com.cn"))
+    return f"{user}{rng.randint(1, 99)}@{host}"
 
 
 def _address_en(rng: random.Random) -> str:

@@ -229,7 +229,8 @@ def _false_alarms(quick: bool) -> list[Line]:
         other = counts.total() - counts["DATE"] - counts["URL"]
         lines.append(
             Line(
-                f"{name}, without patients' identifiers", "hits but dates and URLs", other / size * 10_000, "per 10,000 characters",
+                f"{name}, without patients' identifiers", "hits but dates and URLs", other / size * 10_000,
+                "per 10,000 characters",
                 size, note=f"all hits {counts.total() / size * 10_000:.2f}: {kinds or 'none'}",
             )
         )  # fmt: skip

@@ -64,8 +64,8 @@ _WORK = re.compile(
     rf"酒店|工地|矿|站|商场|有限责任公司))(?![{HAN}])"
 )
 _AT = re.compile(
-    rf"(?:^|[,。;、:\n]|现?[于在]|系|为|是)(?P<v>[{HAN}]{{2,10}}?(?:小学|中学|高中|大学|学院|幼儿园|"
-    rf"职业学校|技校|公司|集团|工厂|[纺机电化钢造印食服药][织械子工铁船刷品装]厂))"
+    rf"(?:^|[,。;、:\n]|现?[于在]|系|为|是)(?P<v>(?:(?![在于系为是])[{HAN}]){{2,10}}?"
+    "(?:小学|中学|高中|大学|学院|幼儿园|职业学校|技校|公司|集团|工厂|[纺机电化钢造印食服药织械子工铁船刷品装]厂))"
     "(?=上班|工作|任教|任职|就读|读书|上学|打工|务工|教书|学生|职工|员工|教师|教授|老师|退休)"
 )
 _COMPANY = re.compile(rf"[{HAN}]{{3,16}}?(?:有限责任公司|股份有限公司|有限公司|集团公司)")
@@ -113,8 +113,7 @@ def find_institutions(text: str) -> Iterator[Span]:
     for match in _WORK.finditer(text):
         yield Span(*match.span("v"), "INSTITUTION", 0.85)
     for match in _AT.finditer(text):
-        lead = len(re.match("现?[于在系为是]?", match["v"]).group())  # type: ignore[union-attr]
-        yield Span(match.start("v") + lead, match.end("v"), "INSTITUTION", 0.7)
+        yield Span(*match.span("v"), "INSTITUTION", 0.7)
     for match in _COMPANY.finditer(text):
         cut = re.match(r".*[在于到为是由,。;、:\n]", match.group())
         start = match.start() + (cut.end() if cut else 0)

@@ -71,6 +71,9 @@ _SUBJECT = re.compile(
     r"|(?:[0-9]{1,3}[- ]?(?:year|yr|y/?o|yo\b))|an? [0-9]{1,3}[- ]|\(?(?:MRN|DOB|SSN)|\((?:DOB|MRN|"
     r"[0-9]{1,3}[MF/]))|,? ?[0-9]{1,3} ?(?:yo|y/o|year)|,? \(?(?:aged?|born)\b)"
 )
+_WITH = re.compile(
+    rf"\b(?:call|calls|spoke|speaking|met|meeting|visit|interview|conversation|conference|discussed|contact|discussion) (?:with|to|by|from) (?P<v>{_FULL})"
+)
 _DEAR = re.compile(rf"(?:^|(?<=\n))[ ]*Dear (?:(?:Dr|Mr|Mrs|Ms|Miss|Prof)\.? )?(?P<v>{NAME})(?=[ ]?[,:\n])")
 _CASE = re.compile(
     rf"\b(?:Re|RE|[Rr]egarding|[Cc]oncerning|In re|Subject)[: ]+ ?(?P<v>{_FULL}|{_LAST_FIRST})"
@@ -82,7 +85,8 @@ def find_english_names(text: str) -> Iterator[Span]:
     """Yield names of persons in Latin letters."""
     for pattern, score in (
         (_LABEL, 0.95), (_BY, 0.9), (_TITLE, 0.9), (_CREDENTIAL, 0.9), (_KIN, 0.85),
-        (_KIN_FIRST, 0.85), (_SUBJECT, 0.85), (_DEAR, 0.9), (_CASE, 0.85),
+        (_KIN_FIRST, 0.85), (_SUBJECT, 0.85), (_DEAR, 0.9),
+        (_WITH, 0.85), (_CASE, 0.85),
     ):  # fmt: skip
         for match in pattern.finditer(text):
             start, end = _trimmed(text, *match.span("v"))

@@ -80,9 +80,7 @@ _PAIR = re.compile(
     rf"(?:^|(?<=[\n。;:]))[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}})[ ]?/[ ]?(?P<w>{_SURNAME}[{HAN}]{{1,2}})"
     rf"(?=[ ]*(?:$|[\n/。]))"
 )
-_LEADING = re.compile(
-    rf"(?:^|(?<=[\n。!?;:]))[ ]*(?:(?:今日|今晨|昨日|昨晚|昨夜|现|目前|同日|当日|次日)[,,]?)?(?P<v>{_SURNAME})"
-)
+_LEADING = re.compile(rf"(?:^|(?<=[\n。!?;:]))[ ]*(?:(?:{_any(words('leading_words'))})[,]?)?(?P<v>{_SURNAME})")
 _ROLE = re.compile(rf"(?<=[,、;。\n])[ ]*(?P<v>{_SURNAME})")
 _ROLES = re.compile(
     "副主任|一助|二助|三助|助手|主刀|术者|麻醉|主持|记录|查房|会诊|指示|代诉|代签|签字|签名|陪同|护送|"
@@ -104,7 +102,7 @@ _GAP = re.compile(r"[ ]{0,2}\n?")
 _DOTTED = re.compile(rf"[{HAN}]{{1,12}}(?:\xb7[{HAN}]{{1,12}})+")
 _BEFORE_DOTTED = re.compile(rf"^.*(?:{_any([*NAME_CUES, *NAME_LABELS, *words('dotted_cues')])})")
 _ACTS = re.compile(
-    r"(?:[,、(]?(?:电话|手机|联系电话|联系方式)|的(?:女儿|儿子|妻子|丈夫|父亲|母亲|家属|爱人|姐姐|"
+    r"(?:[,、(]?(?:电话|手机|联系电话|联系方式)|(?:的?家属|家长|女士|先生)|值班|当班|的(?:女儿|儿子|妻子|丈夫|父亲|母亲|家属|爱人|姐姐|"
     r"妹妹|哥哥|弟弟|老伴|家人)|于|因|诉|自诉|主诉|述|自述|来院|来我院|入院|出院|转入|转院|今日|今晨|"
     r"昨日|昨晚|昨夜|本人|"
     r"到院|就诊|复诊|称|家住|现住|代诉|拒绝|要求|"
@@ -286,7 +284,7 @@ def _after_cue(text: str, match: re.Match[str]) -> Span | None:
 
 
 def _titled(text: str, match: re.Match[str]) -> Iterator[Span]:
-    """王主任, 李建国医师: the surname alone or with the given name; of 3 characters before a title the shortest that fits."""
+    """王主任, 李建国医师: the surname alone, or with the given name, before a title."""
     start, end = match.span("v")
     value = match["v"]
     for skip in range(len(value)):

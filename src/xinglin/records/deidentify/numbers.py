@@ -19,7 +19,7 @@ from xinglin.records.deidentify.checks import (
 from xinglin.records.deidentify.spans import Span
 
 GAP = r"[ \-.]?[\r\n]?[ ]?"
-COLON = r"[ ]*(?:\([^()\n0-9]{0,12}\))?[ ]*[:=#|]*[ \"']*[\r\n]?[ ]*"
+COLON = r"[ ]*(?:\([^()\n0-9]{0,12}\))?[ ]*[:=#|]*(?:(?:is|was|are)[ ])?[ \"']*[\r\n]?[ ]*"
 """What may stand between a label and its value."""
 OPEN = rf"{COLON}[(]?"
 """The same, for a value in brackets."""
