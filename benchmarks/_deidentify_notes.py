@@ -37,7 +37,9 @@ def parts(templates: Set, part: str) -> tuple[str, ...]:
         for line in (FOLDER / "_deidentify_templates.tsv").read_text(encoding="utf-8").splitlines()
         if not line.startswith("#")
     )
-    return tuple(row[2].replace("\\n", "\n").replace("\\t", "\t") for row in rows if row[:2] == [templates, part])
+    return tuple(
+        row[2].replace("\\n", "\n").replace("\\t", "\t") for row in rows if row[:2] == [templates, part]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,20 @@ SX_EN = (
     "cough",
 )
 DX_EN = ("coronary artery disease", "asthma", "osteoarthritis", "chronic kidney disease", "pneumonia")
-MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 HAN = "〇一二三四五六七八九"
 
 
@@ -181,24 +196,48 @@ def _date_zh(rng: random.Random) -> str:
     if rng.random() < 0.03:
         return rng.choice(("2023-2-29", "2022年2月30日", "2021/4/31", "2019.02.29"))
     return rng.choice(
-        (f"{y}年{m}月{d}日", f"{y}-{m:02d}-{d:02d}", f"{y}/{m}/{d}", f"{y}.{m:02d}.{d:02d}", f"{y}年{m:02d}月{d:02d}日", f"{y}-{m}-{d}", f"{y}年{m}月", f"{y}{m:02d}{d:02d}", f"{y} 年 {m} 月 {d} 日", f"{y % 100:02d}年{m}月{d}日")
-    )  # fmt: skip
+        (
+            f"{y}年{m}月{d}日",
+            f"{y}-{m:02d}-{d:02d}",
+            f"{y}/{m}/{d}",
+            f"{y}.{m:02d}.{d:02d}",
+            f"{y}年{m:02d}月{d:02d}日",
+            f"{y}-{m}-{d}",
+            f"{y}年{m}月",
+            f"{y}{m:02d}{d:02d}",
+            f"{y} 年 {m} 月 {d} 日",
+            f"{y % 100:02d}年{m}月{d}日",
+        )
+    )
 
 
 def _date_han(rng: random.Random) -> str:
     y, m, d = _ymd(rng)
-    tens = lambda n: (
-        HAN[n] if n < 10 else ("十" if n < 20 else HAN[n // 10] + "十") + (HAN[n % 10] if n % 10 else "")
-    )
-    return "".join(HAN[int(c)] for c in str(y)) + f"年{tens(m)}月{tens(d)}日"
+    year = "".join(HAN[int(digit)] for digit in str(y))
+    return f"{year}年{_tens(m)}月{_tens(d)}日"
+
+
+def _tens(number: int) -> str:
+    tens, ones = divmod(number, 10)
+    return ("" if not tens else "十" if tens == 1 else HAN[tens] + "十") + (HAN[ones] if ones else "")
 
 
 def _date_en(rng: random.Random) -> str:
     y, m, d = _ymd(rng)
     name = MONTHS[m - 1]
     return rng.choice(
-        (f"{m:02d}/{d:02d}/{y}", f"{m}/{d}/{y % 100:02d}", f"{name} {d}, {y}", f"{d} {name} {y}", f"{y}-{m:02d}-{d:02d}", f"{d:02d}-{name[:3]}-{y}", f"{name[:3]} {d}, {y}", f"{m:02d}-{d:02d}-{y}", f"{name} {y}")
-    )  # fmt: skip
+        (
+            f"{m:02d}/{d:02d}/{y}",
+            f"{m}/{d}/{y % 100:02d}",
+            f"{name} {d}, {y}",
+            f"{d} {name} {y}",
+            f"{y}-{m:02d}-{d:02d}",
+            f"{d:02d}-{name[:3]}-{y}",
+            f"{name[:3]} {d}, {y}",
+            f"{m:02d}-{d:02d}-{y}",
+            f"{name} {y}",
+        )
+    )
 
 
 def _digits(rng: random.Random, n: int) -> str:
@@ -343,7 +382,8 @@ def _plate(rng: random.Random) -> str:
 
 def _email(rng: random.Random) -> str:
     user = rng.choice(("lin.xm", "zhao_1978", "happy2008", "wenjing-w", "t.abernathy", "kim99"))
-    return f"{user}{rng.randint(1, 99)}@{rng.choice(('163.com', 'qq.com', 'mail.example.org', 'hotmail.com', 'sina.com.cn'))}"
+    host = rng.choice(("163.com", "qq.com", "mail.example.org", "hotmail.com", "sina.com.cn"))
+    return f"{user}{rng.randint(1, 99)}@{host}"
 
 
 def _address_en(rng: random.Random) -> str:
@@ -375,26 +415,89 @@ Maker = tuple[str, Callable[[random.Random], str]]
 _BOTH: dict[str, Maker] = {
     "age90": ("AGE_OVER_89", lambda r: str(r.randint(90, 104))),
     "email": ("EMAIL", _email),
-    "url": ("URL", lambda r: r.choice(("https://", "http://", "www.")) + r.choice(("sf.mingyi-fw.com/p/", "portal.lakeview.example.org/chart?id=", "jk.qlzx.cn/r/")) + _digits(r, 6)),
-    "ip": ("IP_ADDRESS", lambda r: r.choice((f"10.{r.randint(0, 255)}.{r.randint(0, 255)}.{r.randint(1, 254)}", f"202.{r.randint(0, 255)}.{r.randint(0, 255)}.{r.randint(1, 254)}"))),
-    "dev": ("DEVICE", lambda r: r.choice((f"PJN{_digits(r, 7)}H", f"SN-{_digits(r, 8)}", _digits(r, 10), f"BX{_digits(r, 4)}-{_digits(r, 3)}"))),
-}  # fmt: skip
+    "url": (
+        "URL",
+        lambda r: (
+            r.choice(("https://", "http://", "www."))
+            + r.choice(("sf.mingyi-fw.com/p/", "portal.lakeview.example.org/chart?id=", "jk.qlzx.cn/r/"))
+            + _digits(r, 6)
+        ),
+    ),
+    "ip": (
+        "IP_ADDRESS",
+        lambda r: r.choice(
+            (
+                f"10.{r.randint(0, 255)}.{r.randint(0, 255)}.{r.randint(1, 254)}",
+                f"202.{r.randint(0, 255)}.{r.randint(0, 255)}.{r.randint(1, 254)}",
+            )
+        ),
+    ),
+    "dev": (
+        "DEVICE",
+        lambda r: r.choice(
+            (
+                f"PJN{_digits(r, 7)}H",
+                f"SN-{_digits(r, 8)}",
+                _digits(r, 10),
+                f"BX{_digits(r, 4)}-{_digits(r, 3)}",
+            )
+        ),
+    ),
+}
 _ZH: dict[str, Maker] = _BOTH | {
-    "date": ("DATE", _date_zh), "hdate": ("DATE", _date_han), "datetime": ("DATE", _date_zh),
+    "date": ("DATE", _date_zh),
+    "hdate": ("DATE", _date_han),
+    "datetime": ("DATE", _date_zh),
     "md": ("DATE", lambda r: f"{r.randint(1, 12)}月{r.randint(1, 28)}{r.choice('日号')}"),
-    "id": ("ID_NUMBER", _id), "mobile": ("PHONE", _mobile), "tel": ("PHONE", _tel), "hot": ("PHONE", lambda r: f"400-{_digits(r, 3)}-{_digits(r, 4)}"),
-    "addr": ("ADDRESS", _address_zh), "zip": ("ADDRESS", lambda r: _digits(r, 6)), "hosp": ("INSTITUTION", _hospital_zh),
-    "habbr": ("INSTITUTION", lambda r: r.choice(listed("abbreviations"))), "work": ("INSTITUTION", lambda r: r.choice(listed("companies"))),
-    "rec": ("RECORD_NUMBER", _record), "bed": ("RECORD_NUMBER", lambda r: r.choice((str(r.randint(1, 60)), f"+{r.randint(1, 9)}", f"{r.randint(1, 60):02d}"))),
-    "ins": ("INSURANCE", lambda r: r.choice((_digits(r, 10), f"{r.choice('ABCDE')}{_digits(r, 8)}", _digits(r, 12)))),
-    "wx": ("SOCIAL_ACCOUNT", lambda r: r.choice((f"wxid_{_digits(r, 8)}", f"sunny{_digits(r, 4)}", f"Li_hua-{_digits(r, 3)}"))),
-    "qq": ("SOCIAL_ACCOUNT", lambda r: str(r.randint(10**6, 10**10))), "card": ("BANK_CARD", _luhn), "plate": ("PLATE", _plate),
-    "passport": ("ID_NUMBER", lambda r: r.choice((f"E{r.choice('ABCDEF')}{_digits(r, 7)}", f"G{_digits(r, 8)}", f"{r.choice('KLMN')}{_digits(r, 7)}"))),
-    "permit": ("ID_NUMBER", lambda r: r.choice((f"H{_digits(r, 8)}", f"M{_digits(r, 10)}", _digits(r, 8)))), "lic": ("LICENSE", lambda r: r.choice((_digits(r, 6), f"11{_digits(r, 13)}"))),
-}  # fmt: skip
+    "id": ("ID_NUMBER", _id),
+    "mobile": ("PHONE", _mobile),
+    "tel": ("PHONE", _tel),
+    "hot": ("PHONE", lambda r: f"400-{_digits(r, 3)}-{_digits(r, 4)}"),
+    "addr": ("ADDRESS", _address_zh),
+    "zip": ("ADDRESS", lambda r: _digits(r, 6)),
+    "hosp": ("INSTITUTION", _hospital_zh),
+    "habbr": ("INSTITUTION", lambda r: r.choice(listed("abbreviations"))),
+    "work": ("INSTITUTION", lambda r: r.choice(listed("companies"))),
+    "rec": ("RECORD_NUMBER", _record),
+    "bed": (
+        "RECORD_NUMBER",
+        lambda r: r.choice((str(r.randint(1, 60)), f"+{r.randint(1, 9)}", f"{r.randint(1, 60):02d}")),
+    ),
+    "ins": (
+        "INSURANCE",
+        lambda r: r.choice((_digits(r, 10), f"{r.choice('ABCDE')}{_digits(r, 8)}", _digits(r, 12))),
+    ),
+    "wx": (
+        "SOCIAL_ACCOUNT",
+        lambda r: r.choice((f"wxid_{_digits(r, 8)}", f"sunny{_digits(r, 4)}", f"Li_hua-{_digits(r, 3)}")),
+    ),
+    "qq": ("SOCIAL_ACCOUNT", lambda r: str(r.randint(10**6, 10**10))),
+    "card": ("BANK_CARD", _luhn),
+    "plate": ("PLATE", _plate),
+    "passport": (
+        "ID_NUMBER",
+        lambda r: r.choice(
+            (
+                f"E{r.choice('ABCDEF')}{_digits(r, 7)}",
+                f"G{_digits(r, 8)}",
+                f"{r.choice('KLMN')}{_digits(r, 7)}",
+            )
+        ),
+    ),
+    "permit": ("ID_NUMBER", lambda r: r.choice((f"H{_digits(r, 8)}", f"M{_digits(r, 10)}", _digits(r, 8)))),
+    "lic": ("LICENSE", lambda r: r.choice((_digits(r, 6), f"11{_digits(r, 13)}"))),
+}
 _EN: dict[str, Maker] = _BOTH | {
-    "date": ("DATE", _date_en), "phone": ("PHONE", _phone_en), "addr": ("ADDRESS", _address_en), "hosp": ("INSTITUTION", lambda r: r.choice(listed("hospitals_en"))),
-    "rec": ("RECORD_NUMBER", _record_en), "ssn": ("SOCIAL_SECURITY", lambda r: f"{r.randint(100, 665)}-{r.randint(10, 99)}-{r.randint(1000, 9999)}"),
-    "ins": ("INSURANCE", lambda r: r.choice((f"XJH{_digits(r, 9)}", _digits(r, 11)))), "lic": ("LICENSE", lambda r: f"{r.choice('ABCD')}{_digits(r, 7)}"),
+    "date": ("DATE", _date_en),
+    "phone": ("PHONE", _phone_en),
+    "addr": ("ADDRESS", _address_en),
+    "hosp": ("INSTITUTION", lambda r: r.choice(listed("hospitals_en"))),
+    "rec": ("RECORD_NUMBER", _record_en),
+    "ssn": (
+        "SOCIAL_SECURITY",
+        lambda r: f"{r.randint(100, 665)}-{r.randint(10, 99)}-{r.randint(1000, 9999)}",
+    ),
+    "ins": ("INSURANCE", lambda r: r.choice((f"XJH{_digits(r, 9)}", _digits(r, 11)))),
+    "lic": ("LICENSE", lambda r: f"{r.choice('ABCD')}{_digits(r, 7)}"),
     "plateen": ("PLATE", lambda r: r.choice((f"{_digits(r, 3)} KXR", f"GHT-{_digits(r, 4)}"))),
-}  # fmt: skip
+}

@@ -18,7 +18,14 @@ FONTS = (
     "/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf",
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Regular.ttc",
 )
-WORDS = ("ZHANG SAN 45Y M", "ID: 00123456", "2023-05-03 10:21", "LI, WEI  1956/02/11", "张伟 男 45岁", "住院号 2023051234")
+WORDS = (
+    "ZHANG SAN 45Y M",
+    "ID: 00123456",
+    "2023-05-03 10:21",
+    "LI, WEI  1956/02/11",
+    "张伟 男 45岁",
+    "住院号 2023051234",
+)
 
 
 def pixel_lines(data: Path, quick: bool) -> list[Line]:
@@ -43,17 +50,27 @@ def pixel_lines(data: Path, quick: bool) -> list[Line]:
         hits = trials = 0
         for image in slices:
             for word in WORDS:
-                planted = _planted(image, word, rng.choice(fonts), rng.randint(*height), strength, smooth, rng)
+                planted = _planted(
+                    image, word, rng.choice(fonts), rng.randint(*height), strength, smooth, rng
+                )
                 hits += bool(pixel_text(planted))
                 trials += 1
         got = proportion(hits, trials)
-        lines.append(Line(f"rendered text in CT slices, {name}", "found", got.value, "share", got.n, got.low, got.high))
+        lines.append(
+            Line(f"rendered text in CT slices, {name}", "found", got.value, "share", got.n, got.low, got.high)
+        )
     clean = proportion(sum(bool(pixel_text(image)) for image in slices), len(slices))
-    lines.append(Line("CT slices without text", "false alarms", clean.value, "share", clean.n, clean.low, clean.high))
+    lines.append(
+        Line("CT slices without text", "false alarms", clean.value, "share", clean.n, clean.low, clean.high)
+    )
     for name, images in _others(folder, 30 if quick else 400):
         seen = proportion(sum(bool(pixel_text(image)) for image in images), len(images))
         note = "not all free of text: side markers and labels are in some"
-        lines.append(Line(f"{name} as they are", "flagged", seen.value, "share", seen.n, seen.low, seen.high, note=note))
+        lines.append(
+            Line(
+                f"{name} as they are", "flagged", seen.value, "share", seen.n, seen.low, seen.high, note=note
+            )
+        )
     return lines
 
 
@@ -72,7 +89,9 @@ def _ct(folder: Path) -> list[Any]:
     return found
 
 
-def _planted(image: Any, word: str, font: str, height: int, strength: float, smooth: bool, rng: random.Random) -> Any:
+def _planted(
+    image: Any, word: str, font: str, height: int, strength: float, smooth: bool, rng: random.Random
+) -> Any:
     from PIL import Image, ImageDraw, ImageFont
 
     face = ImageFont.truetype(font, height)
@@ -91,12 +110,19 @@ def _others(folder: Path, count: int) -> list[tuple[str, list[Any]]]:
 
     found = []
     for name in ("vqa-rad", "covid19-hannover-cxr"):
-        paths = [p for p in sorted((folder / name).rglob("*")) if p.suffix.lower() in (".png", ".jpg", ".jpeg")]
+        paths = [
+            p for p in sorted((folder / name).rglob("*")) if p.suffix.lower() in (".png", ".jpg", ".jpeg")
+        ]
         images = [np.asarray(Image.open(path).convert("L")) for path in paths[:count]]
         for path in sorted((folder / name).glob("*.zip")):
             with zipfile.ZipFile(path) as archive:
-                names = [n for n in sorted(archive.namelist()) if n.lower().endswith((".png", ".jpg", ".jpeg"))]
-                images += [np.asarray(Image.open(io.BytesIO(archive.read(n))).convert("L")) for n in names[: count - len(images)]]
+                names = [
+                    n for n in sorted(archive.namelist()) if n.lower().endswith((".png", ".jpg", ".jpeg"))
+                ]
+                images += [
+                    np.asarray(Image.open(io.BytesIO(archive.read(n))).convert("L"))
+                    for n in names[: count - len(images)]
+                ]
         if images:
             found.append((name, images))
     return found

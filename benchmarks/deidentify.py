@@ -23,10 +23,19 @@ DATA = Path(os.environ.get("XINGLIN_DATA", Path(__file__).resolve().parents[1].p
 PEER = "presidio-analyzer out of the box (English recognisers, no model), same run"
 # What presidio calls what it finds, in our words; LOCATION, PERSON and NRP come from a language model alone.
 PEER_ENTITIES = {
-    "EMAIL_ADDRESS": "EMAIL", "URL": "URL", "IP_ADDRESS": "IP_ADDRESS", "MAC_ADDRESS": "IP_ADDRESS", "CREDIT_CARD": "BANK_CARD",
-    "US_BANK_NUMBER": "BANK_CARD", "US_SSN": "SOCIAL_SECURITY", "PHONE_NUMBER": "PHONE", "DATE_TIME": "DATE", "US_PASSPORT": "ID_NUMBER",
-    "US_DRIVER_LICENSE": "LICENSE", "MEDICAL_LICENSE": "LICENSE",
-}  # fmt: skip
+    "EMAIL_ADDRESS": "EMAIL",
+    "URL": "URL",
+    "IP_ADDRESS": "IP_ADDRESS",
+    "MAC_ADDRESS": "IP_ADDRESS",
+    "CREDIT_CARD": "BANK_CARD",
+    "US_BANK_NUMBER": "BANK_CARD",
+    "US_SSN": "SOCIAL_SECURITY",
+    "PHONE_NUMBER": "PHONE",
+    "DATE_TIME": "DATE",
+    "US_PASSPORT": "ID_NUMBER",
+    "US_DRIVER_LICENSE": "LICENSE",
+    "MEDICAL_LICENSE": "LICENSE",
+}
 Found = tuple[int, int, str]
 Finder = Callable[[str], Sequence[Found]]
 
@@ -80,7 +89,19 @@ def _check_disjoint() -> None:
     }
     planted = {
         item
-        for name in ("given", "districts", "counties", "towns", "villages", "roads", "estates", "hospitals", "first", "last", "hospitals_en")
+        for name in (
+            "given",
+            "districts",
+            "counties",
+            "towns",
+            "villages",
+            "roads",
+            "estates",
+            "hospitals",
+            "first",
+            "last",
+            "hospitals_en",
+        )
         for item in listed(name)
     }
     if ours & planted:
@@ -127,7 +148,8 @@ class _Scores:
                 self.left += end - start - len(covered)
             self.predicted += len(spans)
             self.right += sum(
-                any(a < end and start < b and e == entity for start, end, entity in note.spans) for a, b, e in spans
+                any(a < end and start < b and e == entity for start, end, entity in note.spans)
+                for a, b, e in spans
             )
 
     def lines(self, name: str, note: str) -> list[Line]:
@@ -151,7 +173,18 @@ class _Scores:
         for entity, n in sorted(self.planted.items()):
             got, exact = proportion(self.overlap[entity], n), proportion(self.exact[entity], n)
             note = f"exact {exact.value:.4f} [{exact.low:.4f}, {exact.high:.4f}]"
-            lines.append(Line(f"{name}: {entity}", "recall, overlapping", got.value, "share", n, got.low, got.high, note=note))
+            lines.append(
+                Line(
+                    f"{name}: {entity}",
+                    "recall, overlapping",
+                    got.value,
+                    "share",
+                    n,
+                    got.low,
+                    got.high,
+                    note=note,
+                )
+            )
         return lines
 
 
@@ -160,10 +193,16 @@ def _texts() -> Iterator[tuple[str, list[str]]]:
         with gzip.open(DATA / "text" / path, "rt", encoding="utf-8") as file:
             return [json.loads(line) for line in file]
 
-    yield "toyhom questions", [row["title"] + "\n" + row["ask"] for row in rows("toyhom_internal_medicine_dialogue/dev.jsonl.gz")]
+    yield (
+        "toyhom questions",
+        [row["title"] + "\n" + row["ask"] for row in rows("toyhom_internal_medicine_dialogue/dev.jsonl.gz")],
+    )
     yield (
         "ai_hospital dialogues",
-        ["\n".join(turn["content"] for turn in row["dialogue_gpt4_doctor"]) for row in rows("ai_hospital_cases/dev.jsonl.gz")],
+        [
+            "\n".join(turn["content"] for turn in row["dialogue_gpt4_doctor"])
+            for row in rows("ai_hospital_cases/dev.jsonl.gz")
+        ],
     )
     yield "zh_disease_handbook", [row["text"] for row in rows("zh_disease_handbook_mit/text.jsonl.gz")]
     yield "medquad", [row["answer"] for row in rows("medquad/dev.jsonl.gz")]
@@ -172,7 +211,9 @@ def _texts() -> Iterator[tuple[str, list[str]]]:
 def _false_alarms(quick: bool) -> list[Line]:
     """Hits a 10,000 characters of text that holds no patient's identifiers; many are real names, dates and links."""
     if not (DATA / "text").is_dir():
-        return [Line("false alarms", "per 10,000 characters", None, "1", 0, note="no data sets: set XINGLIN_DATA")]
+        return [
+            Line("false alarms", "per 10,000 characters", None, "1", 0, note="no data sets: set XINGLIN_DATA")
+        ]
     lines = []
     for name, texts in _texts():
         random.Random(5).shuffle(texts)
@@ -188,7 +229,8 @@ def _false_alarms(quick: bool) -> list[Line]:
         other = counts.total() - counts["DATE"] - counts["URL"]
         lines.append(
             Line(
-                f"{name}, without patients' identifiers", "hits but dates and URLs", other / size * 10_000, "per 10,000 characters",
+                f"{name}, without patients' identifiers", "hits but dates and URLs", other / size * 10_000,
+                "per 10,000 characters",
                 size, note=f"all hits {counts.total() / size * 10_000:.2f}: {kinds or 'none'}",
             )
         )  # fmt: skip

@@ -24,15 +24,29 @@ RECORD = Record(
     text=TEXT,
     patient=Patient(age=93, sex="female", allergies=("青霉素",), drugs=("李建国医生开的阿司匹林",)),
     events=(
-        Event(Code("loinc", "2345-7", "Glucose"), 8.6, "mmol/L", time="2023-05-04T08:00:00+08:00", low=3.9, high=6.1),
+        Event(
+            Code("loinc", "2345-7", "Glucose"),
+            8.6,
+            "mmol/L",
+            time="2023-05-04T08:00:00+08:00",
+            low=3.9,
+            high=6.1,
+        ),
         Event(Code("text", "随访", "随访"), "电话13800138000联系其子王强", time="2023-05-20"),
         Event(Code("icd10-who", "I20", "心绞痛"), kind="condition", time="2019", status="active"),
     ),
     findings=(
-        Finding(Code("xinglin", "chest-pain"), "present", time="P3D", span=(TEXT.index("胸痛"), TEXT.index("胸痛") + 2)),
+        Finding(
+            Code("xinglin", "chest-pain"),
+            "present",
+            time="P3D",
+            span=(TEXT.index("胸痛"), TEXT.index("胸痛") + 2),
+        ),
         Finding(Code("xinglin", "x"), "present", span=(0, 5)),
     ),
-    volumes=(Volume("/data/王秀兰/ct.nii.gz", ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)), "CT"),),
+    volumes=(
+        Volume("/data/王秀兰/ct.nii.gz", ((1, 0, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)), "CT"),
+    ),
 )
 
 
@@ -40,7 +54,16 @@ def test_a_record_holds_no_identifier_and_keeps_its_medicine() -> None:
     new = deidentify(RECORD, key=KEY)
     days = timedelta(days=shift_days(derived_key(KEY, "P-778")))
     shown = repr(new)
-    for original in ("王秀兰", "王强", "李建国", "13800138000", "P-778", "ZY2023001", "2023-05-04", "2023年5月3日"):
+    for original in (
+        "王秀兰",
+        "王强",
+        "李建国",
+        "13800138000",
+        "P-778",
+        "ZY2023001",
+        "2023-05-04",
+        "2023年5月3日",
+    ):
         assert original not in shown
     assert new.id.startswith("R-")
     assert new.subject is not None
@@ -80,7 +103,7 @@ def test_a_volume_stays_only_under_a_new_name() -> None:
 def test_ages_up_to_89_and_none_stay() -> None:
     assert deidentify(Record("a", patient=Patient(age=89.5)), key=KEY).patient.age == 89.5
     assert deidentify(Record("a"), key=KEY).patient == Patient()
-    with pytest.raises(ConfigurationError, match="16 secret bytes|at least 16"):
+    with pytest.raises(ConfigurationError, match="at least 16"):
         deidentifier(b"short")
 
 

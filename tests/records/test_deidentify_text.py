@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from xinglin.errors import ConfigurationError
 from xinglin.records.deidentify import Options, deidentify_text
-from xinglin.records.deidentify.dates import written_dates
+from xinglin.records.deidentify.dates import WrittenDate, written_dates
 from xinglin.records.deidentify.shift import shift_days, shifted_iso
 
 KEY, OTHER = b"k" * 32, b"o" * 32
@@ -64,12 +64,8 @@ def test_surrogates_are_the_same_for_one_subject_and_no_ones_own() -> None:
     assert clean("a.b@c.com", mode="surrogate").endswith("@example.org")
 
 
-def days_between(text: str) -> int:
-    first, second = (
-        date(d.value("y"), d.value("m"), d.value("d"))  # type: ignore[arg-type]
-        for d in written_dates(text)
-    )
-    return (second - first).days
+def as_date(found: WrittenDate) -> date:
+    return date(found.value("y"), found.value("m"), found.value("d"))  # type: ignore[arg-type]
 
 
 @given(
@@ -78,7 +74,7 @@ def days_between(text: str) -> int:
     st.binary(min_size=16, max_size=32),
     st.sampled_from(["%Y年%m月%d日", "%Y-%m-%d", "%Y/%m/%d", "%B %d, %Y", "%d-%b-%Y", "%Y%m%d"]),
 )
-@settings(max_examples=150, deadline=None, database=None, derandomize=True)
+@settings(max_examples=80, deadline=None, database=None, derandomize=True)
 def test_intervals_weekdays_and_forms_stay(first: date, apart: int, key: bytes, form: str) -> None:
     second = first + timedelta(days=apart)
     text = f"住院 {first.strftime(form)} 手术 {second.strftime(form)} 。"
@@ -86,8 +82,12 @@ def test_intervals_weekdays_and_forms_stay(first: date, apart: int, key: bytes, 
     days = shift_days(key)
     assert days % 7 == 0
     assert 7 <= abs(days) <= 364
-    assert (first + timedelta(days=days)).strftime(form) in new
-    assert (second + timedelta(days=days)).strftime(form) in new
+    assert [as_date(found) for found in written_dates(new)] == [
+        first + timedelta(days=days),
+        second + timedelta(days=days),
+    ]
+    if form in ("%Y-%m-%d", "%Y/%m/%d", "%Y%m%d"):  # 12月12日 does not say how one digit would be written
+        assert (first + timedelta(days=days)).strftime(form) in new
 
 
 @pytest.mark.parametrize(
@@ -101,8 +101,7 @@ def test_intervals_weekdays_and_forms_stay(first: date, apart: int, key: bytes, 
 def test_a_date_that_does_not_exist_counts_on(text: str, days_after: date) -> None:
     new = clean(f"{text}入院,")
     (moved,) = written_dates(new)
-    found = date(moved.value("y"), moved.value("m"), moved.value("d"))  # type: ignore[arg-type]
-    assert found == days_after + timedelta(days=shift_days(KEY))
+    assert as_date(moved) == days_after + timedelta(days=shift_days(KEY))
 
 
 def test_a_range_over_the_end_of_a_month_is_written_whole() -> None:

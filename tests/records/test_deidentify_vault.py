@@ -44,7 +44,9 @@ def test_the_way_back_needs_a_reason_and_leaves_an_entry(tmp_path: Path, key: Pa
     with store.read() as connection:
         written = list(entries(connection))
         assert verify(connection) == 2
-    assert [(e.action, e.actor, e.detail) for e in written] == [("vault.reidentify", "lin", {"reason": REASON})] * 2
+    assert [(e.action, e.actor, e.detail) for e in written] == [
+        ("vault.reidentify", "lin", {"reason": REASON})
+    ] * 2
     assert new.subject not in repr(written)
     assert "王秀兰" not in repr(written)
 
@@ -62,7 +64,8 @@ def test_nothing_is_told_when_the_ledger_cannot_be_written(tmp_path: Path, key: 
 
 
 def test_no_original_is_readable_in_the_file(tmp_path: Path, key: Path) -> None:
-    with Vault.open(tmp_path / "v" / "vault.db" if (tmp_path / "v").mkdir() else tmp_path / "v" / "vault.db", key_file=key) as vault:
+    (tmp_path / "v").mkdir()
+    with Vault.open(tmp_path / "v" / "vault.db", key_file=key) as vault:
         deidentify(Record(id="ZY-UNMISTAKABLE-1", subject="王秀兰-UNMISTAKABLE"), key=vault)
     held = bytes_of(tmp_path / "v")
     assert len(held) > 1000
@@ -71,7 +74,9 @@ def test_no_original_is_readable_in_the_file(tmp_path: Path, key: Path) -> None:
     assert stat.S_IMODE((tmp_path / "v" / "vault.db").stat().st_mode) == 0o600
 
 
-def test_what_is_forgotten_cannot_be_resolved_and_is_not_in_the_file(tmp_path: Path, key: Path, store: Store) -> None:
+def test_what_is_forgotten_cannot_be_resolved_and_is_not_in_the_file(
+    tmp_path: Path, key: Path, store: Store
+) -> None:
     folder = tmp_path / "v"
     folder.mkdir()
     with Vault.open(folder / "vault.db", key_file=key) as vault:
@@ -80,7 +85,9 @@ def test_what_is_forgotten_cannot_be_resolved_and_is_not_in_the_file(tmp_path: P
         subject = news[0].subject
         assert subject is not None
         sealed = [row[1] for row in (vault._row(new.id) for new in news)]
-        secret = vault._connection.execute("SELECT sealed FROM subjects WHERE tag = ?", (vault._tag("gone"),)).fetchone()[0]
+        secret = vault._connection.execute(
+            "SELECT sealed FROM subjects WHERE tag = ?", (vault._tag("gone"),)
+        ).fetchone()[0]
         assert all(blob in bytes_of(folder) for blob in (*sealed, secret))
         assert vault.forget(subject, actor="lin", store=store) == 6
         for pseudonym in (subject, *(new.id for new in news)):

@@ -35,6 +35,8 @@ _PHONE_LABEL = re.compile(
     r"{6,15}(?:[ ]?(?:转|ext\.?|x|分机)[ ]?[0-9]{1,6})?)(?![0-9A-Za-z])",
     re.I,
 )
+_WRAPPED = re.compile(r"(?=1[3-9][0-9\n]{10}(?![0-9]))[0-9]{3,10}\n")
+"""A mobile number that the line's end breaks: the label's own pattern would take the half of it."""
 _EMAIL = re.compile(
     r"(?<![A-Za-z0-9._%+\-])[A-Za-z0-9][A-Za-z0-9._%+\-]{0,63} ?(?:@|\[at\]|\(at\)|"
     r" at (?=[a-z0-9\-]+\.(?:com|cn|net|org|edu)))[\r\n]? ?"
@@ -71,7 +73,7 @@ _QQ = re.compile(rf"(?<![A-Za-z])QQ(?:号码?|群)?{OPEN}(?P<v>[1-9][0-9]{{4,11}
 def find_contacts(text: str) -> Iterator[Span]:
     """Yield phones, e-mail, URL, IP and hardware addresses, social accounts."""
     for match in _PHONE_LABEL.finditer(text):
-        if 7 <= len(bare(match["v"])) <= 20:
+        if 7 <= len(bare(match["v"])) <= 20 and not _WRAPPED.match(text, match.start("v")):
             yield Span(*match.span("v"), "PHONE", 0.97)
     for match in _MOBILE.finditer(text):
         if _grouped(match["n"]) and not re.search("[0-9] $", text[max(0, match.start() - 2) : match.start()]):

@@ -98,8 +98,8 @@ def find_dates(text: str) -> Iterator[Span]:
     """Yield dates and ages over 89."""
     for found in written_dates(text):
         # A day first or without its month may as well be a house (13-1-1932): an address around it is the better reading.
-            score = 0.88 if len(found.parts) > 1 and found.parts[0].field != "d" else 0.72
-            yield Span(found.start, found.end, "DATE", score)
+        score = 0.88 if len(found.parts) > 1 and found.parts[0].field != "d" else 0.72
+        yield Span(found.start, found.end, "DATE", score)
     for match in _AGE.finditer(text):
         group = "v" if match["v"] else "w" if match["w"] else "h"
         yield Span(*match.span(group), "AGE_OVER_89", 0.8)

@@ -38,19 +38,31 @@ METHODS = (
 """Codes of DICOM PS3.16 CID 7050."""
 _TEXT = frozenset({"LO", "LT", "SH", "ST", "UC", "UT"})
 _CODES = frozenset(
-    "CodeValue LongCodeValue URNCodeValue CodingSchemeDesignator CodingSchemeVersion CodeMeaning "
-    "CodingSchemeName MappingResource "
-    "ContextIdentifier SpecificCharacterSet SoftwareVersions ManufacturerModelName Manufacturer "
-    "PrivateCreator ConvolutionKernel "(
-        "PatientIdentityRemoved DeidentificationMethod TransferSyntaxUID ImplementationVersionName "
-        "RelationshipType ValueType"
-    ).split()
+    {
+        "CodeValue",
+        "LongCodeValue",
+        "URNCodeValue",
+        "CodingSchemeDesignator",
+        "CodingSchemeVersion",
+        "CodeMeaning",
+        "CodingSchemeName",
+        "MappingResource",
+        "ContextIdentifier",
+        "SpecificCharacterSet",
+        "SoftwareVersions",
+        "ManufacturerModelName",
+        "Manufacturer",
+        "ConvolutionKernel",
+        "RelationshipType",
+        "ValueType",
+    }
 )
 """Text that names a concept or a make, not a person."""
 _DUMMY: dict[str, Any] = {
-    "AE": "ANON", "AS": "000Y", "CS": "ANON", "DA": "19000101", "DS": "0", "DT": "19000101000000", "IS": "0", "LO": "ANON", "LT": "ANON",
-    "PN": "ANON", "SH": "ANON", "ST": "ANON", "TM": "000000", "UC": "ANON", "UT": "ANON", "UR": "about:blank", "OB": b"\0\0", "UN": b"",
-}  # fmt: skip
+    **dict.fromkeys(("AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UT"), "ANON"),
+    **{"AS": "000Y", "DA": "19000101", "DT": "19000101000000", "TM": "000000", "DS": "0", "IS": "0"},
+    **{"UR": "about:blank", "OB": b"\0\0", "UN": b""},
+}
 _WITHOUT_SHIFT = frozenset({"PatientBirthDate", "PatientBirthTime"})
 
 
@@ -144,6 +156,7 @@ class _Cleaner:
         self.subject_key, self.options = subject_key, options
         self.days = shift_days(subject_key)
         self.rules = profile()
+        self.cleaned_texts: dict[str, str] = {}
 
     def dataset(self, source: Dataset, depth: int) -> Dataset:
         from pydicom.dataset import Dataset as New
@@ -222,7 +235,10 @@ class _Cleaner:
         words = str(value)
         if not words.strip():
             return words
-        new = deidentify_text(words, subject_key=self.subject_key, options=self.options).text
+        if words not in self.cleaned_texts:
+            found = deidentify_text(words, subject_key=self.subject_key, options=self.options)
+            self.cleaned_texts[words] = found.text
+        new = self.cleaned_texts[words]
         return new[:64] if len(words) <= 64 else new
 
 

@@ -45,11 +45,16 @@ _NUMBERED = re.compile(
     rf"[{HAN}]{{1,8}}?(?:附属?[一二三四五六]?|[一二三四五六七八九十]附?|"
     rf"大附)院(?![长区内外中前后系士落子墙])|(?<![0-9])[1-9][0-9]{{2}}医院"
 )
-_SPECIALTY = re.compile("(?:肿瘤|精神病|结核病|传染病|皮肤病|肝病|肾病|心脏病|糖尿病|职业病|老年病|风湿病|专科)$")
+_SPECIALTY = re.compile(
+    "(?:肿瘤|精神病|结核病|传染病|皮肤病|肝病|肾病|心脏病|糖尿病|职业病|老年病|风湿病|专科)$"
+)
 _NO_INSTITUTION = re.compile(
-    "哪|什么|啥|怎么|多少|(?:(?<!第)一|这|那|几|多|换|(?<!第)两|(?<!第)三|某|好|有|各|每|别|许多|很多|一些|同一|其他|接着|因为)"
-    "(?:家|个|些|所|间|次|种)$|(?:这|那|几|某|各|每|别|许多|很多|其他|接着|因为)$|比如|例如|像|治疗|救治|专治|看病|看看|看好|检查|复诊|想|要|吗|呢|吧|了|过|"
-    "(?:病|症|炎|癌|瘤|疹|癣|疮|痛|阳|肝|疾病|科室|县城|省城|城里|镇上|市里|街上|门口|附近|机构和)$|[最更很挺]好|知名|权威|著名|医保|正规|所在|"
+    "哪|什么|啥|怎么|多少|(?:(?<!第)一|这|那|几|多|换|(?<!第)两|(?<!第)三|某|好|有|各|每|别|许多|"
+    "很多|一些|同一|其他|接着|因为)"
+    "(?:家|个|些|所|间|次|种)$|(?:这|那|几|某|各|每|别|许多|很多|其他|接着|因为)$|比如|例如|像|治疗|"
+    "救治|专治|看病|看看|看好|检查|复诊|想|要|吗|呢|吧|了|过|"
+    "(?:病|症|炎|癌|瘤|疹|癣|疮|痛|阳|肝|疾病|科室|县城|省城|城里|镇上|市里|街上|门口|附近|机构和)$|"
+    "[最更很挺]好|知名|权威|著名|医保|正规|所在|"
     "什|们|你|我|他|她"
 )
 _WORK = re.compile(
@@ -59,7 +64,8 @@ _WORK = re.compile(
     rf"酒店|工地|矿|站|商场|有限责任公司))(?![{HAN}])"
 )
 _AT = re.compile(
-    rf"(?:^|[,。;、:\n]|现?[于在]|系|为|是)(?P<v>[{HAN}]{{2,10}}?(?:小学|中学|高中|大学|学院|幼儿园|职业学校|技校|公司|集团|工厂|[纺机电化钢造印食服药][织械子工铁船刷品装]厂))"
+    rf"(?:^|[,。;、:\n]|现?[于在]|系|为|是)(?P<v>(?:(?![在于系为是])[{HAN}]){{2,10}}?"
+    "(?:小学|中学|高中|大学|学院|幼儿园|职业学校|技校|公司|集团|工厂|[纺机电化钢造印食服药织械子工铁船刷品装]厂))"
     "(?=上班|工作|任教|任职|就读|读书|上学|打工|务工|教书|学生|职工|员工|教师|教授|老师|退休)"
 )
 _COMPANY = re.compile(rf"[{HAN}]{{3,16}}?(?:有限责任公司|股份有限公司|有限公司|集团公司)")
@@ -107,8 +113,7 @@ def find_institutions(text: str) -> Iterator[Span]:
     for match in _WORK.finditer(text):
         yield Span(*match.span("v"), "INSTITUTION", 0.85)
     for match in _AT.finditer(text):
-        lead = len(re.match("现?[于在系为是]?", match["v"]).group())  # type: ignore[union-attr]
-        yield Span(match.start("v") + lead, match.end("v"), "INSTITUTION", 0.7)
+        yield Span(*match.span("v"), "INSTITUTION", 0.7)
     for match in _COMPANY.finditer(text):
         cut = re.match(r".*[在于到为是由,。;、:\n]", match.group())
         start = match.start() + (cut.end() if cut else 0)
@@ -125,7 +130,11 @@ def find_institutions(text: str) -> Iterator[Span]:
 
 
 def _chinese(text: str, match: re.Match[str]) -> Span | None:
-    if text[match.end() : match.end() + 1] in (":", "|") or text[match.end() : match.end() + 2] in ("名称", "地址", "电话"):
+    if text[match.end() : match.end() + 1] in (":", "|") or text[match.end() : match.end() + 2] in (
+        "名称",
+        "地址",
+        "电话",
+    ):
         return None  # the label of a form
     value = match.group()
     kind = next(kind for kind in sorted(_KINDS, key=len, reverse=True) if kind in value)
@@ -142,8 +151,7 @@ def _names_one(stem: str) -> bool:
     own = _SPECIALTY.sub("", stem)
     return not (
         len(re.findall(f"[{HAN}]", stem)) < 2
-        or len(own) < 2
-        and own != stem
+        or (len(own) < 2 and own != stem)
         or _NO_INSTITUTION.search(own)
         or _GENERIC.fullmatch(own)
         or _GENERIC.fullmatch(stem)

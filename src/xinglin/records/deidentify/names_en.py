@@ -16,13 +16,15 @@ NAME = (
     rf"{_INITIAL}(?![A-Za-z]))){{0,3}}(?:,? (?:Jr|Sr|II|III|IV)\b\.?)?"
 )
 _KIN_FIRST = re.compile(
-    rf"(?:^|(?<=[.;\n])[ ]*|(?<=[.;] ))(?:Neighbor|Wife|Husband|Son|Daughter|Mother|Father|Brother|Sister|Friend|Spouse|Partner) (?P<v>{NAME})(?= [a-z])"
+    rf"(?:^|(?<=[.;\n])[ ]*|(?<=[.;] ))(?:Neighbor|Wife|Husband|Son|Daughter|Mother|Father|Brother|"
+    rf"Sister|Friend|Spouse|Partner) (?P<v>{NAME})(?= [a-z])"
 )
 _FULL = rf"{_PART}(?: {_INITIAL})?{_JOIN} {_PART}(?:[ ]{_PART})?"
 _LAST_FIRST = rf"{_PART}, ?{_PART}(?: {_INITIAL}(?![A-Za-z]))?"
 _UPPER = r"[A-Z][A-Z'\-]+(?:,? [A-Z][A-Z'\-]+| [A-Z]\.?(?![A-Za-z]))*"
 _LABELS = (
-    r"(?:caller|signature|attention|attn|patient(?:'s)?(?: name)?|pt(?:\.| name)?|full name|first name|last name|surname|given name|"
+    r"(?:caller|signature|attention|attn|patient(?:'s)?(?: name)?|pt(?:\.| name)?|full name|"
+    r"first name|last name|surname|given name|"
     r"family name|name|attending(?: physician)?|referring(?: physician| provider| md)?|"
     r"primary care (?:physician|provider)|PCP|provider|physician|surgeon|assistant(?: surgeon)?|"
     r"anesthesiologist|consultant|resident|nurse|RN|radiologist|pathologist|"
@@ -62,14 +64,20 @@ _SUBJECT = re.compile(
     r"(?=,? (?:(?:is|was) (?:an? )?[0-9]{1,3}[ -]|(?:is|was) (?:seen|admitted|discharged|evaluated|"
     r"examined|referred|transferred|brought|found|taken|here|an? (?:pleasant|very|elderly|young|"
     r"[a-z]+ (?:man|woman|male|female|gentleman|lady)))|"
-    r"(?:presents|presented|tolerated|worked|brought|reports|reported|denies|denied|states|stated|complains|complained|returns|"
+    r"(?:presents|presented|tolerated|worked|brought|reports|reported|denies|denied|states|stated|"
+    r"complains|complained|returns|"
     r"returned|underwent|arrived|called|consented|signed|agreed|tolerated|came|lives|resides|"
     r"has been seen|recalls|recalled|phoned|requests|requested)\b"
     r"|(?:[0-9]{1,3}[- ]?(?:year|yr|y/?o|yo\b))|an? [0-9]{1,3}[- ]|\(?(?:MRN|DOB|SSN)|\((?:DOB|MRN|"
     r"[0-9]{1,3}[MF/]))|,? ?[0-9]{1,3} ?(?:yo|y/o|year)|,? \(?(?:aged?|born)\b)"
 )
+_WITH = re.compile(
+    rf"\b(?:call|calls|spoke|speaking|met|meeting|visit|interview|conversation|conference|discussed|contact|discussion) (?:with|to|by|from) (?P<v>{_FULL})"
+)
 _DEAR = re.compile(rf"(?:^|(?<=\n))[ ]*Dear (?:(?:Dr|Mr|Mrs|Ms|Miss|Prof)\.? )?(?P<v>{NAME})(?=[ ]?[,:\n])")
-_CASE = re.compile(rf"\b(?:Re|RE|[Rr]egarding|[Cc]oncerning|In re|Subject)[: ]+ ?(?P<v>{_FULL}|{_LAST_FIRST})")
+_CASE = re.compile(
+    rf"\b(?:Re|RE|[Rr]egarding|[Cc]oncerning|In re|Subject)[: ]+ ?(?P<v>{_FULL}|{_LAST_FIRST})"
+)
 _NO_NAME = frozenset(words("english_no_name"))
 
 
@@ -77,7 +85,8 @@ def find_english_names(text: str) -> Iterator[Span]:
     """Yield names of persons in Latin letters."""
     for pattern, score in (
         (_LABEL, 0.95), (_BY, 0.9), (_TITLE, 0.9), (_CREDENTIAL, 0.9), (_KIN, 0.85),
-        (_KIN_FIRST, 0.85), (_SUBJECT, 0.85), (_DEAR, 0.9), (_CASE, 0.85),
+        (_KIN_FIRST, 0.85), (_SUBJECT, 0.85), (_DEAR, 0.9),
+        (_WITH, 0.85), (_CASE, 0.85),
     ):  # fmt: skip
         for match in pattern.finditer(text):
             start, end = _trimmed(text, *match.span("v"))

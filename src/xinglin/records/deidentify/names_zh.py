@@ -59,14 +59,17 @@ _LABEL = re.compile(
     rf"(?P<v>[{HAN}](?:[ ]{{0,3}}[{HAN}\xb7])*)"
 )
 _ANY_LABEL = re.compile(
-    rf"[{HAN}]{{1,6}}(?:人|者|员|师|医生|护士|长|亲|属|方)[ ]*(?:\([^()\n]{{0,10}}\))?[ ]*[:|][ ]*(?P<v>{_SURNAME}[ ]{{0,2}}[{HAN}]{{1,2}})(?![{HAN}])"
+    rf"[{HAN}]{{1,6}}(?:人|者|员|师|医生|护士|长|亲|属|方)[ ]*(?:\([^()\n]{{0,10}}\))?[ ]*[:|"
+    rf"][ ]*(?P<v>{_SURNAME}[ ]{{0,2}}[{HAN}]{{1,2}})(?![{HAN}])"
 )
 """Whatever a form calls a person (打印人, 采血员): the value is a name if it begins with a surname and stands alone."""
 _MORE = re.compile(
     rf"[ ]*(?:[、/,;&+|]|和|及|与)[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}}?)"
     rf"(?=[ ]*(?:[、/,;。.)&+|\n]|和|及|与|$|{_any(TITLES)})|[ ]+)"
 )
-_CUE = re.compile(rf"(?P<c>{_any([*NAME_CUES, *NAME_LABELS])})(?P<g>[ ]?(?:[:()\"|]|为|是|系|叫)?[ ]?)(?P<v>{_SURNAME})")
+_CUE = re.compile(
+    rf"(?P<c>{_any([*NAME_CUES, *NAME_LABELS])})(?P<g>[ ]?(?:[:()\"|]|为|是|系|叫)?[ ]?)(?P<v>{_SURNAME})"
+)
 _TITLED = re.compile(rf"(?P<v>{_SURNAME}[{HAN}]{{0,2}}?){_TITLE.pattern}(?![病区组])")
 _SEX = re.compile(
     rf"(?:^|(?<=[\n。;;:,,、 \t|()/\]]))(?P<v>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*[,、|"
@@ -74,30 +77,34 @@ _SEX = re.compile(
     rf"月龄|个月|天)))"
 )
 _PAIR = re.compile(
-    rf"(?:^|(?<=[\n。;:]))[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}})[ ]?/[ ]?(?P<w>{_SURNAME}[{HAN}]{{1,2}})(?=[ ]*(?:$|[\n/。]))"
+    rf"(?:^|(?<=[\n。;:]))[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}})[ ]?/[ ]?(?P<w>{_SURNAME}[{HAN}]{{1,2}})"
+    rf"(?=[ ]*(?:$|[\n/。]))"
 )
-_LEADING = re.compile(
-    rf"(?:^|(?<=[\n。!?;:]))[ ]*(?:(?:今日|今晨|昨日|昨晚|昨夜|现|目前|同日|当日|次日)[,,]?)?(?P<v>{_SURNAME})"
-)
+_LEADING = re.compile(rf"(?:^|(?<=[\n。!?;:]))[ ]*(?:(?:{_any(words('leading_words'))})[,]?)?(?P<v>{_SURNAME})")
 _ROLE = re.compile(rf"(?<=[,、;。\n])[ ]*(?P<v>{_SURNAME})")
 _ROLES = re.compile(
     "副主任|一助|二助|三助|助手|主刀|术者|麻醉|主持|记录|查房|会诊|指示|代诉|代签|签字|签名|陪同|护送|"
     "补充病史|代为|医师|医生|大夫|护士|主任|护师|主治|教授|报告|审核|器械|巡回"
 )
-_SURELY = re.compile("[一二三四五六七八九十两半数几][天日周月年个次小]|诉(?!讼)|于[ ]?[0-9一二]|[男女](?:[,、 。性]|$)|[,、][男女]|(?:自述|主诉|诉|因)[0-9\"]")
+_SURELY = re.compile(
+    "[一二三四五六七八九十两半数几][天日周月年个次小]|诉(?!讼)|于[ ]?[0-9一二]|[男女](?:[,、 。性]|"
+    '$)|[,、][男女]|(?:自述|主诉|诉|因)[0-9"]'
+)
 _SPOKEN = re.compile(rf"[与同和向给跟](?P<v>{_SURNAME})")
-_SPEAKING = re.compile("(?:再次|反复|充分|电话|当面|及其|本人)?(?:沟通|谈话|联系|交代|通话|商议|协商|见面|解释|说明|告知|确认|核实|讨论|道歉|致歉)")
+_SPEAKING = re.compile(
+    "(?:再次|反复|充分|电话|当面|及其|本人)?(?:沟通|谈话|联系|交代|通话|商议|协商|见面|解释|说明|"
+    "告知|确认|核实|讨论|道歉|致歉)"
+)
 _GRAMMAR = frozenset("的及与等因于被诉称述已曾仍系均也将未并且或但即则遂故予让使嘱")
 _THANKS = frozenset(("谢谢", "感谢", "致谢", "多谢", "答谢"))
 _SENTENCE = re.compile("[我你他她您的是吗了呢吧请这那什么怎]")
 _GAP = re.compile(r"[ ]{0,2}\n?")
 _DOTTED = re.compile(rf"[{HAN}]{{1,12}}(?:\xb7[{HAN}]{{1,12}})+")
-_BEFORE_DOTTED = re.compile(
-    rf"^.*(?:{_any([*NAME_CUES, *NAME_LABELS, '于', '是', '为', '对', '向', '与', '和', '经', '由', '致', '见', '给', '让', '今日', '昨日', '今晨', '现', '今'])})"
-)
-_GIVEN = re.compile(rf"[{HAN}]{{1,2}}")
+_BEFORE_DOTTED = re.compile(rf"^.*(?:{_any([*NAME_CUES, *NAME_LABELS, *words('dotted_cues')])})")
 _ACTS = re.compile(
-    r"(?:[,、(]?(?:电话|手机|联系电话|联系方式)|的(?:女儿|儿子|妻子|丈夫|父亲|母亲|家属|爱人|姐姐|妹妹|哥哥|弟弟|老伴|家人)|于|因|诉|自诉|主诉|述|自述|来院|来我院|入院|出院|转入|转院|今日|今晨|昨日|昨晚|昨夜|本人|"
+    r"(?:[,、(]?(?:电话|手机|联系电话|联系方式)|(?:的?家属|家长|女士|先生)|值班|当班|的(?:女儿|儿子|妻子|丈夫|父亲|母亲|家属|爱人|姐姐|"
+    r"妹妹|哥哥|弟弟|老伴|家人)|于|因|诉|自诉|主诉|述|自述|来院|来我院|入院|出院|转入|转院|今日|今晨|"
+    r"昨日|昨晚|昨夜|本人|"
     r"到院|就诊|复诊|称|家住|现住|代诉|拒绝|要求|"
     r"同意|签字|电话|突发|突然|再次|既往|术后|术前|病情|神志|系|男|女|[,,、 ]{0,2}[男女][,,、。 ]|"
     r"[,,、 ]{0,2}[0-9]{1,3}岁|[(][男女])"
@@ -256,7 +263,13 @@ def _after_cue(text: str, match: re.Match[str]) -> Span | None:
         return None
     if weak and not surely and match["g"] == " " and _follows(text, end) == 3 and match["c"] in TITLES:
         surely = _BOUNDARY.match(text, end)  # 医师 张三, alone at the end of a line
-    if weak and not surely and match["c"] in TITLES and text[start : start + 2] not in COMMON and _follows(text, end) == 3:
+    if (
+        weak
+        and not surely
+        and match["c"] in TITLES
+        and text[start : start + 2] not in COMMON
+        and _follows(text, end) == 3
+    ):
         surely = _BOUNDARY.match(text, end)
     if weak and not surely and not (_FOLLOWS.match(text, end) and _follows(text, end) >= 2):
         return None
@@ -271,7 +284,7 @@ def _after_cue(text: str, match: re.Match[str]) -> Span | None:
 
 
 def _titled(text: str, match: re.Match[str]) -> Iterator[Span]:
-    """王主任, 李建国医师: the surname alone or with the given name; of 3 characters before a title the shortest that fits."""
+    """王主任, 李建国医师: the surname alone, or with the given name, before a title."""
     start, end = match.span("v")
     value = match["v"]
     for skip in range(len(value)):
@@ -284,7 +297,9 @@ def _titled(text: str, match: re.Match[str]) -> Iterator[Span]:
         if given > 2 or (given == 0 and rest in NOT_BEFORE_TITLE) or text[max(0, at - 1) : at + 1] in _THANKS:
             continue
         # A word that goes on to the left, or a surname that is more often another word, needs a cue before it.
-        if (free and (rest[0] not in FUNCTION_SURNAMES or (given == 2 and rest[0] not in NEVER_BARE))) or _cue_before(text, at):
+        if (
+            free and (rest[0] not in FUNCTION_SURNAMES or (given == 2 and rest[0] not in NEVER_BARE))
+        ) or _cue_before(text, at):
             yield Span(at, end, "PERSON", 0.85)
             yield from _rest_of_list(text, end)
             return
@@ -292,9 +307,7 @@ def _titled(text: str, match: re.Match[str]) -> Iterator[Span]:
 
 @cache
 def _cues() -> re.Pattern[str]:
-    return re.compile(
-        rf"(?:{_any([*NAME_CUES, *NAME_LABELS, '于', '是', '为', '对', '向', '与', '和', '及', '给', '让', '找', '问', '请', '听', '按', '据', '跟', '到', '嘱', '科', '者', '的', '因', '在', '院', '室', '组', '后', '前', '日', '时', '分', '经', '并', '即', '随', '已', '被', '叫', '约', '挂', '看', '谢', '感谢', '麻烦', '咨询', '感谢', '见'])})[ ]?$"
-    )
+    return re.compile(rf"(?:{_any([*NAME_CUES, *NAME_LABELS, *words('title_cues')])})[ ]?$")
 
 
 def _cue_before(text: str, at: int) -> bool:
@@ -342,7 +355,9 @@ def _end_of_name(text: str, start: int, given: int, needed: re.Pattern[str] | No
         given: where the given name starts.
         needed: what must follow; ``None``: a boundary or any word that may follow a name, or else two characters.
     """
-    if _TITLE.match(text, given) or (text[given : given + 1] == " " and _label_start().search(text, given, given + 6)):
+    if _TITLE.match(text, given) or (
+        text[given : given + 1] == " " and _label_start().search(text, given, given + 6)
+    ):
         return None  # 李主任: the surname alone, which stands before a title
     gap = _GAP.match(text, given)
     first = gap.end() if gap else given
@@ -357,7 +372,9 @@ def _end_of_name(text: str, start: int, given: int, needed: re.Pattern[str] | No
         return None
     # Of two that nothing tells apart, the longer: three characters are the commoner.
     # Two words that may follow tell for the shorter name; where nothing tells, three characters are the commoner.
-    return max(ends, key=lambda end: (min(_follows(text, end), 4.0), -end if _follows(text, end) >= 1.5 else end))
+    return max(
+        ends, key=lambda end: (min(_follows(text, end), 4.0), -end if _follows(text, end) >= 1.5 else end)
+    )
 
 
 def _is_han(text: str, at: int) -> bool:

@@ -19,7 +19,7 @@ from xinglin.records.deidentify.checks import (
 from xinglin.records.deidentify.spans import Span
 
 GAP = r"[ \-.]?[\r\n]?[ ]?"
-COLON = r"[ ]*(?:\([^()\n0-9]{0,12}\))?[ ]*[:=#|]*[ \"']*[\r\n]?[ ]*"
+COLON = r"[ ]*(?:\([^()\n0-9]{0,12}\))?[ ]*[:=#|]*(?:(?:is|was|are)[ ])?[ \"']*[\r\n]?[ ]*"
 """What may stand between a label and its value."""
 OPEN = rf"{COLON}[(]?"
 """The same, for a value in brackets."""
@@ -51,7 +51,8 @@ _MILITARY = re.compile(
     rf"编号)?{OPEN}(?P<v>[\u4e00-\u9fff]{{0,4}}第?[0-9A-Z]{{6,20}}号?)"
 )
 _CARD = re.compile(
-    rf"(?:银行卡|银行账[号户]|(?<![诊疗康保障])卡号|账[号户]|帐[号户]|借记卡|信用卡|储蓄卡|(?:bank |credit |debit )card|"
+    rf"(?:银行卡|银行账[号户]|(?<![诊疗康保障])卡号|账[号户]|帐[号户]|借记卡|信用卡|储蓄卡|(?:bank |"
+    rf"credit |debit )card|"
     rf"bank account)(?: ?(?:号码?|no|number))?\.?{OPEN}"
     rf"(?P<v>[0-9](?:{GAP}[0-9])" + r"{7,18})(?![0-9A-Za-z])",
     re.I,

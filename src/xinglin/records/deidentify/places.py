@@ -44,7 +44,11 @@ _HOUSE = (
 _FLAT = rf"(?:{_NUM}{{1,4}}(?:(?:号楼|栋|幢|座|单元)(?:[0-9]{{2,4}}(?:室|户|号)?)?|楼|层|室|户|门|房|号))"
 _DASHED = rf"(?:{_NUM}{{1,5}}(?:[\-#]{_NUM}{{1,5}}){{1,3}}(?:室|号|户)?)"
 _SEP = r"[ ,]{0,1}"
-_TAIL = rf"(?:{_SEP}{_TOWN})?(?:{_SEP}{_VILLAGE})?(?:{_SEP}{_ROAD})?(?:{_SEP}{_HOUSE})?(?:{_SEP}(?:{_ESTATE}(?={_SEP}(?:{_HOUSE}|{_FLAT}|{_DASHED}))|{_SURE_ESTATE}))?(?:{_SEP}(?:{_FLAT}|{_HOUSE})){{0,5}}(?:{_SEP}{_DASHED})?"
+_TAIL = (
+    rf"(?:{_SEP}{_TOWN})?(?:{_SEP}{_VILLAGE})?(?:{_SEP}{_ROAD})?(?:{_SEP}{_HOUSE})?"
+    rf"(?:{_SEP}(?:{_ESTATE}(?={_SEP}(?:{_HOUSE}|{_FLAT}|{_DASHED}))|{_SURE_ESTATE}))?"
+    rf"(?:{_SEP}(?:{_FLAT}|{_HOUSE})){{0,5}}(?:{_SEP}{_DASHED})?"
+)
 # From a named province or city downward: at least one unit below it.
 _FROM_PROVINCE = re.compile(
     rf"(?P<p>{_PROVINCE}){_SEP}(?P<rest>(?:{_CITY}|{_OTHER_CITY})?(?:{_SEP}{_COUNTY}){{0,2}}{_TAIL})"
@@ -83,13 +87,15 @@ _POSTCODE = re.compile(
 )
 
 _CUT = re.compile(
-    "地为|址为|地是|居住于|居住在|现住于|现住在|家住于|家住在|家住|现住|住在|住于|来自|位于|坐落|毕业于|就职于|返回|回到|送至|送到|迁至|搬至|搬到|寄至|寄到|籍贯|户籍|"
-    "住址|地址|原籍|祖籍|出生于|生于|生活于|发生在|发生于|经过|途经|[在于到至从自往由住距去赴是为回往经及与,。;、:\n|](?![市县区镇乡村路街])"
+    "地为|址为|地是|居住于|居住在|现住于|现住在|家住于|家住在|家住|现住|住在|住于|来自|位于|坐落|"
+    "毕业于|就职于|返回|回到|送至|送到|迁至|搬至|搬到|寄至|寄到|籍贯|户籍|"
+    "住址|地址|原籍|祖籍|出生于|生于|生活于|发生在|发生于|经过|途经|"
+    "[在于到至从自往由住距去赴是为回往经及与,。;、:\n|](?![市县区镇乡村路街])"
 )
 _MAY_BE_WITHIN = frozenset("从自由去往回经及与为是至")
 """Words that lead to an address and also stand within one (从化市, 经十路)."""
 _FIRST_UNIT = re.compile(
-    rf"(?!.[市县区旗镇乡村路街])[{HAN}0-9]{{2,8}}?(?:市|县|区|旗|镇|乡|街道|路|街|巷|弄|道|村|小区|花园|家园|苑)"
+    rf"(?!.[市县区旗镇村路街])[{HAN}0-9]{{2,8}}?(?:市|县|区|旗|镇|乡|街道|路|街|巷|弄|道|村|小区|花园|家园|苑)"
 )
 _GENERIC_UNIT = re.compile(
     "(?:病|院|疫|市|城|郊|山|地|灾|牧|农|社|小|一|二|三|两|各|全|该|我|本|外|新|老|旧|库|东|西|南|"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from importlib import resources
 
 from xinglin.records.deidentify.entities import ENTITIES
 from xinglin.records.deidentify.text import Replaced
@@ -58,6 +59,7 @@ def page(shown: Iterable[Shown]) -> str:
         for place, old, new, spans in items
     )
     return _PAGE.format(
+        css=resources.files("xinglin.records.deidentify").joinpath("preview.css").read_text(encoding="utf-8"),
         legend=legend,
         rows=rows,
         texts=len(items),
@@ -85,22 +87,12 @@ _PAGE = """<!doctype html>
 <html lang="zh"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>去标识预览 De-identification preview</title>
 <style>
-:root {{ color-scheme: light; }}
-body {{ font: 16px/1.7 system-ui, "Noto Sans CJK SC", "PingFang SC", "Microsoft YaHei", sans-serif; margin: 0 auto; max-width: 78rem; padding: 1.5rem; color: #1c1c1c; background: #fff; }}
-h1 {{ font-size: 1.5rem; margin: 0 0 .3rem; }} h2 {{ font-size: 1rem; margin: 0 0 .4rem; color: #444; font-weight: 600; overflow-wrap: anywhere; }} h3 {{ font-size: .85rem; margin: 0; color: #666; font-weight: 500; }}
-.warn {{ border: 2px solid #b3261e; border-radius: .4rem; padding: .6rem .9rem; margin: .8rem 0; }}
-.warn b {{ color: #b3261e; }}
-ul {{ list-style: none; display: flex; flex-wrap: wrap; gap: .4rem 1rem; padding: 0; margin: .8rem 0; }}
-section {{ border-top: 1px solid #ddd; padding: 1rem 0; }}
-.two {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(20rem, 1fr)); gap: 1.5rem; }}
-p {{ white-space: pre-wrap; overflow-wrap: anywhere; margin: .3rem 0 0; }}
-mark {{ background: hsl(var(--h) 80% 88%); border-bottom: 2px solid hsl(var(--h) 70% 38%); color: inherit; padding: 0 .15em; border-radius: .2em; }}
-footer {{ border-top: 1px solid #ddd; margin-top: 1rem; padding-top: .8rem; color: #555; font-size: .85rem; }}
-@media print {{ mark {{ -webkit-print-color-adjust: exact; print-color-adjust: exact; }} }}
-</style></head><body>
+{css}</style></head><body>
 <h1>去标识预览 De-identification preview</h1>
-<div class=warn><b>本页含原文和身份信息,勿外传,看后删除。</b> This page holds the original text and identifiers: do not share it; delete it after review.</div>
-<div>{texts} 段文字,替换 {total} 处。{texts} texts, {total} replacements. 未标出的文字原样保留:请检查有无遗漏。What is not marked stays as it is: look for what was missed.</div>
+<div class=warn><b>本页含原文和身份信息,勿外传,看后删除。</b>
+This page holds the original text and identifiers: do not share it; delete it after review.</div>
+<div>{texts} 段文字,替换 {total} 处。{texts} texts, {total} replacements.
+未标出的文字原样保留:请检查有无遗漏。What is not marked stays as it is: look for what was missed.</div>
 <ul>{legend}</ul>
 {rows}
 <footer>去标识不等于匿名(个人信息保护法第七十三条)。De-identified is not anonymous (PIPL Art. 73).<br>{zh}<br>{en}</footer>

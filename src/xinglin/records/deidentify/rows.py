@@ -18,9 +18,13 @@ from xinglin.records.deidentify.vault import Vault
 
 MAX_DEPTH = 60
 _NAMES = re.compile(
-    r"(?:patient|full|first|last|given|family|doctor|physician|nurse|contact)?name|surname|患者姓名|"
+    r"(?:patient|full|first|last|given|family|doctor|physician|nurse|contact)name|surname|患者姓名|"
     r"姓名|联系人|家属|医师|医生|护士|监护人|签名"
 )
+_PEOPLE = re.compile(
+    r"(?:patient|person|subject|doctor|physician|nurse|contact|practitioner|患者|病人|联系人)s?"
+)
+"""Objects whose plain ``name`` is a person's; elsewhere it may be that of a test or a drug."""
 _IDS = re.compile(
     r"(?:record|patient|subject|case|visit|encounter|admission|person|study|document|note|hadm|"
     r"mrn)?id|subject|mrn|accession(?:number)?|住院号|门诊号|病案号|病历号|患者id|就诊号|登记号|检查号"
@@ -117,19 +121,20 @@ def deidentify_row(
     return clean
 
 
-def _names(value: Any, depth: int) -> list[str]:
+def _names(value: Any, depth: int, parent: str = "patient") -> list[str]:
     """The values of fields that are called a name, to be found in the row's texts as well."""
     if depth > MAX_DEPTH:
         raise InvalidInputError(f"nested more than {MAX_DEPTH} deep")
     if isinstance(value, list):
-        return [name for item in value for name in _names(item, depth + 1)]
+        return [name for item in value for name in _names(item, depth + 1, parent)]
     if not isinstance(value, dict):
         return []
     found = []
     for key, item in value.items():
         plain = re.sub(r"[\s_\-.]", "", key).casefold()
-        if isinstance(item, str) and _NAMES.fullmatch(plain) and 1 < len(item.strip()) <= 60:
+        named = _NAMES.fullmatch(plain) or (plain == "name" and _PEOPLE.fullmatch(parent))
+        if isinstance(item, str) and named and 1 < len(item.strip()) <= 60:
             found.append(item.strip())
         else:
-            found += _names(item, depth + 1)
+            found += _names(item, depth + 1, plain)
     return found

@@ -15,7 +15,20 @@ from datetime import date, timedelta
 
 from xinglin.records.deidentify.dates import Part, WrittenDate, write_han
 
-_FULL = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+_FULL = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 _ISO = re.compile(r"(?P<y>[0-9]{4})(?:-?(?P<m>[0-9]{2})(?:-?(?P<d>[0-9]{2}))?)?(?P<rest>.*)", re.S)
 
 
@@ -48,9 +61,10 @@ def shifted_date(found: WrittenDate, text: str, days: int, before: date | None) 
     if month is None and before is not None and (before + timedelta(days=days)).month != moved.month:
         return f"{moved.month}月{moved.day}日", day_of_it  # the range now ends in another month
     written = {"y": moved.year, "m": moved.month, "d": moved.day}
+    padded = _padded(found, text)
     pieces, at = [], found.start
     for part in found.parts:
-        pieces += [text[at : part.start], _write(part, written[part.field], text)]
+        pieces += [text[at : part.start], _write(part, written[part.field], text, padded)]
         at = part.end
     pieces.append(text[at : found.end])
     return "".join(pieces), day_of_it
@@ -79,21 +93,26 @@ def _counted(year: int, month: int, day: int) -> date:
     return date(year, month, 1) + timedelta(days=day - 1)
 
 
-def _write(part: Part, value: int, text: str) -> str:
+def _write(part: Part, value: int, text: str, padded: bool) -> str:
     source = text[part.start : part.end]
     if part.style == "han":
         return write_han(value, part.field)
     if part.style == "name":
         return _month_name(value, source)
     digits = f"{value % 100:02d}" if part.field == "y" and len(source) == 2 else str(value)
-    padded = part.field == "y" or source.startswith("0") or _pads(part, text)
-    return digits.zfill(len(source)) if padded else digits
+    return digits.zfill(2) if padded else digits
 
 
-def _pads(part: Part, text: str) -> bool:
-    """Whether the date is written in fixed width, so that a one-digit value needs its zero: 2023-11-12, 20231112."""
-    around = text[max(0, part.start - 3) : part.start] + text[part.end : part.end + 3]
-    return part.end - part.start == 2 and not re.search("[年月]", around)
+def _padded(found: WrittenDate, text: str) -> bool:
+    """Whether months and days are written in two digits: one has its zero, or none needs it and no 年月 stands between."""
+    numbers = [
+        text[part.start : part.end] for part in found.parts if part.field != "y" and part.style == "digits"
+    ]
+    if any(number.startswith("0") for number in numbers):
+        return True
+    return all(len(number) == 2 for number in numbers) and not re.search(
+        "[年月A-Za-z]", text[found.start : found.end]
+    )
 
 
 def _month_name(month: int, source: str) -> str:

@@ -71,19 +71,16 @@ def surrogate(entity: str, value: str, key: bytes) -> str:
 
 
 def _person(value: str, han: bool, dice: Dice) -> str:
+    english = words("surrogate_english")
+    (surnames,), (given,) = words("surrogate_surnames"), words("surrogate_given")
     if not han:
-        words = re.findall(r"[A-Za-z]+", value)
-        if len(words) == 2 and re.search(r"[a-z], ?[A-Z]", value):
-            return f"{dice.of(words('surrogate_english'))}, {dice.of(words('surrogate_english'))}"
-        return " ".join(dice.of(words("surrogate_english")) for _ in words[:3]) or dice.of(
-            words("surrogate_english")
-        )
-    if "\xb7" in value:
-        return f"{dice.of(words('surrogate_surnames')[0])}{dice.of(words('surrogate_given')[0])}\xb7{dice.of(words('surrogate_given')[0])}{dice.of(words('surrogate_given')[0])}"
+        parts = re.findall(r"[A-Za-z]+", value)
+        if len(parts) == 2 and re.search(r"[a-z], ?[A-Z]", value):
+            return f"{dice.of(english)}, {dice.of(english)}"
+        return " ".join(dice.of(english) for _ in parts[:3]) or dice.of(english)
     length = len(re.sub(r"\s", "", value))
-    return dice.of(words("surrogate_surnames")[0]) + "".join(
-        dice.of(words("surrogate_given")[0]) for _ in range(min(length, 4) - 1)
-    )
+    name = dice.of(surnames) + "".join(dice.of(given) for _ in range(min(length, 4) - 1))
+    return f"{name[:2]}\xb7{name[2:]}" if "\xb7" in value else name
 
 
 def _address(value: str, han: bool, dice: Dice) -> str:
