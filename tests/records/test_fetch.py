@@ -228,7 +228,7 @@ def test_a_link_in_the_place_of_a_file_is_replaced_and_not_written_through(tmp_p
     assert whole(tmp_path / "into")
 
 
-@pytest.mark.parametrize("mirror", ["file:" "///etc", "ftp://127.0.0.1", "http://", "data://x"])
+@pytest.mark.parametrize("mirror", ["file:" + "///etc", "ftp://127.0.0.1", "http://", "data://x"])
 def test_other_schemes_are_refused(mirror: str, tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="http"):
         get_data_set(WANTED, mirror, tmp_path)
