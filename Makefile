@@ -1,5 +1,7 @@
 # Two commands: `make demo` (core only) and `make test` (everything). Each makes .venv itself.
 PYTHON ?= python3
+# Two workers; a file stays with one of them, so that its servers start once.
+PYTEST_OPTIONS ?= -n 2 --dist loadfile
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
