@@ -71,7 +71,7 @@ def find_labelled(text: str) -> Iterator[Span]:
         if len(match[group]) >= 4 and not _DATE.match(match[group]):
             insured = match["l"] is not None and re.search("保|医疗|社会", match["l"])
             yield Span(
-                *match.span(group), "INSURANCE" if insured else "RECORD_NUMBER", 0.75 if insured else 0.72
+                *match.span(group), "INSURANCE" if insured else "RECORD_NUMBER", 0.86 if insured else 0.72
             )
     for match in _RECORD_EN.finditer(text):
         if _EN_NEEDS.search(text[match.start() : match.start("v")]) and not _DATE.match(match["v"]):

@@ -278,7 +278,7 @@ def _after_cue(text: str, match: re.Match[str]) -> Span | None:
     if (
         text[start] in FUNCTION_SURNAMES
         and not match["g"].strip()
-        and _follows(text, end) < 2
+        and _follows(text, end) < (1 if end - start > 2 else 2)
         and not _TITLE.match(text, end)
     ):
         return None

@@ -69,7 +69,7 @@ _SSN_LABEL = re.compile(
 _INSURANCE = re.compile(
     r"(?:社会?保障?卡|社会保障|医疗?保险?卡?|医保证|医疗卡|新农合|农合证|合作医疗证?|健康卡|"
     r"电子健康卡|保险单|保单|公费医疗证|"
-    r"(?:health |insurance |medicare |medicaid )?(?:plan|policy|member|subscriber|beneficiary|group|"
+    r"(?:health |insurance |medicare |medicaid )?(?:insurance|plan|policy|member|subscriber|beneficiary|group|"
     r"medicare|medicaid|HICN?|MBI)\b)"
     rf"[ ]?(?:卡?号码?|编号|ID|no\b\.?|number|#)+{OPEN}(?P<v>[A-Z]{{0,4}}[0-9](?:[ \-]?[0-9A-Z]){{4,"
     rf"24}})(?![0-9A-Za-z])",
