@@ -83,7 +83,7 @@ def analyzer() -> Any:
     except ImportError as error:
         raise MissingExtraError("de-identification", "records") from error
 
-    class Recogniser(EntityRecognizer):  # type: ignore[misc]
+    class Recogniser(EntityRecognizer):
         def __init__(self, name: str) -> None:
             self.find, entities = _FINDERS[name]
             super().__init__(supported_entities=list(entities), name=name, supported_language=LANGUAGE)

@@ -139,13 +139,14 @@ def _method(value: str, meaning: str) -> Dataset:
 def _meta(meta: Any, subject_key: bytes) -> Any:
     """File meta information with what names no one: the application entities and private data stay out."""
     from pydicom.dataset import FileMetaDataset
+    from pydicom.uid import UID
 
     clean = FileMetaDataset()
     for name in ("MediaStorageSOPClassUID", "TransferSyntaxUID"):
         if name in meta:
             setattr(clean, name, getattr(meta, name))
     if "MediaStorageSOPInstanceUID" in meta:
-        clean.MediaStorageSOPInstanceUID = new_uid(str(meta.MediaStorageSOPInstanceUID), subject_key)
+        clean.MediaStorageSOPInstanceUID = UID(new_uid(str(meta.MediaStorageSOPInstanceUID), subject_key))
     return clean
 
 
