@@ -193,8 +193,26 @@ def _lines(
                 Line(f"mix - {name}", figure_name, test.gain, "", seeds, test.low, test.high,
                      note=f"paired over seeds; p = {test.p:.3g}, Holm {p:.3g}, sign flips {test.flip_p:.3g}")
             )  # fmt: skip
-    lines += _needed(found, everything, shares)
-    return lines
+    for name in ("mix", "margin"):
+        lines.append(_saved(name, found, shares, at))
+    return lines + _needed(found, everything, shares)
+
+
+def _saved(name: str, found: Mapping[str, Array], shares: Sequence[float], at: int) -> Line:
+    """The share of labels that the mean random curve needs for what a strategy reaches at 40 %."""
+    curve = np.maximum.accumulate(found["random"].mean(axis=(0, 2)))
+    needed = np.interp(found[name][:, at].mean(axis=1), curve, shares)
+    test = _interval(needed)
+    return Line(
+        f"random, for the accuracy of {name} at {shares[at]:.0%}",
+        "share of the labels",
+        test.gain,
+        "",
+        len(needed),
+        test.low,
+        test.high,
+        note=f"{name} saves {1 - shares[at] / test.gain:.0%} of the labels of a random choice",
+    )
 
 
 def _needed(found: Mapping[str, Array], everything: float, shares: Sequence[float]) -> list[Line]:

@@ -8,7 +8,6 @@ _DOORS: dict[str, str] = {
     "Truth": "xinglin.labels.votes",
     "Votes": "xinglin.labels.votes",
     "cohen_kappa": "xinglin.labels.agreement",
-    "dawid_skene": "xinglin.labels.dawid_skene",
     "fleiss_kappa": "xinglin.labels.agreement",
     "infer_truth": "xinglin.labels.truth",
     "krippendorff_alpha": "xinglin.labels.agreement",
