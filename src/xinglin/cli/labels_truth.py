@@ -10,13 +10,20 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from xinglin.cli.options import AsJson, Seed
+from xinglin.cli.truth_shown import (
+    disclaim,
+    grid,
+    item_rows,
+    rounded,
+    show_grid,
+    show_json,
+    show_truth,
+    summarised,
+)
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from xinglin.labels.agreement import Agreement, Level, Weights
     from xinglin.labels.crowd_files import Crowd
-    from xinglin.labels.votes import Truth
 
 VotesFile = Annotated[
     Path,
@@ -56,17 +63,17 @@ def truth(
     crowd = read_votes(file, gold, item=item, annotator=annotator, label=label)
     found = infer_truth(crowd.votes, method)
     if out is not None:
-        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in _items(crowd, found))
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in item_rows(crowd, found))
         with out.open("w", encoding="utf-8") as stream:
             stream.writelines(lines)
-    summary = _summary(crowd, found)
+    summary = summarised(crowd, found)
     if as_json:
-        _print_json(summary | {"out": str(out) if out else None})
+        show_json(summary | {"out": str(out) if out else None})
         return
-    _show_truth(summary, top)
+    show_truth(summary, top)
     if out is not None:
         typer.echo(f"逐条结果 every item: {out}")
-    _disclaim()
+    disclaim()
 
 
 def agreement(
@@ -93,7 +100,7 @@ def agreement(
     options = cast("Level", level), cast("Weights", weights)
     rows = list(_agreements(crowd, *options, resamples, seed, top))
     if as_json:
-        _print_json(
+        show_json(
             {
                 "votes": len(crowd.votes),
                 "items": len(crowd.items),
@@ -104,13 +111,13 @@ def agreement(
             }
         )
         return
-    table = _table("", "系数 coefficient [95 %]", "条目 items", "票 votes", "说明 note")
+    table = grid("", "系数 coefficient [95 %]", "条目 items", "票 votes", "说明 note")
     for row in rows:
         table.add_row(row["name"], _shown(row), f"{row['items']:,}", f"{row['votes']:,}", row["note"])
-    _print_table(table)
+    show_grid(table)
     if level != "nominal":
         typer.echo(f"类别顺序 order of classes: {' < '.join(crowd.classes)}")
-    _disclaim()
+    disclaim()
 
 
 def noise(
@@ -143,11 +150,11 @@ def noise(
     ]
     by_class: list[dict[str, Any]] = [
         {"label": classes[row.label], "items": row.items, "suspects": row.suspects}
-        | {"wrong": _rounded(row.wrong), "missed": _rounded(row.missed)}
+        | {"wrong": rounded(row.wrong), "missed": rounded(row.missed)}
         for row in found.classes
     ]
     if as_json:
-        _print_json(
+        show_json(
             {
                 "items": len(items),
                 "classes": list(classes),
@@ -157,7 +164,7 @@ def noise(
             }
         )
         return
-    table = _table("标签 label", "条目 items", "可疑 suspects", "估计误标 est. wrong", "估计漏标 est. missed")
+    table = grid("标签 label", "条目 items", "可疑 suspects", "估计误标 est. wrong", "估计漏标 est. missed")
     for row in by_class:
         table.add_row(
             str(row["label"]),
@@ -166,17 +173,17 @@ def noise(
             _percent(row["wrong"]),
             _percent(row["missed"]),
         )
-    _print_table(table)
-    table = _table("条目 item", "现标签 label", "模型建议 suggested", "质量 quality")
+    show_grid(table)
+    table = grid("条目 item", "现标签 label", "模型建议 suggested", "质量 quality")
     for entry in suspects[:top]:
         table.add_row(
             str(entry["item"]), str(entry["label"]), str(entry["suggested"]), f"{entry['quality']:.3f}"
         )
-    _print_table(table)
+    show_grid(table)
     typer.echo(
         f"共 {len(suspects):,} 条可疑,请人复核,勿自动改写。{len(suspects):,} suspects: for review, never rewritten."
     )
-    _disclaim()
+    disclaim()
 
 
 def select(
@@ -225,108 +232,10 @@ def select(
         )
     names = [items[i] for i in chosen.tolist()]
     if as_json:
-        _print_json({"chosen": names, "labelled": len(known), "items": len(items), "seed": seed})
+        show_json({"chosen": names, "labelled": len(known), "items": len(items), "seed": seed})
         return
     for name in names:
         typer.echo(name)
-
-
-def _summary(crowd: Crowd, found: Truth) -> dict[str, Any]:
-    import numpy as np
-
-    confidence = found.confidence[~found.unvoted]
-    order = np.argsort(-found.votes, kind="stable")
-    summary: dict[str, Any] = {
-        "method": found.method,
-        "votes": len(crowd.votes),
-        "items": len(crowd.items),
-        "unvoted": int(found.unvoted.sum()),
-        "tied": int((found.tied & ~found.unvoted).sum()),
-        "missing": crowd.missing,
-        "iterations": found.iterations,
-        "converged": found.converged,
-        "log_likelihood": float(found.log_likelihood[-1]) if found.iterations else None,
-        "mean_confidence": float(confidence.mean()),
-        "confidence_below_0.9": int((confidence < 0.9).sum()),
-        "classes": [
-            {"label": name, "items": int(count), "prior": float(prior)}
-            for name, count, prior in zip(
-                crowd.classes,
-                np.bincount(found.labels[~found.unvoted], minlength=len(crowd.classes)),
-                found.prior,
-                strict=True,
-            )
-        ],
-        "annotators": [
-            {
-                "annotator": crowd.annotators[j],
-                "votes": int(found.votes[j]),
-                "skill": _rounded(found.skill[j]),
-            }
-            for j in order.tolist()
-        ],
-        "accuracy": None,
-    }
-    scored = (crowd.gold >= 0) & ~found.unvoted
-    if scored.any():
-        from xinglin.measure import proportion
-
-        hits = int((found.labels == crowd.gold)[scored].sum())
-        figure = proportion(hits, int(scored.sum()))
-        summary["accuracy"] = figure.as_json() | {"n": figure.n}
-    return summary
-
-
-def _items(crowd: Crowd, found: Truth) -> Iterator[dict[str, Any]]:
-    """Every item's result; one without a vote has no label."""
-    labels, confidence, tied = found.labels, found.confidence, found.tied
-    for i, name in enumerate(crowd.items):
-        if found.unvoted[i]:
-            yield {"item": name, "label": None, "confidence": None, "tied": False}
-            continue
-        yield {
-            "item": name,
-            "label": crowd.classes[labels[i]],
-            "confidence": round(float(confidence[i]), 6),
-            "tied": bool(tied[i]),
-        }
-
-
-def _show_truth(summary: dict[str, Any], top: int) -> None:
-    accuracy = summary["accuracy"]
-    head = [
-        f"{summary['method']}: {summary['votes']:,} 票 votes, {summary['items']:,} 条 items, "
-        f"平均置信 mean confidence {summary['mean_confidence']:.3f}, "
-        f"低于 below 0.9: {summary['confidence_below_0.9']:,}"
-    ]
-    if not summary["converged"]:
-        head.append(
-            f"! {summary['iterations']} 轮后未收敛 not converged after {summary['iterations']} iterations"
-        )
-    if summary["unvoted"]:
-        head.append(f"! {summary['unvoted']:,} 条没有投票,不给标签 items have no vote and get no label")
-    if summary["tied"]:
-        head.append(f"! {summary['tied']:,} 条票数相持,标签不可靠 items are tied; their label is arbitrary")
-    if accuracy is not None:
-        head.append(
-            f"与真值一致 accuracy {accuracy['value']:.3f} [{accuracy['low']:.3f}, {accuracy['high']:.3f}], "
-            f"n = {accuracy['n']:,}"
-        )
-    for line in head:
-        typer.echo(line)
-    table = _table("标签 label", "条目 items", "先验 prior")
-    for row in sorted(summary["classes"], key=lambda row: -row["items"])[:top]:
-        table.add_row(row["label"], f"{row['items']:,}", f"{row['prior']:.3f}")
-    _print_table(table)
-    table = _table("标注者 annotator", "票 votes", "估计正确率 est. share right")
-    for row in summary["annotators"][:top]:
-        table.add_row(
-            row["annotator"], f"{row['votes']:,}", "–" if row["skill"] is None else f"{row['skill']:.3f}"
-        )
-    _print_table(table)
-    hidden = len(summary["annotators"]) - top
-    if hidden > 0:
-        typer.echo(f"另有 {hidden:,} 名标注者,见 --json。{hidden:,} more annotators: --json.")
 
 
 def _agreements(
@@ -378,9 +287,9 @@ def _row(name: str, found: Agreement | None, note: str = "") -> dict[str, Any]:
         note = "无分歧可期,无从定义 undefined: no disagreement to expect"
     return {
         "name": name,
-        "value": _rounded(found.value),
-        "low": _rounded(found.low),
-        "high": _rounded(found.high),
+        "value": rounded(found.value),
+        "low": rounded(found.low),
+        "high": rounded(found.high),
         "items": found.items,
         "votes": found.votes,
         "note": note,
@@ -394,32 +303,5 @@ def _shown(row: dict[str, Any]) -> str:
     return f"{row['value']:.3f}{interval}"
 
 
-def _rounded(value: float | None) -> float | None:
-    """Six digits; what is not a number is not there."""
-    return round(float(value), 6) if value is not None and value == value else None
-
-
 def _percent(value: float | None) -> str:
     return "–" if value is None else f"{value:.1%}"
-
-
-def _table(*columns: str) -> Table:
-    from rich.table import Table
-
-    return Table(*columns, box=None, pad_edge=False)
-
-
-def _print_table(table: Table) -> None:
-    from rich.console import Console
-
-    Console().print(table)
-
-
-def _print_json(body: dict[str, Any]) -> None:
-    typer.echo(json.dumps(body, ensure_ascii=False, indent=2, allow_nan=False))
-
-
-def _disclaim() -> None:
-    from xinglin.types import DISCLAIMER
-
-    typer.echo(f"{DISCLAIMER['zh']}\n{DISCLAIMER['en']}")

@@ -96,6 +96,7 @@ def select(
     novelty = None if rows is None else _novelty(rows, free, known)
     candidates = None if rows is None else rows[free]
     covered = None if near is None else near[known].max(axis=0, initial=0.0)
+    near = None if near is None else near[free]
     most = 0.0
     chosen: list[int] = []
     alive = np.ones(len(free), bool)
@@ -104,7 +105,7 @@ def select(
         if novelty is not None:
             score *= novelty**weights.diversity
         if near is not None and covered is not None:
-            gain = np.maximum(near[free] - covered, 0).sum(axis=1)
+            gain = np.maximum(near - covered, 0).sum(axis=1)
             most = most or float(gain.max())
             score *= 1 + weights.coverage * (gain / most if most else 0.0)
         score[~alive] = -1.0
@@ -115,7 +116,7 @@ def select(
             similar = _similarity(candidates, candidates[[best]]).ravel()
             novelty = np.minimum(novelty, np.maximum(1 - similar, 0) / 2)
         if near is not None and covered is not None:
-            covered = np.maximum(covered, near[free[best]])
+            covered = np.maximum(covered, near[best])
     return np.array(chosen, np.int64)
 
 
