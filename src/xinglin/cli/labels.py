@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from xinglin.cli.labels_certify import audit_plan, certify, verify_certificate
+from xinglin.cli.labels_truth import agreement, noise, select, truth
 from xinglin.cli.labels_shown import show_overview, show_task
 from xinglin.cli.options import AsJson
 
@@ -304,6 +305,10 @@ def forget(
 app.command("audit-plan")(audit_plan)
 app.command("certify")(certify)
 app.command("verify-certificate")(verify_certificate)
+app.command("truth")(truth)
+app.command("agreement")(agreement)
+app.command("noise")(noise)
+app.command("select")(select)
 
 
 def _campaign(name: str) -> tuple[Store, Campaign]:
