@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from xinglin.cli.labels_certify import audit_plan, certify, verify_certificate
-from xinglin.cli.labels_truth import agreement, noise, select, truth
 from xinglin.cli.labels_shown import show_overview, show_task
+from xinglin.cli.labels_truth import agreement, noise, select, truth
 from xinglin.cli.options import AsJson
 
 if TYPE_CHECKING:
