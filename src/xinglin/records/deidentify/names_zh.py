@@ -80,7 +80,9 @@ _PAIR = re.compile(
     rf"(?:^|(?<=[\n。;:]))[ ]*(?P<v>{_SURNAME}[{HAN}]{{1,2}})[ ]?/[ ]?(?P<w>{_SURNAME}[{HAN}]{{1,2}})"
     rf"(?=[ ]*(?:$|[\n/。]))"
 )
-_LEADING = re.compile(rf"(?:^|(?<=[\n。!?;:]))[ ]*(?:(?:{_any(words('leading_words'))})[,]?)?(?P<v>{_SURNAME})")
+_LEADING = re.compile(
+    rf"(?:^|(?<=[\n。!?;:]))[ ]*(?:(?:{_any(words('leading_words'))})[,]?)?(?P<v>{_SURNAME})"
+)
 _ROLE = re.compile(rf"(?<=[,、;。\n])[ ]*(?P<v>{_SURNAME})")
 _ROLES = re.compile(
     "副主任|一助|二助|三助|助手|主刀|术者|麻醉|主持|记录|查房|会诊|指示|代诉|代签|签字|签名|陪同|护送|"
