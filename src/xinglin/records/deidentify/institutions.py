@@ -140,7 +140,7 @@ def _chinese(text: str, match: re.Match[str]) -> Span | None:
     kind = next(kind for kind in sorted(_KINDS, key=len, reverse=True) if kind in value)
     stem = value[: value.rindex(kind)]
     cut = _BEFORE.match(stem)
-    if cut and stem[cut.end() - 1] in "和与向来回为" and not _names_one(stem[cut.end() :]):
+    if cut and stem[cut.end() - 1] in "和与为" and not _names_one(stem[cut.end() :]):
         cut = _SURELY_BEFORE.match(stem)  # 安和康复医院: the last cut was within the name
     lead = cut.end() if cut else 0
     return Span(match.start() + lead, match.end(), "INSTITUTION", 0.82) if _names_one(stem[lead:]) else None

@@ -72,7 +72,7 @@ _SUBJECT = re.compile(
     r"[0-9]{1,3}[MF/]))|,? ?[0-9]{1,3} ?(?:yo|y/o|year)|,? \(?(?:aged?|born)\b)"
 )
 _WITH = re.compile(
-    rf"\b(?:call|calls|spoke|speaking|met|meeting|visit|interview|conversation|conference|discussed|contact|discussion|"
+    r"\b(?:call|calls|spoke|speaking|met|meeting|visit|interview|conversation|conference|discussed|contact|discussion|"
     rf"concerns|concerning|named|called)(?: (?:with|to|by|from))? (?P<v>{_FULL})"
 )
 _DEAR = re.compile(rf"(?:^|(?<=\n))[ ]*Dear (?:(?:Dr|Mr|Mrs|Ms|Miss|Prof)\.? )?(?P<v>{NAME})(?=[ ]?[,:\n])")

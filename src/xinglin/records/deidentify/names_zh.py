@@ -108,7 +108,7 @@ _ACTS = re.compile(
     r"妹妹|哥哥|弟弟|老伴|家人)|于|因|诉|自诉|主诉|述|自述|来院|来我院|入院|出院|转入|转院|今日|今晨|"
     r"昨日|昨晚|昨夜|本人|"
     r"到院|就诊|复诊|称|家住|现住|代诉|拒绝|要求|"
-    r"同意|签字|电话|突发|突然|再次|既往|术后|术前|病情|神志|系|男|女|[,,、 ]{0,2}[男女][,,、。 ]|"
+    r"同意|签字|电话|突发|突然|再次|既往|术后|术前|病情|神志|系(?![统列])|男|女|[,,、 ]{0,2}[男女][,,、。 ]|"
     r"[,,、 ]{0,2}[0-9]{1,3}岁|[(][男女])"
 )
 _AMBIGUOUS = frozenset(words("ambiguous"))
@@ -257,6 +257,8 @@ def _after_cue(text: str, match: re.Match[str]) -> Span | None:
     end = _end_of_name(text, start, match.end("v"), None)
     if end is None:
         return None
+    if text[start] in NEVER_BARE and ":" not in match["g"]:
+        return None
     name = re.sub(r"\s", "", text[start:end])
     if name in CANNOT_BE_NAME or _ordinary(text, start, surely=not weak and name in _AMBIGUOUS):
         return None
@@ -278,7 +280,7 @@ def _after_cue(text: str, match: re.Match[str]) -> Span | None:
     if (
         text[start] in FUNCTION_SURNAMES
         and not match["g"].strip()
-        and _follows(text, end) < (1 if end - start > 2 else 2)
+        and _follows(text, end) < (1 if end - start > 2 and text[start] in "曾向于" else 2)
         and not _TITLE.match(text, end)
     ):
         return None
@@ -292,7 +294,7 @@ def _titled(text: str, match: re.Match[str]) -> Iterator[Span]:
     for skip in range(len(value)):
         rest, at = value[skip:], start + skip
         surname = re.match(_SURNAME, rest)
-        if surname is None or rest in CANNOT_BE_NAME or _ordinary(text, at):
+        if surname is None or rest in CANNOT_BE_NAME or rest[0] in NEVER_BARE or _ordinary(text, at):
             continue
         given = len(rest) - surname.end()
         free = at == 0 or not _is_han(text, at - 1)
