@@ -9,7 +9,7 @@ from pathlib import Path
 
 from xinglin.explain.basis import DataSet, Versions
 from xinglin.explain.phrases import Lang, pair, plain, say, shown, typeset
-from xinglin.measure.markup import Child, Markup, tag, verbatim
+from xinglin.measure.markup import Child, Markup, html_page, tag, verbatim
 from xinglin.types import DISCLAIMER
 
 STYLE = Path(__file__).with_name("report.css")
@@ -26,21 +26,8 @@ def document(title: str, content: Child, lang: Lang, *, style: str = "") -> str:
         lang: of the document.
         style: CSS of this report alone.
     """
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag(
-            "meta",
-            http_equiv="Content-Security-Policy",
-            content="default-src 'none'; style-src 'unsafe-inline'",
-        ),
-        tag("title", verbatim(title)),
-        tag("style", Markup(STYLE.read_text(encoding="utf-8") + style)),
-    )
     body = tag("body", tag("main", content, foot(lang)), cls="xw xw-page")
-    return f"<!DOCTYPE html>\n{tag('html', head, body, lang=LANGUAGE[lang])}\n"
+    return html_page(title, STYLE.read_text(encoding="utf-8") + style, body, LANGUAGE[lang])
 
 
 def masthead(title: Child, facts: Child, lang: Lang) -> Markup:

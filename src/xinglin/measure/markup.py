@@ -54,3 +54,28 @@ def tag(name: str, /, *children: Child, **attributes: str | int | float | bool |
         shown.append(f" {plain}" if value is True else f' {plain}="{html.escape(str(value))}"')
     opening = f"<{name}{''.join(shown)}>"
     return Markup(opening if name in EMPTY else f"{opening}{escaped(children)}</{name}>")
+
+
+def html_page(title: str, style: str, body: Markup, lang: str) -> str:
+    """Return one HTML document that needs no other file and may load none: no script, no picture, no link.
+
+    Args:
+        title: of the window, as plain text.
+        style: CSS, trusted.
+        body: the body element.
+        lang: of the document, BCP 47.
+    """
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag(
+            "meta",
+            http_equiv="Content-Security-Policy",
+            content="default-src 'none'; style-src 'unsafe-inline'",
+        ),
+        tag("title", verbatim(title)),
+        tag("style", Markup(style)),
+    )
+    return f"<!DOCTYPE html>\n{tag('html', head, body, lang=lang)}\n"

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from xinglin import __version__
-from xinglin.measure.markup import Markup, tag, verbatim
+from xinglin.measure.markup import Markup, html_page, tag, verbatim
 from xinglin.records.quality.charts import percent, share_bar
 from xinglin.records.quality.page_groups import balance_section, drift_section
 from xinglin.records.quality.report import QualityReport
@@ -20,23 +20,11 @@ STYLE = Path(__file__).with_name("report.css")
 
 def page(report: QualityReport) -> str:
     """Return the report as one HTML document."""
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag(
-            "meta",
-            http_equiv="Content-Security-Policy",
-            content="default-src 'none'; style-src 'unsafe-inline'",
-        ),
-        tag("title", verbatim(f"{report.name} · 数据质量报告 Data quality")),
-        tag("style", Markup(STYLE.read_text(encoding="utf-8"))),
-    )
     groups = (drift_section(report), balance_section(report))
     said = (_overview(report), _findings(report), groups, _rest(report), _reading(report))
     main = tag("main", _top(report), said, _foot())
-    return f"<!DOCTYPE html>\n{tag('html', head, tag('body', main), lang='zh-CN')}\n"
+    title = f"{report.name} · 数据质量报告 Data quality"
+    return html_page(title, STYLE.read_text(encoding="utf-8"), tag("body", main), "zh-CN")
 
 
 def _top(report: QualityReport) -> Markup:

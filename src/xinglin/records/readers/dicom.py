@@ -19,7 +19,7 @@ from xinglin.errors import InputTooLargeError, InvalidInputError, MissingExtraEr
 from xinglin.records.context import context_events
 from xinglin.records.dicom_series import build_volume, is_slice
 from xinglin.records.grouping import Groups, Row, grouping
-from xinglin.records.readers.protocol import Item, Unit, foreign, walk, whole
+from xinglin.records.readers.protocol import AtPath, Item, Unit, foreign, walk, whole
 from xinglin.records.rows import age_between, parse_age, parse_sex, parse_time
 from xinglin.types import Code, Event, Patient, Record
 
@@ -52,10 +52,9 @@ _IDENTITY = ["Modality", "SOPClassUID", "SeriesInstanceUID", "SOPInstanceUID"]
 
 
 @dataclass(frozen=True, slots=True)
-class Dicom:
+class Dicom(AtPath):
     """A folder of DICOM files, or one; the whole is one unit, since a series may lie in many folders."""
 
-    path: Path
     volumes: Path | None = None
     """Folder for the arrays; ``None`` reads the headers only."""
     resumes: ClassVar[bool] = True
@@ -64,11 +63,6 @@ class Dicom:
     def settings(self) -> str:
         """Whether pixels are read."""
         return str(self.volumes is not None)
-
-    @property
-    def source(self) -> str:
-        """The path."""
-        return str(self.path.resolve())
 
     def units(self) -> Iterator[Unit]:
         """Yield the folder."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import ClassVar
 
 from xinglin.errors import InputTooLargeError, InvalidInputError
@@ -12,14 +11,13 @@ from xinglin.records.decode import decode_json
 from xinglin.records.encoding import decode
 from xinglin.records.fhir_versions import Version, record_of_version
 from xinglin.records.intake import record_from_json
-from xinglin.records.readers.protocol import MAX_RECORD, Item, Unit, files
+from xinglin.records.readers.protocol import MAX_RECORD, AtPath, Item, Unit, files
 
 
 @dataclass(frozen=True, slots=True)
-class Documents:
+class Documents(AtPath):
     """Files of one document each."""
 
-    path: Path
     version: Version = "R4"
     resumes: ClassVar[bool] = True
 
@@ -27,11 +25,6 @@ class Documents:
     def settings(self) -> str:
         """The FHIR version."""
         return self.version
-
-    @property
-    def source(self) -> str:
-        """The path."""
-        return str(self.path.resolve())
 
     def units(self) -> Iterator[Unit]:
         """Yield the files."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, ClassVar
 
 from xinglin.errors import InputTooLargeError, InvalidInputError, XinglinError
@@ -18,7 +17,7 @@ from xinglin.records.fhir import MAX_ENTRIES, record_from_bundle
 from xinglin.records.grouping import Groups, Row, grouping
 from xinglin.records.lines import lines
 from xinglin.records.readers.jsonl import SUFFIXES
-from xinglin.records.readers.protocol import MAX_RECORD, Item, Unit, files, whole
+from xinglin.records.readers.protocol import MAX_RECORD, AtPath, Item, Unit, files, whole
 from xinglin.types import Record
 
 MAX_PATIENT = 256 * 1024 * 1024
@@ -26,21 +25,15 @@ MAX_PATIENT = 256 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class FhirBulk:
+class FhirBulk(AtPath):
     """A folder (or a file) of NDJSON; the whole export is one unit, since a patient's lines lie in many files."""
 
-    path: Path
     resumes: ClassVar[bool] = True
 
     @property
     def settings(self) -> str:
         """Nothing to set."""
         return ""
-
-    @property
-    def source(self) -> str:
-        """The path."""
-        return str(self.path.resolve())
 
     def units(self) -> Iterator[Unit]:
         """Yield the export."""

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 from xinglin.errors import InputTooLargeError, InvalidInputError, MissingExtraError, XinglinError
 from xinglin.records.hl7_message import record_from_message
 from xinglin.records.lines import encoding_of
-from xinglin.records.readers.protocol import Item, Unit, files, foreign
+from xinglin.records.readers.protocol import AtPath, Item, Unit, files, foreign
 
 SUFFIXES = (".hl7", ".hl7v2", ".oru", ".adt")
 MAX_MESSAGE = 16 * 1024 * 1024
@@ -29,21 +29,15 @@ _BREAK = re.compile(rb"[\r\n]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Hl7Files:
+class Hl7Files(AtPath):
     """Files of messages."""
 
-    path: Path
     resumes: ClassVar[bool] = True
 
     @property
     def settings(self) -> str:
         """Nothing to set."""
         return ""
-
-    @property
-    def source(self) -> str:
-        """The path."""
-        return str(self.path.resolve())
 
     def units(self) -> Iterator[Unit]:
         """Yield the files."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
-from pathlib import Path
 from typing import Any, ClassVar
 
 from xinglin.errors import InvalidInputError, XinglinError
@@ -14,7 +13,7 @@ from xinglin.records.decode import decode_json
 from xinglin.records.intake import record_from_json
 from xinglin.records.lines import encoding_of, lines
 from xinglin.records.mapping import Mapping
-from xinglin.records.readers.protocol import MAX_RECORD, Item, Unit, files
+from xinglin.records.readers.protocol import MAX_RECORD, AtPath, Item, Unit, files
 from xinglin.records.rows import Cell, record_from_row
 from xinglin.types import Record
 
@@ -22,10 +21,9 @@ SUFFIXES = (".jsonl", ".jsonl.gz", ".ndjson", ".ndjson.gz")
 
 
 @dataclass(frozen=True, slots=True)
-class JsonLines:
+class JsonLines(AtPath):
     """One object a line; a line that cannot be read is a problem of its own."""
 
-    path: Path
     mapping: Mapping | None = None
     stored: bool = False
     """The lines are what ``xinglin records read`` wrote."""
@@ -35,11 +33,6 @@ class JsonLines:
     def settings(self) -> str:
         """The mapping's digest."""
         return f"{self.stored} {self.mapping.digest() if self.mapping else ''}"
-
-    @property
-    def source(self) -> str:
-        """The path."""
-        return str(self.path.resolve())
 
     def units(self) -> Iterator[Unit]:
         """Yield the files."""

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.records.encoding import decode
-from xinglin.records.readers.protocol import Item, Unit, files
+from xinglin.records.readers.protocol import AtPath, Item, Unit, files
 from xinglin.types import Record
 
 MAX_NOTE = 8 * 1024 * 1024
@@ -17,21 +16,15 @@ MAX_NOTE = 8 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Notes:
+class Notes(AtPath):
     """Files of text."""
 
-    path: Path
     resumes: ClassVar[bool] = True
 
     @property
     def settings(self) -> str:
         """Nothing to set."""
         return ""
-
-    @property
-    def source(self) -> str:
-        """The path."""
-        return str(self.path.resolve())
 
     def units(self) -> Iterator[Unit]:
         """Yield the files."""

@@ -17,28 +17,22 @@ from xinglin.errors import InvalidInputError, XinglinError
 from xinglin.records import delimited, parquet
 from xinglin.records.grouping import Groups, grouping
 from xinglin.records.omop_person import LOOKED_UP, TABLES, Concepts, person_record, plain
-from xinglin.records.readers.protocol import Item, Unit, files, whole
+from xinglin.records.readers.protocol import AtPath, Item, Unit, files, whole
 from xinglin.records.table import Table, positions
 
 SUFFIXES = (".csv", ".tsv", ".csv.gz", ".tsv.gz", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
-class Omop:
+class Omop(AtPath):
     """A folder of tables; the whole is one unit, since a person's rows lie in many files."""
 
-    path: Path
     resumes: ClassVar[bool] = True
 
     @property
     def settings(self) -> str:
         """Nothing to set."""
         return ""
-
-    @property
-    def source(self) -> str:
-        """The path."""
-        return str(self.path.resolve())
 
     def units(self) -> Iterator[Unit]:
         """Yield the folder."""

@@ -67,6 +67,18 @@ class Reader(Protocol):
         """Yield the items of a unit behind the first ``start``."""
 
 
+@dataclass(frozen=True, slots=True)
+class AtPath:
+    """The part that readers of files share: where they read, told as the store keeps it."""
+
+    path: Path
+
+    @property
+    def source(self) -> str:
+        """The path."""
+        return str(self.path.resolve())
+
+
 def walk(source: Path) -> Iterator[Unit]:
     """Yield every file of a folder, or the one file, in the order of names; hidden files and links are left out.
 

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal
 from xinglin.errors import XinglinError
 from xinglin.records import delimited, excel, parquet
 from xinglin.records.mapping import Mapping
-from xinglin.records.readers.protocol import Item, Unit, files
+from xinglin.records.readers.protocol import AtPath, Item, Unit, files
 from xinglin.records.rows import record_from_row
 from xinglin.records.table import Row, Table, positions
 from xinglin.types import Record
@@ -24,10 +24,9 @@ SUFFIXES: dict[Form, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Tables:
+class Tables(AtPath):
     """Files of one table each."""
 
-    path: Path
     mapping: Mapping
     form: Form
     resumes: ClassVar[bool] = True
@@ -36,11 +35,6 @@ class Tables:
     def settings(self) -> str:
         """The mapping's digest."""
         return self.mapping.digest()
-
-    @property
-    def source(self) -> str:
-        """The path."""
-        return str(self.path.resolve())
 
     def units(self) -> Iterator[Unit]:
         """Yield the files."""
