@@ -38,7 +38,7 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
 # torch first and pinned, so that nothing else chooses its build.
 $(VENV)/.everything: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install --quiet --constraint constraints.txt torch==2.13.0
-	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,train]'
+	$(PIP) install --quiet --constraint constraints.txt --editable '.[dev,train,federate]'
 	touch $@ $(VENV)/.core
 
 clean:
