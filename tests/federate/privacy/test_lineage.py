@@ -54,7 +54,9 @@ class Brute:
             found["?"] = (each, each)
         return found
 
-    def histories(self, examples: dict[str, int], loose: int) -> set[tuple[tuple[Step, ...], tuple[int, int]]]:
+    def histories(
+        self, examples: dict[str, int], loose: int
+    ) -> set[tuple[tuple[Step, ...], tuple[int, int]]]:
         own = self.sizes(examples, loose)
         steps: dict[str, list[Step]] = defaultdict(list)
         for used, unknown, step, unit in self.taken:
@@ -68,7 +70,12 @@ DATASETS = st.tuples(
 ).filter(lambda made: bool(made[0]) or made[1] > 0)
 ACTS = st.lists(
     st.one_of(
-        st.tuples(st.just("spend"), DATASETS, st.sampled_from(STEPS), st.sampled_from(["example", "patient", "hospital"])),
+        st.tuples(
+            st.just("spend"),
+            DATASETS,
+            st.sampled_from(STEPS),
+            st.sampled_from(["example", "patient", "hospital"]),
+        ),
         st.tuples(st.just("link"), st.sampled_from(PEOPLE), st.sampled_from(PEOPLE)),
         st.tuples(st.just("enrol"), DATASETS),
     ),
