@@ -1,4 +1,4 @@
-"""Private training: clipping against gradients taken one by one, noise and draws by their distribution, the silent failure."""
+"""Private training: clipping against gradients taken one by one, noise and draws by distribution, the silent failure."""
 
 from __future__ import annotations
 

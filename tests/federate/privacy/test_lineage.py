@@ -5,20 +5,17 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from tests.stores import both, name
-from xinglin.errors import InvalidInputError
 from xinglin.federate.privacy.accountant import Step, merged
 from xinglin.federate.privacy.budget import for_patient, histories, reserve
 from xinglin.federate.privacy.lineage import Patients, enrol, find_cohort, link
-from xinglin.ledger import entries, verify
-from xinglin.store import Store, open_store
-from xinglin.store.tables_privacy import privacy_cells, privacy_cohorts, privacy_members, privacy_patients
-from xinglin.types import Record
+from xinglin.ledger import verify
+from xinglin.store import open_store
+from xinglin.store.tables_privacy import privacy_cells, privacy_patients
 
 __all__ = ["both", "name"]
 INFINITE = float("inf")
