@@ -140,8 +140,15 @@ class Secure(_Section):
     """Weights are cut to [-r, r] before they are quantised."""
     quantization_range: int = Field(4_194_304, ge=2, le=2**30)
     """Steps into which the clipping range is cut."""
-    max_weight: float = Field(1_000_000.0, gt=0.0)
-    """Largest number of examples of one site."""
+
+    @model_validator(mode="after")
+    def _splittable(self) -> Secure:
+        for name, value, least in (("shares", self.shares, 3), ("threshold", self.threshold, 2)):
+            if isinstance(value, int) and value < least:
+                raise ValueError(f"{name}: a count must be {least} or more; write 1.0 for all")
+            if isinstance(value, float) and not 0.0 < value <= 1.0:
+                raise ValueError(f"{name}: a part must lie above 0 and be at most 1")
+        return self
 
 
 class Job(_Section):

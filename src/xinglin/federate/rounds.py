@@ -91,7 +91,10 @@ def coordinate(grid: Grid, coordination: Coordination, context: Context) -> Stat
     open_job(store, job, coordination.id, coordination.mode, actor=ACTOR)
     try:
         state = _rounds(grid, coordination, context)
-        save_json({"job": job.as_json(), "xinglin": __version__, "model": digest(state)}, coordination.folder / SUMMARY)
+        save_json(
+            {"job": job.as_json(), "xinglin": __version__, "model": digest(state)},
+            coordination.folder / SUMMARY,
+        )
     except BaseException as error:
         told = str(error) if isinstance(error, XinglinError) else f"{type(error).__name__} at the coordinator"
         end_job(store, coordination.id, "stopped", reason=text(told), model=None, actor=ACTOR)
@@ -101,7 +104,7 @@ def coordinate(grid: Grid, coordination: Coordination, context: Context) -> Stat
 
 
 def _rounds(grid: Grid, coordination: Coordination, context: Context) -> State:
-    job, store = coordination.job, coordination.store
+    job = coordination.job
     initial = find_task(job.task, job.train).initial(job.seed)
     state = only(initial, shared_names(job, initial))
     expected = layout(state)
@@ -122,7 +125,9 @@ def _rounds(grid: Grid, coordination: Coordination, context: Context) -> State:
         else:
             updates, answers = _train(grid, job, strategy, number, state, {s: sites.nodes[s] for s in chosen})
             refused = refuse(updates, state, rows=sites.rows, max_norm=job.strategy.max_norm)
-            answers |= {site: replace(answers[site], state="refused", reason=why) for site, why in refused.items()}
+            answers |= {
+                site: replace(answers[site], state="refused", reason=why) for site, why in refused.items()
+            }
             kept = {site: updates[site] for site in sorted(updates) if site not in refused}
             summed = _aggregate(strategy, number, kept) if len(kept) >= job.min_sites else None
         trained = [site for site in chosen if answers[site].state == "ok"]
@@ -154,10 +159,13 @@ def _enough(job: Job, when: str, left: Collection[str], answers: Mapping[str, An
     if len(left) >= job.min_sites:
         return
     others = "; ".join(
-        f"{site}: {answer.reason or answer.state}" for site, answer in sorted(answers.items()) if answer.state != "ok"
+        f"{site}: {answer.reason or answer.state}"
+        for site, answer in sorted(answers.items())
+        if answer.state != "ok"
     )
     raise TrainingError(
-        f"{when}: the job needs {job.min_sites} hospitals, {len(left)} are left" + (f" ({others})" if others else "")
+        f"{when}: the job needs {job.min_sites} hospitals, {len(left)} are left"
+        + (f" ({others})" if others else "")
     )
 
 
@@ -234,7 +242,9 @@ def _train(
 ) -> tuple[dict[str, SiteUpdate], dict[str, Answer]]:
     """Send the state to the round's hospitals; returns the updates that fit the model, and what came of each site."""
     expected = layout(state)
-    messages = strategy.configure_train(number, to_record(state), _config(job), _Chosen(grid, list(asked.values())))
+    messages = strategy.configure_train(
+        number, to_record(state), _config(job), _Chosen(grid, list(asked.values()))
+    )
     replies = ask(grid, messages, timeout=job.timeout)
     updates: dict[str, SiteUpdate] = {}
     answers: dict[str, Answer] = {}
@@ -286,7 +296,7 @@ def _aggregate(strategy: Any, number: int, kept: Mapping[str, SiteUpdate]) -> An
         )
         for place, one in enumerate(kept.values())
     ]
-    return strategy.aggregate_train(number, messages)[0]
+    return {name: array.numpy() for name, array in strategy.aggregate_train(number, messages)[0].items()}
 
 
 def _evaluate(

@@ -162,7 +162,9 @@ def train(hospital: Hospital, job: Job, round_number: int, shared: State) -> Tra
     return Trained(leaving, update.examples, dict(update.metrics))
 
 
-def evaluate(hospital: Hospital, job: Job, round_number: int, shared: State, *, last: bool) -> dict[str, float]:
+def evaluate(
+    hospital: Hospital, job: Job, round_number: int, shared: State, *, last: bool
+) -> dict[str, float]:
     """Measure the common state, with the hospital's own part, on its test part; keep the model after the last round.
 
     Without a test part the figures are those of the training rows, and their names begin with ``train_``.

@@ -11,13 +11,13 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xinglin.errors import ConfigurationError, MissingExtraError
 from xinglin.federate.job import Job
 from xinglin.federate.wire import Layout, State
 
 if TYPE_CHECKING:
-    from flwr.app import ArrayRecord
     from flwr.serverapp.strategy import FedAvg
 
 WEIGHT = "num-examples"
@@ -81,7 +81,7 @@ def shared_names(job: Job, names: Iterable[str]) -> tuple[str, ...]:
     return shared
 
 
-def as_state(record: ArrayRecord, expected: Layout) -> State:
+def as_state(arrays: Mapping[str, NDArray[Any]], expected: Layout) -> State:
     """Return what Flower's arithmetic made, in the model's own types: counts are rounded, weights cut to float32.
 
     Raises:
@@ -89,7 +89,7 @@ def as_state(record: ArrayRecord, expected: Layout) -> State:
     """
     state: State = {}
     for name, (kind, shape) in expected.items():
-        values = np.asarray(record[name].numpy()).reshape(shape)
+        values = np.asarray(arrays[name]).reshape(shape)
         if not np.isfinite(values).all():
             raise ConfigurationError(
                 f"[strategy] {name!r} is not finite after aggregation: lower the server's learning rate"
