@@ -29,9 +29,17 @@ Start = Annotated[
 ]
 Epochs = Annotated[float, typer.Option(help="遍数 Passes over the data.")]
 Rate = Annotated[float, typer.Option(help="最高学习率 Peak learning rate.")]
-Batch = Annotated[int, typer.Option(min=1, help="每步例数 Examples a step and process.")]
+Batch = Annotated[int, typer.Option(min=1, help="每步每份例数 Examples a step and shard.")]
 Longest = Annotated[int, typer.Option(min=8, max=512, help="最长词元 Tokens an example is cut to.")]
 Int8 = Annotated[bool, typer.Option(help="同时导出 ONNX 和 INT8 Export ONNX and INT8 too.")]
+SaveEvery = Annotated[int, typer.Option(min=1, help="每多少步保存 Steps between saved states.")]
+Shards = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="每步批次分几份,进程增减时不变 Parts of a batch, kept when workers change; empty: workers.",
+    ),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU 线程 CPU threads; empty: as torch chooses.")]
 
 
@@ -41,7 +49,7 @@ def encoder(
     out: Out,
     size: Annotated[str, typer.Option(help="tiny | small | base")] = "small",
     steps: Annotated[int, typer.Option(min=1, help="优化步数 Optimiser steps.")] = 2000,
-    batch_size: Annotated[int, typer.Option(min=1, help="每步行数 Rows a step and process.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="每步每份行数 Rows a step and shard.")] = 32,
     length: Annotated[int, typer.Option(min=8, max=512, help="每行词元 Tokens a row.")] = 128,
     learning_rate: Annotated[
         float | None, typer.Option(help="最高学习率 Peak learning rate; empty: the size's.")
@@ -56,13 +64,14 @@ def encoder(
     start: Start = None,
     seed: Seed = 0,
     threads: Threads = None,
-    save_every: Annotated[int, typer.Option(min=1, help="每多少步保存 Steps between saved states.")] = 200,
+    save_every: SaveEvery = 200,
+    shards: Shards = None,
     as_json: AsJson = False,
 ) -> None:
     """预训练文本编码器(自己的文本 + 知识图谱)。Pre-train a text encoder on your own text and the graph.
 
     --data: JSONL with a field text, or a text file with a document a line. The same command resumes a stopped run;
-    `accelerate launch -m xinglin train encoder ...` and torchrun use several processes.
+    `torchrun -m xinglin train encoder ...` and accelerate launch use several processes and survive a lost one.
     """
     _needs_torch("xinglin train encoder")
     from xinglin.model.knowledge import entity_graph
@@ -85,6 +94,7 @@ def encoder(
         seed=seed,
         threads=threads,
         save_every=save_every,
+        shards=shards,
     )
     passages, source = read_own(data)
     entities = entity_graph()
@@ -122,6 +132,8 @@ def diagnosis(
     max_length: Longest = 128,
     seed: Seed = 0,
     threads: Threads = None,
+    save_every: SaveEvery = 200,
+    shards: Shards = None,
     int8: Int8 = True,
     as_json: AsJson = False,
 ) -> None:
@@ -134,7 +146,14 @@ def diagnosis(
     from xinglin.train.options import FineTuneOptions
 
     options = FineTuneOptions(
-        epochs, batch_size, learning_rate, max_length=max_length, seed=seed, threads=threads
+        epochs,
+        batch_size,
+        learning_rate,
+        max_length=max_length,
+        seed=seed,
+        threads=threads,
+        save_every=save_every,
+        shards=shards,
     )
     _classifier(diagnosis_examples(data, narratives, seed), out, start, options, int8=int8, as_json=as_json)
 
@@ -150,6 +169,8 @@ def department(
     max_length: Longest = 128,
     seed: Seed = 0,
     threads: Threads = None,
+    save_every: SaveEvery = 200,
+    shards: Shards = None,
     int8: Int8 = False,
     as_json: AsJson = False,
 ) -> None:
@@ -162,7 +183,14 @@ def department(
     from xinglin.train.options import FineTuneOptions
 
     options = FineTuneOptions(
-        epochs, batch_size, learning_rate, max_length=max_length, seed=seed, threads=threads
+        epochs,
+        batch_size,
+        learning_rate,
+        max_length=max_length,
+        seed=seed,
+        threads=threads,
+        save_every=save_every,
+        shards=shards,
     )
     _classifier(department_examples(data), out, start, options, int8=int8, as_json=as_json)
 
