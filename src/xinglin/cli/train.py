@@ -1,4 +1,4 @@
-"""``xinglin train``: an encoder, a diagnosis or department classifier, graph embeddings, the shipped model."""
+"""``xinglin train``: an encoder, a diagnosis or department classifier, graph embeddings, the shipped model, a sweep."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 
 from xinglin.cli.options import AsJson, Seed
 from xinglin.cli.train_graph import graph as graph_embeddings
+from xinglin.cli.train_sweep import sweep
 from xinglin.errors import InvalidInputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from xinglin.train.options import FineTuneOptions
     from xinglin.types import Checkpoint
 
-app = typer.Typer(help="训练 Train: encoder, diagnosis, department, graph, open-model.", no_args_is_help=True)
+app = typer.Typer(
+    help="训练 Train: encoder, diagnosis, department, graph, open-model, sweep.", no_args_is_help=True
+)
 
 Data = Annotated[Path, typer.Option(help="训练文件 JSONL(.gz) Training file.")]
 Out = Annotated[Path, typer.Option(help="检查点文件夹 Folder of the new checkpoint.")]
@@ -73,7 +76,7 @@ def encoder(
     --data: JSONL with a field text, or a text file with a document a line. The same command resumes a stopped run;
     `torchrun -m xinglin train encoder ...` and accelerate launch use several processes and survive a lost one.
     """
-    _needs_torch("xinglin train encoder")
+    needs_torch("xinglin train encoder")
     from xinglin.model.knowledge import entity_graph
     from xinglin.model.tokenizer import load_tokenizer
     from xinglin.train.corpus import read_own
@@ -141,7 +144,7 @@ def diagnosis(
 
     --data: JSONL with text and disease (a name, alias or code of the graph). --start: the shipped model when empty.
     """
-    _needs_torch("xinglin train diagnosis")
+    needs_torch("xinglin train diagnosis")
     from xinglin.train.examples import diagnosis_examples
     from xinglin.train.options import FineTuneOptions
 
@@ -178,7 +181,7 @@ def department(
 
     --data: JSONL with text (or ask) and department. --start: the shipped model when empty.
     """
-    _needs_torch("xinglin train department")
+    needs_torch("xinglin train department")
     from xinglin.train.examples import department_examples
     from xinglin.train.options import FineTuneOptions
 
@@ -203,7 +206,7 @@ def open_model(
     as_json: AsJson = False,
 ) -> None:
     """重做随包模型:一条命令。Rebuild the shipped model, start to end, from open data alone."""
-    _needs_torch("xinglin train open-model")
+    needs_torch("xinglin train open-model")
     from xinglin.train.recipe import build
 
     with _progress(as_json) as report:
@@ -218,6 +221,7 @@ def open_model(
 
 
 app.command("graph")(graph_embeddings)
+app.command("sweep")(sweep)
 
 
 def _classifier(
@@ -256,7 +260,8 @@ def _classifier(
     _done(checkpoint, as_json)
 
 
-def _needs_torch(door: str) -> None:
+def needs_torch(door: str) -> None:
+    """Raise ``MissingExtraError`` where torch or transformers is not installed."""
     from importlib.util import find_spec
 
     if find_spec("torch") is None or find_spec("transformers") is None:
