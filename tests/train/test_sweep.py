@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -147,29 +151,28 @@ def test_the_command_on_ray_and_an_encoder(plan, texts: list[str], tmp_path: Pat
     opened.close()
 
 
-def test_a_killed_process_is_an_error_row(plan, store: Store, tmp_path: Path, monkeypatch) -> None:
-    from xinglin.train import sweep as module
-
-    class Killed:
-        exitcode = -9
-
-        def __init__(self, target, args) -> None:
-            pass
-
-        def start(self) -> None:
-            pass
-
-        def join(self) -> None:
-            pass
-
-    class Context:
-        Process = Killed
-
-    monkeypatch.setattr(module.multiprocessing, "get_context", lambda _: Context)
+@pytest.mark.slow
+def test_a_killed_process_is_an_error_row(plan, store: Store, tmp_path: Path) -> None:
+    sweep = read_sweep(plan(seeds="seeds = [0]"))
     (tmp_path / "out").mkdir()
-    swept = run_sweep(read_sweep(plan()), tmp_path / "out", store, Pool(workers=2))
-    assert (swept.best, swept.checkpoint) == (None, None)
-    assert all("exit code -9" in row.errors[0] for row in swept.rows)
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        deadline = time.monotonic() + 60
+        while not killed and time.monotonic() < deadline:
+            for process in multiprocessing.active_children():
+                os.kill(process.pid or 0, signal.SIGKILL)
+                killed.append(process.pid or 0)
+                return
+            time.sleep(0.01)
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    swept = run_sweep(sweep, tmp_path / "out", store, Pool(workers=2))
+    killer.join()
+    assert len(killed) == 1
+    assert [(row.seeds, row.failed) for row in swept.rows] == [(1, 0), (0, 1)]
+    assert "exit code -9" in swept.rows[1].errors[0]
 
 
 def test_random_draws_repeat_and_stay_in_their_range(plan, tmp_path: Path) -> None:
