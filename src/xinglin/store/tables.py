@@ -369,3 +369,59 @@ campaign_votes = Table(
     Column("time", String(32), nullable=False),
 )
 """What the model says of an item, made once; without a code it abstained."""
+
+federation_nodes = Table(
+    "federation_nodes",
+    metadata,
+    Column("site", String(100), primary_key=True),
+    Column("public_key", Text, nullable=False),
+    Column("node", String(40)),
+    Column("registered", String(32), nullable=False),
+    Column("seen", String(32)),
+)
+"""A hospital that may take part; ``node`` is Flower's number of it (64 bits, hence text)."""
+
+federation_jobs = Table(
+    "federation_jobs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(100), nullable=False, index=True),
+    Column("digest", String(64), nullable=False),
+    Column("job", JSON, nullable=False),
+    Column("mode", String(20), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("reason", Text),
+    Column("started", String(32), nullable=False),
+    Column("ended", String(32)),
+    Column("model", String(64)),
+)
+"""A job at the coordinator; ``model`` is the SHA-256 of what came out."""
+
+federation_rounds = Table(
+    "federation_rounds",
+    metadata,
+    Column("job", String(40), primary_key=True),
+    Column("round", Integer, primary_key=True, autoincrement=False),
+    Column("time", String(32), nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("model", String(64)),
+)
+"""A finished round; round 0 is the admission of the hospitals."""
+
+federation_site_metrics = Table(
+    "federation_site_metrics",
+    metadata,
+    Column("job", String(40), primary_key=True),
+    Column("round", Integer, primary_key=True, autoincrement=False),
+    Column("site", String(100), primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("reason", Text),
+    Column("examples", Integer),
+    Column("train", JSON, nullable=False),
+    Column("evaluate", JSON, nullable=False),
+    Column("unit", String(20)),
+    Column("spent", Float),
+    Column("allowed", Float),
+    Column("delta", Float),
+)
+"""What one hospital did in one round, and the privacy budget as it told: spent and allowed epsilon at ``delta``."""
