@@ -88,6 +88,8 @@ def test_a_stopped_run_ends_where_an_unstopped_one_does(encoder: Path, labelled,
     resumed = fine_tune(encoder, *labelled, NAMES, options, state=tmp_path / "run")
     assert resumed.trained.resumed_at == 4
     assert np.array_equal(resumed.logits(labelled[0]), whole.logits(labelled[0]))
+    assert (tmp_path / "run").is_dir(), "the state stays until the classifier is saved"
+    resumed.save(tmp_path / "model", name="model", data=[], metrics={})
     assert not (tmp_path / "run").exists()
 
 

@@ -1,4 +1,4 @@
-"""``xinglin train``: an encoder, a diagnosis or department classifier, graph embeddings, the shipped model."""
+"""``xinglin train``: an encoder, a diagnosis or department classifier, graph embeddings, the shipped model, a sweep."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import typer
 
 from xinglin.cli.options import AsJson, Seed
 from xinglin.cli.train_graph import graph as graph_embeddings
+from xinglin.cli.train_sweep import sweep
 from xinglin.errors import InvalidInputError, MissingExtraError
 
 if TYPE_CHECKING:
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
     from xinglin.train.options import FineTuneOptions
     from xinglin.types import Checkpoint
 
-app = typer.Typer(help="训练 Train: encoder, diagnosis, department, graph, open-model.", no_args_is_help=True)
+app = typer.Typer(
+    help="训练 Train: encoder, diagnosis, department, graph, open-model, sweep.", no_args_is_help=True
+)
 
 Data = Annotated[Path, typer.Option(help="训练文件 JSONL(.gz) Training file.")]
 Out = Annotated[Path, typer.Option(help="检查点文件夹 Folder of the new checkpoint.")]
@@ -29,9 +32,17 @@ Start = Annotated[
 ]
 Epochs = Annotated[float, typer.Option(help="遍数 Passes over the data.")]
 Rate = Annotated[float, typer.Option(help="最高学习率 Peak learning rate.")]
-Batch = Annotated[int, typer.Option(min=1, help="每步例数 Examples a step and process.")]
+Batch = Annotated[int, typer.Option(min=1, help="每步每份例数 Examples a step and shard.")]
 Longest = Annotated[int, typer.Option(min=8, max=512, help="最长词元 Tokens an example is cut to.")]
 Int8 = Annotated[bool, typer.Option(help="同时导出 ONNX 和 INT8 Export ONNX and INT8 too.")]
+SaveEvery = Annotated[int, typer.Option(min=1, help="每多少步保存 Steps between saved states.")]
+Shards = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        help="每步批次分几份,进程增减时不变 Parts of a batch, kept when workers change; empty: workers.",
+    ),
+]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU 线程 CPU threads; empty: as torch chooses.")]
 
 
@@ -41,7 +52,7 @@ def encoder(
     out: Out,
     size: Annotated[str, typer.Option(help="tiny | small | base")] = "small",
     steps: Annotated[int, typer.Option(min=1, help="优化步数 Optimiser steps.")] = 2000,
-    batch_size: Annotated[int, typer.Option(min=1, help="每步行数 Rows a step and process.")] = 32,
+    batch_size: Annotated[int, typer.Option(min=1, help="每步每份行数 Rows a step and shard.")] = 32,
     length: Annotated[int, typer.Option(min=8, max=512, help="每行词元 Tokens a row.")] = 128,
     learning_rate: Annotated[
         float | None, typer.Option(help="最高学习率 Peak learning rate; empty: the size's.")
@@ -56,15 +67,16 @@ def encoder(
     start: Start = None,
     seed: Seed = 0,
     threads: Threads = None,
-    save_every: Annotated[int, typer.Option(min=1, help="每多少步保存 Steps between saved states.")] = 200,
+    save_every: SaveEvery = 200,
+    shards: Shards = None,
     as_json: AsJson = False,
 ) -> None:
     """预训练文本编码器(自己的文本 + 知识图谱)。Pre-train a text encoder on your own text and the graph.
 
     --data: JSONL with a field text, or a text file with a document a line. The same command resumes a stopped run;
-    `accelerate launch -m xinglin train encoder ...` and torchrun use several processes.
+    `torchrun -m xinglin train encoder ...` and accelerate launch use several processes and survive a lost one.
     """
-    _needs_torch("xinglin train encoder")
+    needs_torch("xinglin train encoder")
     from xinglin.model.knowledge import entity_graph
     from xinglin.model.tokenizer import load_tokenizer
     from xinglin.train.corpus import read_own
@@ -85,6 +97,7 @@ def encoder(
         seed=seed,
         threads=threads,
         save_every=save_every,
+        shards=shards,
     )
     passages, source = read_own(data)
     entities = entity_graph()
@@ -122,6 +135,8 @@ def diagnosis(
     max_length: Longest = 128,
     seed: Seed = 0,
     threads: Threads = None,
+    save_every: SaveEvery = 200,
+    shards: Shards = None,
     int8: Int8 = True,
     as_json: AsJson = False,
 ) -> None:
@@ -129,12 +144,19 @@ def diagnosis(
 
     --data: JSONL with text and disease (a name, alias or code of the graph). --start: the shipped model when empty.
     """
-    _needs_torch("xinglin train diagnosis")
+    needs_torch("xinglin train diagnosis")
     from xinglin.train.examples import diagnosis_examples
     from xinglin.train.options import FineTuneOptions
 
     options = FineTuneOptions(
-        epochs, batch_size, learning_rate, max_length=max_length, seed=seed, threads=threads
+        epochs,
+        batch_size,
+        learning_rate,
+        max_length=max_length,
+        seed=seed,
+        threads=threads,
+        save_every=save_every,
+        shards=shards,
     )
     _classifier(diagnosis_examples(data, narratives, seed), out, start, options, int8=int8, as_json=as_json)
 
@@ -150,6 +172,8 @@ def department(
     max_length: Longest = 128,
     seed: Seed = 0,
     threads: Threads = None,
+    save_every: SaveEvery = 200,
+    shards: Shards = None,
     int8: Int8 = False,
     as_json: AsJson = False,
 ) -> None:
@@ -157,12 +181,19 @@ def department(
 
     --data: JSONL with text (or ask) and department. --start: the shipped model when empty.
     """
-    _needs_torch("xinglin train department")
+    needs_torch("xinglin train department")
     from xinglin.train.examples import department_examples
     from xinglin.train.options import FineTuneOptions
 
     options = FineTuneOptions(
-        epochs, batch_size, learning_rate, max_length=max_length, seed=seed, threads=threads
+        epochs,
+        batch_size,
+        learning_rate,
+        max_length=max_length,
+        seed=seed,
+        threads=threads,
+        save_every=save_every,
+        shards=shards,
     )
     _classifier(department_examples(data), out, start, options, int8=int8, as_json=as_json)
 
@@ -175,7 +206,7 @@ def open_model(
     as_json: AsJson = False,
 ) -> None:
     """重做随包模型:一条命令。Rebuild the shipped model, start to end, from open data alone."""
-    _needs_torch("xinglin train open-model")
+    needs_torch("xinglin train open-model")
     from xinglin.train.recipe import build
 
     with _progress(as_json) as report:
@@ -190,6 +221,7 @@ def open_model(
 
 
 app.command("graph")(graph_embeddings)
+app.command("sweep")(sweep)
 
 
 def _classifier(
@@ -228,7 +260,8 @@ def _classifier(
     _done(checkpoint, as_json)
 
 
-def _needs_torch(door: str) -> None:
+def needs_torch(door: str) -> None:
+    """Raise ``MissingExtraError`` where torch or transformers is not installed."""
     from importlib.util import find_spec
 
     if find_spec("torch") is None or find_spec("transformers") is None:

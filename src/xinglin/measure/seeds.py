@@ -84,3 +84,20 @@ def holm(p: Array) -> Array:
     adjusted = np.empty(len(p))
     adjusted[order] = np.minimum(steps, 1.0)
     return adjusted
+
+
+def over_seeds(values: Array) -> tuple[float, float | None, float | None]:
+    """Return the mean of one figure a seed, and its 95 % interval over seeds (Student); no interval of one seed.
+
+    Raises:
+        ValueError: no value.
+    """
+    from scipy.stats import t
+
+    if values.ndim != 1 or not len(values):
+        raise ValueError(f"expected one figure a seed, got shape {values.shape}")
+    mean = float(values.mean())
+    if len(values) == 1:
+        return mean, None, None
+    half = float(t.ppf(0.975, len(values) - 1)) * float(values.std(ddof=1)) / np.sqrt(len(values))
+    return mean, mean - half, mean + half

@@ -11,7 +11,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ from xinglin.model.sizes import MASK, PAD
 from xinglin.model.tokenizer import load_tokenizer, save_tokenizer
 from xinglin.train.card import Described, write_card
 from xinglin.train.curves import write_curves
+from xinglin.train.elastic import fixed_shards
 from xinglin.train.loop import Plan, Report, Trained, train
 from xinglin.train.options import FineTuneOptions
 from xinglin.train.quiet import quiet_transformers
@@ -55,6 +56,8 @@ class Classifier:
     trained: Trained
     parent: str
     """Id of the checkpoint it was fine-tuned from."""
+    state: Path | None = None
+    """Folder of the resumable state, kept until the classifier is saved: a worker may be lost before that."""
 
     def logits(self, texts: Sequence[str], batch_size: int = 64) -> Floats:
         """Return the logits of texts, shape (texts, classes); a text is cut to ``max_length`` tokens."""
@@ -123,6 +126,8 @@ class Classifier:
                 parents=(self.parent,),
                 limits=limits,
             )
+        if self.state is not None:
+            shutil.rmtree(self.state, ignore_errors=True)
         return Checkpoint(sealed.id, str(folder), sealed.manifest)
 
 
@@ -183,7 +188,7 @@ def fine_tune(
         options: settings.
         weights: weight of each example, > 0; ``None``: all 1.
         head: rows of a fresh head to start from, shape (classes, hidden); ``None``: random.
-        state: folder of the resumable state; ``None``: the run cannot be resumed.
+        state: folder of the resumable state, removed by :meth:`Classifier.save`; ``None``: it cannot be resumed.
         report: progress.
 
     Raises:
@@ -192,12 +197,14 @@ def fine_tune(
         TrainingError: the loss is not finite, or the disk is full.
     """
     _check(texts, targets, names, weights)
+    options = replace(options, shards=fixed_shards(options.shards, state))
+    shards = options.shards or 1
     parent = verify_checkpoint(checkpoint)
     tokenizer = load_tokenizer(checkpoint)
     torch.manual_seed(options.seed)
     model = open_classifier(checkpoint, names, options, head)
     rows = encode(tokenizer, texts, options.max_length)
-    steps = max(1, round(options.epochs * len(rows) / options.batch_size))
+    steps = max(1, round(options.epochs * len(rows) / (options.batch_size * shards)))
     plan = Plan(
         steps=steps,
         learning_rate=options.learning_rate,
@@ -207,6 +214,7 @@ def fine_tune(
         save_every=options.save_every if state is not None else steps,
         digest=_digest(parent.id, texts, targets, names, options),
         threads=options.threads,
+        shards=shards,
     )
     fast = options.head_rate if options.head == "fresh" else 1.0
 
@@ -217,11 +225,10 @@ def fine_tune(
     drawing = _Drawing(rows, targets, weights, len(names), options)
     if state is not None:
         trained = train(module, drawing.draw, plan, state, rates=rates, report=report)
-        shutil.rmtree(state, ignore_errors=True)
     else:
         with tempfile.TemporaryDirectory() as folder:
             trained = train(module, drawing.draw, plan, Path(folder) / "run", rates=rates, report=report)
-    return Classifier(model, tokenizer, tuple(names), options, trained, parent.id)
+    return Classifier(model, tokenizer, tuple(names), options, trained, parent.id, state)
 
 
 def encode(tokenizer: Tokenizer, texts: Sequence[str], length: int) -> list[list[int]]:
@@ -255,15 +262,15 @@ class _Drawing:
         self._weights = np.ones(len(rows), np.float32) if weights is None else np.asarray(weights, np.float32)
         self._order: tuple[int, list[NDArray[np.int64]]] = (-1, [])
 
-    def draw(self, step: int, process: int, processes: int) -> Mapping[str, Tensor]:
-        """Return the batch of one step and process."""
-        index = step * processes + process
+    def draw(self, step: int, shard: int, shards: int) -> Mapping[str, Tensor]:
+        """Return one shard of the batch of a step."""
+        index = step * shards + shard
         count = max(1, -(-len(self._rows) // self._options.batch_size))
         epoch, place = divmod(index, count)
         if self._order[0] != epoch:
             self._order = (epoch, self._batches(epoch))
         chosen = self._order[1][place]
-        generator = np.random.default_rng((self._options.seed, step, process, 3))
+        generator = np.random.default_rng((self._options.seed, step, shard, 3))
         ids = padded([self._rows[i] for i in chosen])
         if self._options.token_dropout:
             hidden = torch.from_numpy(generator.random(ids.shape) < self._options.token_dropout)

@@ -1,19 +1,20 @@
 """The training loop: steps that can be interrupted, resumed to the step, spread over processes, and repeated.
 
-A batch depends on the seed, the step and the process alone, never on what was drawn before; so a run that was
-stopped and resumed gives the weights of one that was not. Processes and precision are ``accelerate``'s:
-``accelerate launch`` and ``torchrun`` work, bf16 is used where an accelerator has it. The resumable state is
-safetensors and JSON, no pickle.
+A batch depends on the seed, the step and the shard alone (``elastic``), never on what was drawn before nor on how
+many processes there are; so a run that was stopped and resumed, or lost a worker, gives the weights of one that was
+not. Processes and precision are ``accelerate``'s: ``accelerate launch`` and ``torchrun`` work, bf16 is used where an
+accelerator has it. Only the main process writes. The resumable state is safetensors and JSON, no pickle.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,9 +28,10 @@ from torch import Tensor, nn
 
 from xinglin.errors import TrainingError
 from xinglin.model.saving import heal, saving
+from xinglin.train.elastic import STATE, lost_worker_named, own_shards, require_same
 
 Batch = Mapping[str, Tensor]
-STATE, WEIGHTS, MOMENTS = "state.json", "module.safetensors", "optimiser.safetensors"
+WEIGHTS, MOMENTS = "module.safetensors", "optimiser.safetensors"
 CLIP = 1.0
 """Largest norm of the gradient."""
 
@@ -47,6 +49,8 @@ class Plan:
     digest: str
     """Of everything that decides the weights: settings and data. A state with another digest is not resumed."""
     threads: int | None = None
+    shards: int = 1
+    """Parts of the batch of one step, whatever the number of processes; see ``elastic``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class Trained:
 
 Report = Callable[[Tick], None]
 Draw = Callable[[int, int, int], Batch]
-"""(step, process, processes) -> batch."""
+"""(step, shard, shards) -> batch."""
 
 
 def open_accelerator(threads: int | None) -> Accelerator:
@@ -106,7 +110,7 @@ def train(
 
     Args:
         module: ``module(**batch)`` returns scalar losses by name, ``loss`` among them, and may return ``tokens``.
-        draw: makes a batch of (step, process, processes).
+        draw: makes a shard of (step, shard, shards).
         plan: steps, rates, seed.
         state: folder of the resumable state; read if it holds a state of the same plan, removed by the caller.
         rates: factor on the learning rate by parameter name.
@@ -114,7 +118,7 @@ def train(
         validate: figures at every saved state, on the main process.
 
     Raises:
-        TrainingError: the loss is not finite, the disk is full, or ``state`` is of another run.
+        TrainingError: the loss is not finite, the disk is full, ``state`` is of another run, or a worker was lost.
         KeyboardInterrupt: Ctrl-C; the state has been saved before it is raised.
     """
     accelerator = open_accelerator(plan.threads)
@@ -132,39 +136,31 @@ def train(
     prepared.train()
     started = time.perf_counter()
     seen = 0
-    with _interruptible() as interrupted:
+    with _interruptible() as interrupted, lost_worker_named(state):
+        require_same(accelerator, first, plan.digest, state)
         for step in range(first, plan.steps):
             rate = schedule(step, plan.steps, plan.warmup)
             for group in optimiser.param_groups:
                 group["lr"] = plan.learning_rate * rate * group["factor"]
-            torch.manual_seed(_step_seed(plan.seed, step, accelerator.process_index))
-            batch = {
-                name: tensor.to(accelerator.device)
-                for name, tensor in draw(step, accelerator.process_index, accelerator.num_processes).items()
-            }
-            with accelerator.autocast():
-                losses = dict(prepared(**batch))
-            tokens = int(losses.pop("tokens", torch.tensor(0)))
-            loss = losses["loss"]
-            if not torch.isfinite(loss):
+            values = _accumulate(accelerator, prepared, draw, plan, step, interrupted.is_set())
+            stop = values.pop("stop") > 0
+            if not math.isfinite(values["loss"]):
                 raise TrainingError(
-                    f"step {step}: the loss is {loss.item()}; expected a finite number. The state of step "
+                    f"step {step}: the loss is {values['loss']}; expected a finite number. The state of step "
                     f"{trained.history[-1]['step'] if trained.history else 0:.0f} is intact in {state}: "
                     "resume with a lower learning rate, or look at the data"
                 )
-            accelerator.backward(loss)
             accelerator.clip_grad_norm_(prepared.parameters(), CLIP)
             optimiser.step()
             optimiser.zero_grad(set_to_none=True)
-            seen += tokens * accelerator.num_processes
+            seen += round(values.pop("tokens"))
             seconds = time.perf_counter() - started
-            values = {name: float(value.detach()) for name, value in losses.items()}
             if report is not None and accelerator.is_main_process:
                 left = seconds / (step + 1 - first) * (plan.steps - step - 1)
                 report(Tick(step + 1, plan.steps, values, seen / max(seconds, 1e-9), left))
             trained.history.append({"step": step + 1, "rate": plan.learning_rate * rate, **values})
             last = step + 1 == plan.steps
-            stop = _agreed(accelerator, interrupted.is_set())
+            stop = stop or (accelerator.num_processes == 1 and interrupted.is_set())
             if (step + 1) % plan.save_every == 0 or last or stop:
                 trained.tokens += seen
                 trained.seconds += seconds
@@ -183,6 +179,40 @@ def train(
     return trained
 
 
+def _accumulate(
+    accelerator: Accelerator, prepared: nn.Module, draw: Draw, plan: Plan, step: int, stop: bool
+) -> dict[str, float]:
+    """Leave the gradient of a step's whole batch; return its mean losses, ``tokens``, and whether any was to ``stop``.
+
+    A process without a shard of its own runs the first one at weight 0, since it must meet the others.
+    """
+    index, processes = accelerator.process_index, accelerator.num_processes
+    own = own_shards(plan.shards, index, processes)
+    figures: dict[str, float] = {"stop": float(stop), "tokens": 0.0}
+    for shard in own or [0]:
+        torch.manual_seed(_step_seed(plan.seed, step, shard))
+        batch = {
+            name: tensor.to(accelerator.device) for name, tensor in draw(step, shard, plan.shards).items()
+        }
+        waiting = bool(own) and shard != own[-1]
+        with accelerator.no_sync(prepared) if waiting else nullcontext():
+            with accelerator.autocast():
+                losses = dict(prepared(**batch))
+            tokens = int(losses.pop("tokens", torch.tensor(0)))
+            # Processes are averaged over, shards are to be: hence their ratio.
+            weight = processes / plan.shards if own else 0.0
+            accelerator.backward(losses["loss"] * weight)
+        share = 1.0 / plan.shards if own else 0.0
+        for name, value in losses.items():
+            figures[name] = figures.get(name, 0.0) + share * float(value.detach())
+        figures["tokens"] += tokens if own else 0
+    if processes == 1:
+        return figures
+    names = sorted(figures)
+    sums = torch.tensor([figures[name] for name in names], dtype=torch.float64, device=accelerator.device)
+    return dict(zip(names, accelerator.reduce(sums, "sum").tolist(), strict=True))
+
+
 def schedule(step: int, steps: int, warmup: float) -> float:
     """Return the factor on the learning rate: a linear rise, then a linear fall to a hundredth."""
     rise = max(1, round(steps * warmup))
@@ -191,8 +221,8 @@ def schedule(step: int, steps: int, warmup: float) -> float:
     return max(0.01, 1.0 - (step - rise) / max(1, steps - rise))
 
 
-def _step_seed(seed: int, step: int, process: int) -> int:
-    return (seed * 1_000_003 + step) * 1_009 + process
+def _step_seed(seed: int, step: int, shard: int) -> int:
+    return (seed * 1_000_003 + step) * 1_009 + shard
 
 
 def _groups(module: nn.Module, plan: Plan, rates: Callable[[str], float]) -> list[dict[str, Any]]:
@@ -229,6 +259,7 @@ def _save(folder: Path, plan: Plan, step: int, module: nn.Module, optimiser: Any
             "format": 1,
             "step": step,
             "digest": plan.digest,
+            "shards": plan.shards,
             "tokens": trained.tokens,
             "seconds": trained.seconds,
             "history": trained.history,
@@ -257,6 +288,7 @@ def _resume(folder: Path, plan: Plan, module: nn.Module, optimiser: Any, trained
     for name, tensor in saved.items():
         index, _, key = name.partition(".")
         states.setdefault(int(index), {})[key] = tensor.reshape(()) if key == "step" else tensor
+    _require_fit(folder, states, [one for group in optimiser.param_groups for one in group["params"]])
     described["state"] = states
     optimiser.load_state_dict(described)
     trained.history = list(body["history"])
@@ -264,12 +296,18 @@ def _resume(folder: Path, plan: Plan, module: nn.Module, optimiser: Any, trained
     return int(body["step"])
 
 
-def _agreed(accelerator: Accelerator, stop: bool) -> bool:
-    """Whether any process was asked to stop: all stop at the same step."""
-    if accelerator.num_processes == 1:
-        return stop
-    flag = torch.tensor([int(stop)], device=accelerator.device)
-    return bool(accelerator.reduce(flag, "sum").item())
+def _require_fit(folder: Path, states: Mapping[int, Mapping[str, Tensor]], parameters: list[Tensor]) -> None:
+    """Check that the saved moments are those of these parameters: torch itself would only notice later."""
+    for index, values in states.items():
+        for key, value in values.items():
+            if key == "step":
+                continue
+            expected = tuple(parameters[index].shape) if index < len(parameters) else None
+            if tuple(value.shape) != expected:
+                raise TrainingError(
+                    f"{folder}: the saved state does not fit the model: parameter {index} ({key}) has shape "
+                    f"{tuple(value.shape)}, expected {expected}; remove it to start anew"
+                )
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from xinglin.errors import ConfigurationError
 from xinglin.model.sizes import shape
 
+MOST_SHARDS = 65_536
 KnowledgeLoss = Literal["contrastive", "kepler"]
 
 
@@ -20,7 +21,7 @@ class PretrainOptions:
     steps: int = 2000
     """Optimiser steps."""
     batch_size: int = 32
-    """Rows of text a step and process."""
+    """Rows of text a step and shard."""
     length: int = 128
     """Tokens a row."""
     learning_rate: float | None = None
@@ -43,6 +44,8 @@ class PretrainOptions:
     """CPU threads; empty: as torch chooses."""
     save_every: int = 200
     """Steps between two resumable states."""
+    shards: int | None = None
+    """Parts of the batch of one step, kept when workers come or go; empty: one a process at the first start."""
 
     def __post_init__(self) -> None:
         shape(self.size)
@@ -66,7 +69,7 @@ class FineTuneOptions:
     epochs: float = 4.0
     """Passes over the examples."""
     batch_size: int = 32
-    """Examples a step and process."""
+    """Examples a step and shard."""
     learning_rate: float = 3e-4
     """Peak learning rate of the encoder."""
     head_rate: float = 5.0
@@ -89,6 +92,8 @@ class FineTuneOptions:
     """CPU threads; empty: as torch chooses."""
     save_every: int = 200
     """Steps between two resumable states."""
+    shards: int | None = None
+    """Parts of the batch of one step, kept when workers come or go; empty: one a process at the first start."""
 
     def __post_init__(self) -> None:
         _positive(self, "epochs", "batch_size", "learning_rate", "max_length", "save_every")
@@ -105,6 +110,8 @@ class FineTuneOptions:
 
 
 def _positive(options: Any, *names: str) -> None:
+    if options.shards is not None and not 0 < options.shards <= MOST_SHARDS:
+        raise ConfigurationError(f"shards: expected 1 to {MOST_SHARDS}, got {options.shards}")
     for name in names:
         if getattr(options, name) <= 0:
             raise ConfigurationError(f"{name}: expected more than 0, got {getattr(options, name)}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,7 @@ from xinglin.model.tokenizer import load_tokenizer, save_tokenizer, train_tokeni
 from xinglin.train.card import write_card
 from xinglin.train.corpus import Source
 from xinglin.train.curves import write_curves
+from xinglin.train.elastic import fixed_shards
 from xinglin.train.loop import Plan, Report, Trained, train
 from xinglin.train.masking import EntityFinder, Stream, encode_stream, masked_batch
 from xinglin.train.objectives import Objective
@@ -156,8 +157,12 @@ def pretrain(
         TrainingError: the loss is not finite, the disk is full, or the folder holds another run.
         CheckpointError: ``start`` is damaged or has another tokenizer.
         KeyboardInterrupt: Ctrl-C; the same call resumes.
+
+    Of several processes only the main one writes; the others get a checkpoint with an empty id.
     """
     parents: tuple[str, ...] = ()
+    state = out.with_name(f".{out.name}.run")
+    options = replace(options, shards=fixed_shards(options.shards, state))
     torch.manual_seed(options.seed)
     model = _model(corpus, options, start)
     if start is not None:
@@ -173,8 +178,8 @@ def pretrain(
         save_every=options.save_every,
         digest=_digest(options, corpus, knowledge, parents),
         threads=options.threads,
+        shards=options.shards or 1,
     )
-    state = out.with_name(f".{out.name}.run")
     trained = train(
         module,
         _drawing(corpus.train, objective, options),
@@ -241,10 +246,10 @@ def _drawing(
             orders[epoch] = np.random.default_rng((options.seed, epoch, 1)).permutation(count)
         return int(orders[epoch][place])
 
-    def draw(step: int, process: int, processes: int) -> Mapping[str, Tensor]:
-        first = (step * processes + process) * options.batch_size
+    def draw(step: int, shard: int, shards: int) -> Mapping[str, Tensor]:
+        first = (step * shards + shard) * options.batch_size
         windows = [window(first + i) for i in range(options.batch_size)]
-        generator = np.random.default_rng((options.seed, step, process, 2))
+        generator = np.random.default_rng((options.seed, step, shard, 2))
         inputs, labels = masked_batch(stream, windows, options.length, generator)
         batch = {"input_ids": torch.from_numpy(inputs), "labels": torch.from_numpy(labels)}
         if objective is not None and step % options.knowledge_every == 0:
@@ -284,6 +289,7 @@ def _finish(
         "tokens": trained.tokens,
         "seconds": round(trained.seconds, 1),
         "processes": trained.processes,
+        "shards": options.shards,
     }
     if knowledge is not None:
         metrics["triples"] = len(knowledge.triples)

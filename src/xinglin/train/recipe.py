@@ -209,9 +209,13 @@ def build(data: Path, out: Path, *, threads: int | None = None, report: Report |
         The classifier's folder, ready to be exported.
 
     Raises:
+        ConfigurationError: it was started as several processes.
         MissingDataError: there is no open text.
         TrainingError: see ``pretrain`` and ``fine_tune``.
     """
+    from xinglin.train.elastic import require_one_process
+
+    require_one_process("xinglin train open-model")
     from xinglin.graph.load import starter
     from xinglin.model.knowledge import entity_graph
     from xinglin.train.embed import embed_graph, read_embeddings
