@@ -1,0 +1,127 @@
+"""Stored values of DICOM images, decoded file by file: any transfer syntax for which a decoder is installed.
+
+pydicom chooses the decoder: Pillow, pylibjpeg with OpenJPEG, pyjpegls, its own RLE and deflate; python-gdcm, where it is
+installed, adds JPEG of 12 bits and lossless JPEG.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xinglin.errors import InputTooLargeError, InvalidInputError
+from xinglin.records.readers.protocol import foreign
+from xinglin.records.volumes.headers import MAX_BYTES, silent
+
+_J2K = b"\xff\x4f\xff\x51"
+"""Start of a JPEG 2000 codestream and its size marker (ISO/IEC 15444-1 A.5.1)."""
+_SIZES = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
+"""Frame headers of JPEG (ISO/IEC 10918-1 B.1.1.3) and JPEG-LS (ISO/IEC 14495-1)."""
+
+
+def decode(path: Path, frames: Sequence[int | None]) -> Iterator[NDArray[Any]]:
+    """Yield the stored values of frames of a file, in the order asked for.
+
+    Args:
+        path: the file.
+        frames: indices of frames; ``(None,)`` for a file of one image.
+
+    Yields:
+        (rows, columns), or (rows, columns, 3) in RGB for colour of any kind.
+
+    Raises:
+        InvalidInputError: no decoder for the compression, truncated, or the pixels do not match the header.
+        InputTooLargeError: the compressed image is larger than its header says.
+    """
+    import pydicom
+    from pydicom.pixels import apply_color_lut, iter_pixels
+
+    name = path.name
+    with silent():
+        try:
+            _inflated(path, pydicom)
+            header = pydicom.dcmread(path)
+            syntax = getattr(header, "file_meta", {}).get("TransferSyntaxUID")
+            if syntax is not None and syntax.is_encapsulated:
+                _check_codestreams(header, name)
+            wanted = [0 if number is None else number for number in frames]
+            for number, stored in zip(wanted, iter_pixels(header, indices=wanted), strict=True):
+                if stored.shape[:2] != (header.Rows, header.Columns):
+                    raise InvalidInputError(f"{name}: the pixels are not of the size that the header states")
+                if header.PhotometricInterpretation == "PALETTE COLOR":
+                    stored = apply_color_lut(stored, header)
+                del number
+                yield np.asarray(stored)
+        except (InvalidInputError, GeneratorExit):
+            raise
+        except Exception as error:
+            raise foreign(
+                error, f"{name}: the pixels cannot be decoded{_why(locals().get('syntax'))}"
+            ) from None
+
+
+def _why(syntax: Any) -> str:
+    """Which compression it was, and what would decode it."""
+    if syntax is None:
+        return ": (0002,0010) TransferSyntaxUID is absent"
+    from pydicom.pixels import get_decoder
+
+    said = f": (0002,0010) TransferSyntaxUID: {syntax.name}"
+    try:
+        known = not syntax.is_encapsulated or get_decoder(syntax).is_available
+    except NotImplementedError:
+        known = False
+    return said if known else f"{said}: no decoder is installed; try: pip install python-gdcm"
+
+
+def _check_codestreams(header: Any, name: str) -> None:
+    """Compare the size that each compressed image states with the header's, before memory is taken for it."""
+    from pydicom.encaps import generate_frames
+
+    count = int(header.get("NumberOfFrames") or 1)
+    for frame in generate_frames(header.PixelData, number_of_frames=count):
+        size = stated_size(frame)
+        if size is not None and size != (header.Rows, header.Columns):
+            raise InputTooLargeError(
+                f"{name}: (7FE0,0010) PixelData: the compressed image is {size[0]} x {size[1]}, (0028,0010) Rows "
+                f"and (0028,0011) Columns say {header.Rows} x {header.Columns}"
+            )
+
+
+def stated_size(frame: bytes) -> tuple[int, int] | None:
+    """Return rows and columns that a JPEG, JPEG-LS or JPEG 2000 stream states; ``None`` for another kind."""
+    at = frame.find(_J2K, 0, 256)
+    if at >= 0:
+        right, bottom, left, top = (
+            int.from_bytes(frame[at + 8 + 4 * k : at + 12 + 4 * k], "big") for k in range(4)
+        )
+        return bottom - top, right - left
+    at = 2
+    while frame[:2] == b"\xff\xd8" and at + 9 < len(frame) and frame[at] == 0xFF:
+        if frame[at + 1] in _SIZES:
+            return int.from_bytes(frame[at + 5 : at + 7], "big"), int.from_bytes(
+                frame[at + 7 : at + 9], "big"
+            )
+        at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
+    return None
+
+
+def _inflated(path: Path, pydicom: Any) -> None:
+    """Refuse a deflated file that would grow beyond the bound: pydicom inflates it at one go."""
+    meta = pydicom.filereader.read_file_meta_info(path)
+    if meta.get("TransferSyntaxUID") != pydicom.uid.DeflatedExplicitVRLittleEndian:
+        return
+    stream, grown = zlib.decompressobj(-zlib.MAX_WBITS), 0
+    with path.open("rb") as opened:
+        opened.seek(132 + 12 + int(meta.FileMetaInformationGroupLength))
+        rest = opened.read(2**20)
+        while rest and not stream.eof:
+            grown += len(stream.decompress(rest, 2**24))
+            rest = stream.unconsumed_tail or opened.read(2**20)
+            if grown > MAX_BYTES:
+                raise InputTooLargeError(f"{path.name}: deflated: it grows beyond {MAX_BYTES // 2**30} GiB")
