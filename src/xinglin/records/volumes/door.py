@@ -102,7 +102,7 @@ def _narrow(array: NDArray[Any], path: Path) -> NDArray[Any]:
         low, high = float(np.nanmin(array)), float(np.nanmax(array))
         if not (np.isfinite([low, high]).all()):
             raise InvalidInputError(f"{path.name}: expected finite voxels, or NaN where nothing was measured")
-        whole = -32767 <= low and high <= 32767 and all(np.array_equal(part, np.rint(part)) for part in array)
+        whole = low >= -32767 and high <= 32767 and all(np.array_equal(part, np.rint(part)) for part in array)
     else:
         whole = int(array.min()) >= -32768 and int(array.max()) <= 32767
     return np.ascontiguousarray(array, np.int16 if whole else np.float32)

@@ -120,10 +120,10 @@ def _meta_fields(path: Path) -> dict[str, str]:
 
 def _itk(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
     try:
-        import SimpleITK as sitk
+        import SimpleITK
     except ModuleNotFoundError as error:
         raise MissingExtraError("Reading NRRD and MetaImage", "imaging") from error
-    reader = sitk.ImageFileReader()
+    reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
     reader.SetImageIO({".nrrd": "NrrdImageIO", ".mha": "MetaImageIO"}[path.suffix.lower()])
     try:
@@ -139,4 +139,4 @@ def _itk(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.array(image.GetSpacing())
     affine[:3, 3] = image.GetOrigin()
-    return sitk.GetArrayFromImage(image), affine
+    return SimpleITK.GetArrayFromImage(image), affine

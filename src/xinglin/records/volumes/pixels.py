@@ -41,28 +41,24 @@ def decode(path: Path, frames: Sequence[int | None]) -> Iterator[NDArray[Any]]:
     import pydicom
     from pydicom.pixels import apply_color_lut, iter_pixels
 
-    name = path.name
+    name, syntax = path.name, None
     with silent():
         try:
             _inflated(path, pydicom)
-            header = pydicom.dcmread(path)
-            syntax = getattr(header, "file_meta", {}).get("TransferSyntaxUID")
+            header = pydicom.dcmread(path, defer_size=2**16)
+            syntax = header.file_meta.get("TransferSyntaxUID")
             if syntax is not None and syntax.is_encapsulated:
                 _check_codestreams(header, name)
             wanted = [0 if number is None else number for number in frames]
-            for number, stored in zip(wanted, iter_pixels(header, indices=wanted), strict=True):
+            for stored in iter_pixels(path, indices=wanted):
                 if stored.shape[:2] != (header.Rows, header.Columns):
                     raise InvalidInputError(f"{name}: the pixels are not of the size that the header states")
-                if header.PhotometricInterpretation == "PALETTE COLOR":
-                    stored = apply_color_lut(stored, header)
-                del number
-                yield np.asarray(stored)
+                palette = header.PhotometricInterpretation == "PALETTE COLOR"
+                yield np.asarray(apply_color_lut(stored, header) if palette else stored)
         except (InvalidInputError, GeneratorExit):
             raise
         except Exception as error:
-            raise foreign(
-                error, f"{name}: the pixels cannot be decoded{_why(locals().get('syntax'))}"
-            ) from None
+            raise foreign(error, f"{name}: the pixels cannot be decoded{_why(syntax)}") from None
 
 
 def _why(syntax: Any) -> str:
