@@ -99,8 +99,8 @@ def _from_file(path: Path, reader: Reader, expected: str | None, stated: str | N
 def _narrow(array: NDArray[Any], path: Path) -> NDArray[Any]:
     """Whole numbers of 16 bits as int16, all else as float32."""
     if array.dtype.kind == "f":
-        low, high = float(np.nanmin(array)), float(np.nanmax(array))
-        if not (np.isfinite([low, high]).all()):
+        low, high = float(np.fmin.reduce(array, None)), float(np.fmax.reduce(array, None))
+        if not np.isfinite([low, high]).all():
             raise InvalidInputError(f"{path.name}: expected finite voxels, or NaN where nothing was measured")
         whole = low >= -32767 and high <= 32767 and all(np.array_equal(part, np.rint(part)) for part in array)
     else:

@@ -44,13 +44,14 @@ def decode(path: Path, frames: Sequence[int | None]) -> Iterator[NDArray[Any]]:
     name, syntax = path.name, None
     with silent():
         try:
-            _inflated(path, pydicom)
-            header = pydicom.dcmread(path, defer_size=2**16)
+            deflated = _is_deflated(path, pydicom)
+            header = pydicom.dcmread(path, defer_size=None if deflated else 2**16)
             syntax = header.file_meta.get("TransferSyntaxUID")
             if syntax is not None and syntax.is_encapsulated:
                 _check_codestreams(header, name)
             wanted = [0 if number is None else number for number in frames]
-            for stored in iter_pixels(path, indices=wanted):
+            # From the path, frame by frame; a deflated file has no place to jump to.
+            for stored in iter_pixels(header if deflated else path, indices=wanted):
                 if stored.shape[:2] != (header.Rows, header.Columns):
                     raise InvalidInputError(f"{name}: the pixels are not of the size that the header states")
                 palette = header.PhotometricInterpretation == "PALETTE COLOR"
@@ -107,11 +108,11 @@ def stated_size(frame: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _inflated(path: Path, pydicom: Any) -> None:
-    """Refuse a deflated file that would grow beyond the bound: pydicom inflates it at one go."""
+def _is_deflated(path: Path, pydicom: Any) -> bool:
+    """Whether a file is deflated; one that would grow beyond the bound is refused: pydicom inflates it at one go."""
     meta = pydicom.filereader.read_file_meta_info(path)
     if meta.get("TransferSyntaxUID") != pydicom.uid.DeflatedExplicitVRLittleEndian:
-        return
+        return False
     stream, grown = zlib.decompressobj(-zlib.MAX_WBITS), 0
     with path.open("rb") as opened:
         opened.seek(132 + 12 + int(meta.FileMetaInformationGroupLength))
@@ -121,3 +122,4 @@ def _inflated(path: Path, pydicom: Any) -> None:
             rest = stream.unconsumed_tail or opened.read(2**20)
             if grown > MAX_BYTES:
                 raise InputTooLargeError(f"{path.name}: deflated: it grows beyond {MAX_BYTES // 2**30} GiB")
+    return True
