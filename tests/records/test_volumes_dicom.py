@@ -141,19 +141,35 @@ def test_every_lossless_transfer_syntax_gives_the_same_values(tmp_path: Path, sy
     assert np.array_equal(scan.array, np.stack([stored(number) for number in range(3)]).astype(int) - 1024)
 
 
-def test_a_compression_without_decoder_is_named(tmp_path: Path) -> None:
-    pytest.importorskip("PIL")
-    try:
-        import gdcm  # noqa: F401
-    except ModuleNotFoundError:
-        made = image(0)
-        made.file_meta.TransferSyntaxUID = JPEGLosslessSV1
-        made.PixelData = pydicom.encaps.encapsulate([b"\xff\xd8\xff\xd9"])
-        made["PixelData"].is_undefined_length = True
-        with pytest.raises(InvalidInputError, match=r"TransferSyntaxUID: JPEG Lossless.*python-gdcm"):
-            read_scan(save(tmp_path / "in", [made]))
-    else:
-        pytest.skip("python-gdcm is installed")
+def jpeg_lossless(path: Path, signed: bool) -> np.ndarray[Any, Any]:
+    """A file that ITK's GDCM compressed with JPEG lossless, first-order prediction."""
+    sitk = pytest.importorskip("SimpleITK")
+    held = stored(0).astype(np.int16) - 900 if signed else stored(0)
+    writer = sitk.ImageFileWriter()
+    writer.SetImageIO("GDCMImageIO")
+    writer.SetFileName(str(path))
+    writer.UseCompressionOn()
+    writer.SetCompressor("JPEG")
+    writer.Execute(sitk.GetImageFromArray(held))
+    return held
+
+
+@pytest.mark.parametrize("signed", [True, False])
+def test_lossless_jpeg_needs_no_other_library(tmp_path: Path, signed: bool) -> None:
+    held = jpeg_lossless(tmp_path / "itk.dcm", signed)
+    source = pydicom.dcmread(tmp_path / "itk.dcm")
+    assert source.file_meta.TransferSyntaxUID == JPEGLosslessSV1
+    made = image(0, RescaleSlope=2, PixelData=source.PixelData)
+    made["PixelData"].is_undefined_length = True
+    made.file_meta.TransferSyntaxUID = JPEGLosslessSV1
+    for keyword in ("BitsAllocated", "BitsStored", "HighBit", "PixelRepresentation"):
+        setattr(made, keyword, source[keyword].value)
+    scan = read_scan(save(tmp_path / "in", [made]))
+    assert np.array_equal(scan.array[0], held.astype(int) * 2 - 1024)
+    whole = (tmp_path / "in" / "0.dcm").read_bytes()
+    (tmp_path / "in" / "0.dcm").write_bytes(whole[: len(whole) // 2 + 300])
+    with pytest.raises(InvalidInputError, match=r"0\.dcm: .*JPEG Lossless"):
+        read_scan(tmp_path / "in")
 
 
 @pytest.mark.parametrize("syntax", [ExplicitVRLittleEndian, RLELossless, JPEG2000Lossless, JPEGLSLossless])
