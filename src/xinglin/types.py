@@ -80,13 +80,42 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Point:
+    """A position in one patient's space, in one frame of reference."""
+
+    x: float
+    """Millimetres to the patient's left."""
+    y: float
+    """Millimetres to the back."""
+    z: float
+    """Millimetres to the head."""
+    frame: str
+    """Frame of Reference UID (PS3.3 C.7.4.1), or ``sha256:...`` of a file whose format states none: points of
+    different frames cannot be compared."""
+
+
+@dataclass(frozen=True, slots=True)
 class Volume:
     """A 3-D image by reference: where its array lies and how voxels map to the patient."""
 
     path: str
+    """A ``.npy`` with axes (z, y, x): int16, or float32 where values are fractions; not measured: -32768, NaN."""
     affine: tuple[tuple[float, float, float, float], ...]
     """4 x 4, voxel (x, y, z, 1) -> LPS millimetres."""
     modality: str | None = None
+    frame: str | None = None
+    """Frame of reference of the millimetres, as in ``Point``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """An image without a place in the patient, by reference: a radiograph, ultrasound, a cine run."""
+
+    path: str
+    """A ``.npy`` with axes (frame, row, column) or (frame, row, column, RGB): values as they were stored."""
+    modality: str | None = None
+    inverted: bool = False
+    """Whether the lowest value is meant to be shown white (MONOCHROME1)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +147,7 @@ class Record:
     events: tuple[Event, ...] = ()
     findings: tuple[Finding, ...] = ()
     volumes: tuple[Volume, ...] = ()
+    pictures: tuple[Picture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

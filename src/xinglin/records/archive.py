@@ -369,14 +369,15 @@ def _promote(connection: Connection, dataset: Dataset, key: str) -> None:
 
 
 def _volumes(connection: Connection, own: Any) -> list[Path]:
-    """Files of these records' volumes that an intake made: those in a folder of ours, never the hospital's."""
+    """Files of these records' volumes and pictures that an intake made: those in a folder of ours, never the hospital's."""
     from xinglin.store import home_folder
 
     folder = (home_folder() / "volumes").resolve()
     found = set()
     for row in connection.execute(select(records.c.body).where(own)):
-        for volume in unpack(row.body).volumes:
-            path = Path(volume.path).resolve()
+        record = unpack(row.body)
+        for image in (*record.volumes, *record.pictures):
+            path = Path(image.path).resolve()
             if path.is_relative_to(folder):
                 found.add(path)
     return sorted(found)

@@ -127,8 +127,17 @@ def deidentify(
         events=tuple(map(event, record.events)),
         findings=tuple(map(finding, record.findings)),
         volumes=tuple(
-            replace(item, path=volumes[item.path])
+            replace(
+                item,
+                path=volumes[item.path],
+                frame=None if item.frame is None else pseudonym("F-", subject_key, item.frame),
+            )
             for item in record.volumes
+            if volumes is not None and item.path in volumes
+        ),
+        pictures=tuple(
+            replace(item, path=volumes[item.path])
+            for item in record.pictures
             if volumes is not None and item.path in volumes
         ),
     )

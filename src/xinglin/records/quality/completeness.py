@@ -50,7 +50,9 @@ class Completeness(Check):
         """Take the next case."""
         record, name = case.row.record, case.id
         count = self._tallies.count
-        empty = not (record.text.strip() or case.events or record.findings or record.volumes)
+        empty = not (
+            record.text.strip() or case.events or record.findings or record.volumes or record.pictures
+        )
         count("empty-record", empty, name)
         for field, missing in _missing(case, record):
             count("missing-field", missing, name, FIELDS[field])

@@ -36,8 +36,8 @@ class Duplicates(Check):
         """Take the next case."""
         record, name, part = case.row.record, case.id, case.row.part
         events = tuple(event for event in record.events if event.kind != KIND)
-        content = (record.text, record.patient, events, record.findings, record.volumes)
-        if any((record.text, events, record.findings, record.volumes)):
+        content = (record.text, record.patient, events, record.findings, record.volumes, record.pictures)
+        if any((record.text, events, record.findings, record.volumes, record.pictures)):
             digest = hashlib.blake2b(repr(content).encode("utf-8", "surrogatepass"), digest_size=16).digest()
             self._tallies.count("copied-record", digest in self._contents, name)
             self._contents.add(digest)

@@ -1,29 +1,27 @@
 """DICOM files: a record a series, with its header, its report's text, and its images as a volume.
 
 Files of one series are brought together by SeriesInstanceUID wherever they lie. Elements that stay (PS3.6): those of
-``KEPT`` as events of the system ``dicom``. Images without a position in the patient (radiographs, ultrasound) and images of
-several frames have no affine here, so that their record holds the header only.
+``KEPT`` as events of the system ``dicom``. Slices and enhanced multi-frame images become a volume; images without a position
+in the patient (radiographs, ultrasound, cine runs) and scouts become pictures, which have no coordinates.
 """
 
 from __future__ import annotations
 
 import os
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from xinglin.errors import InputTooLargeError, InvalidInputError, MissingExtraError, XinglinError
+from xinglin.errors import InputTooLargeError, InvalidInputError, XinglinError
 from xinglin.records.context import context_events
-from xinglin.records.dicom_series import build_volume, is_slice
 from xinglin.records.grouping import Groups, Row, grouping
 from xinglin.records.readers.protocol import AtPath, Item, Unit, foreign, walk, whole
 from xinglin.records.rows import age_between, parse_age, parse_sex, parse_time
+from xinglin.records.volumes.by_reference import refer
+from xinglin.records.volumes.headers import read_header, text_of
 from xinglin.types import Code, Event, Patient, Record
 
-MAX_BYTES = 1024 * 1024 * 1024
 MAX_IMAGES = 20_000
 MAX_DEPTH = 20
 MAX_ITEMS = 20_000
@@ -74,13 +72,9 @@ class Dicom(AtPath):
         Raises:
             MissingExtraError: ``pydicom`` is not installed.
         """
-        try:
-            import pydicom
-        except ModuleNotFoundError as error:
-            raise MissingExtraError("Reading DICOM", "records") from error
         taken = 0
         with grouping() as groups:
-            for problem in self._gather(groups, pydicom):
+            for problem in self._gather(groups):
                 taken += 1
                 if taken > start:
                     yield problem
@@ -88,7 +82,7 @@ class Dicom(AtPath):
             for series in groups.keys(max(0, start - taken)):
                 place = series if series.startswith("folder ") else f"series {series}"
                 try:
-                    yield Item(place, self._record(groups, series, pydicom))
+                    yield Item(place, self._record(groups, series))
                 except XinglinError as error:
                     yield Item(place, problem=str(error))
                 except Exception as error:  # pydicom decodes an element when it is asked for.
@@ -96,15 +90,14 @@ class Dicom(AtPath):
                         place, problem=str(foreign(error, "an element of the header cannot be decoded"))
                     )
 
-    def _gather(self, groups: Groups, pydicom: Any) -> Iterator[Item]:
+    def _gather(self, groups: Groups) -> Iterator[Item]:
         waiting: list[Row] = []
         for file in walk(self.path):
             if file.path.name == "DICOMDIR":
                 continue
             try:
-                with _silent():
-                    header = _header(file.path, pydicom, _IDENTITY)
-                    modality, kind, series, image = (_text(header, name) for name in _IDENTITY)
+                header = read_header(file.path, _IDENTITY)
+                modality, kind, series, image = (text_of(header, name) for name in _IDENTITY)
                 if not (modality or kind or series):
                     raise InvalidInputError(
                         "no DICOM object: Modality, SOPClassUID and SeriesInstanceUID are absent"
@@ -120,83 +113,55 @@ class Dicom(AtPath):
                 waiting = []
         groups.add(waiting)
 
-    def _record(self, groups: Groups, series: str, pydicom: Any) -> Record:
+    def _record(self, groups: Groups, series: str) -> Record:
         # The same image twice, as copies in two folders, counts once.
         paths = {image: Path(os.fsdecode(content)) for image, content in groups.of(series)}
         if len(paths) > MAX_IMAGES:
             raise InputTooLargeError(f"a series: at most {MAX_IMAGES:,} images, got {len(paths):,}")
-        headers = [(path, _header(path, pydicom, None)) for path in paths.values()]
+        headers = [(path, read_header(path)) for path in paths.values()]
         first = headers[0][1]
-        if any(_text(header, "PatientID") != _text(first, "PatientID") for _, header in headers[1:]):
-            raise InvalidInputError("the images of the series name different patients")
-        stack = [(path, header) for path, header in headers if is_slice(header)]
+        if any(text_of(header, "PatientID") != text_of(first, "PatientID") for _, header in headers[1:]):
+            raise InvalidInputError("(0010,0020) PatientID: the images of the series name different patients")
         record = _described(series, first, len(headers))
-        if self.volumes is None or len(stack) < len(headers):
+        if self.volumes is None:
             return record
-        return replace(record, volumes=(build_volume(stack, series, self.volumes),))
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """pydicom's warnings quote the values that they warn of: they must not reach a terminal or a log."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def _header(path: Path, pydicom: Any, wanted: list[str] | None) -> Any:
-    if path.stat().st_size > MAX_BYTES:
-        raise InputTooLargeError(f"a file: at most {MAX_BYTES // 2**20} MiB")
-    try:
-        return pydicom.dcmread(path, stop_before_pixels=True, specific_tags=wanted)
-    except Exception as error:
-        raise foreign(error, "not a DICOM file") from None
+        volumes, pictures = refer(headers, series, self.volumes)
+        return replace(record, volumes=volumes, pictures=pictures)
 
 
 def _described(series: str, header: Any, images: int) -> Record:
     time = _time(header)
-    events = list(context_events(site=_text(header, "InstitutionName"), time=time))
+    events = list(context_events(site=text_of(header, "InstitutionName"), time=time))
     events.append(
         Event(Code("xinglin-record", "images", "影像数 images"), float(images), time=time, kind="context")
     )
     for keyword in KEPT:
-        if (value := _text(header, keyword)) is not None:
+        if (value := text_of(header, keyword)) is not None:
             tag = header[keyword].tag
             code = Code("dicom", f"{tag.group:04X}{tag.element:04X}", keyword)
             events.append(Event(code, value, time=time, kind="context"))
-    sex = _text(header, "PatientSex")
+    sex = text_of(header, "PatientSex")
     return Record(
         id=series,
-        subject=_text(header, "PatientID"),
+        subject=text_of(header, "PatientID"),
         text="\n".join(_report(header)),
         patient=Patient(age=_age(header, time), sex=None if sex is None else parse_sex(sex)),
         events=tuple(events),
     )
 
 
-def _text(header: Any, keyword: str) -> str | None:
-    try:
-        value = header.get(keyword)
-        text = "" if value is None else str(value).strip()
-    except Exception as error:
-        raise foreign(error, f"{keyword} cannot be decoded") from None
-    if "\0" in text or "\ufffd" in text:
-        raise InvalidInputError(f"{keyword}: bytes that are not of the character set that the file states")
-    return text or None
-
-
 def _time(header: Any) -> str | None:
     for kind in ("Acquisition", "Series", "Study"):
-        if day := _text(header, f"{kind}Date"):
-            clock = (_text(header, f"{kind}Time") or "").split(".")[0]
+        if day := text_of(header, f"{kind}Date"):
+            clock = (text_of(header, f"{kind}Time") or "").split(".")[0]
             return parse_time(day + (clock if len(clock) in (4, 6) else ""), f"{kind}Date")
     return None
 
 
 def _age(header: Any, time: str | None) -> float | None:
-    if stated := _text(header, "PatientAge"):
+    if stated := text_of(header, "PatientAge"):
         return parse_age(stated, "PatientAge")
-    born = _text(header, "PatientBirthDate")
+    born = text_of(header, "PatientBirthDate")
     return (
         None
         if born is None or time is None
@@ -222,10 +187,10 @@ def _report(header: Any) -> list[str]:
 
 def _said(item: Any) -> str | None:
     named, coded = (item.get(name) for name in ("ConceptNameCodeSequence", "ConceptCodeSequence"))
-    name = _text(named[0], "CodeMeaning") if named else None
-    value = _text(item, "TextValue") or (_text(coded[0], "CodeMeaning") if coded else None)
+    name = text_of(named[0], "CodeMeaning") if named else None
+    value = text_of(item, "TextValue") or (text_of(coded[0], "CodeMeaning") if coded else None)
     if measured := item.get("MeasuredValueSequence"):
         unit = measured[0].get("MeasurementUnitsCodeSequence")
-        parts = (_text(measured[0], "NumericValue"), _text(unit[0], "CodeValue") if unit else None)
+        parts = (text_of(measured[0], "NumericValue"), text_of(unit[0], "CodeValue") if unit else None)
         value = " ".join(part for part in parts if part)
     return f"{name}: {value}" if name and value else value
