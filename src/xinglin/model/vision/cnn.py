@@ -10,12 +10,16 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from xinglin.model.vision.pooling import GatedAttention
+
 STRIDE = 2
 """Voxels from one instance to the next."""
 OFFSET = 0.5
 """Instance ``i`` is centred at voxel ``STRIDE * i + OFFSET``: even kernels keep the grid symmetric under flips."""
 ALIGN = 4
 """Sizes must be multiples of this, and slabs must start at multiples of it."""
+RARE = -2.0
+"""Logit of an instance before training: most of a lung is no nodule."""
 REACH = 14
 """Voxels that an instance sees to each side of its own centre."""
 
@@ -48,17 +52,21 @@ class ConvolutionalStem(nn.Module):
 
 
 class ConvolutionalInstances(nn.Module):
-    """Windows (n, 1, z, y, x) -> maps (n, channels, z/2, y/2, x/2); channel 0 is the instance logit."""
+    """Windows (n, 1, z, y, x) -> maps (n, channels, z/2, y/2, x/2); channel 0 is the instance logit.
 
-    def __init__(self, width: int = 16, depth: int = 2, channels: int = 1) -> None:
+    With ``attention`` the score of the gated attention is one more channel at the end.
+    """
+
+    def __init__(self, width: int = 16, depth: int = 2, channels: int = 1, *, attention: bool = False) -> None:
         super().__init__()
         self.stem = ConvolutionalStem(width, depth)
         self.head = nn.Conv3d(width, channels, 1)
-        nn.init.constant_(self.head.bias, 0.0)
+        self.attention = GatedAttention(width) if attention else None
         with torch.no_grad():
-            self.head.bias[0] = -2.0  # most of a lung is no nodule
+            self.head.bias.zero_()[0] = RARE
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the maps."""
-        maps: Tensor = self.head(self.stem(images))
-        return maps
+        features = self.stem(images)
+        maps: Tensor = self.head(features)
+        return maps if self.attention is None else torch.cat([maps, self.attention(features)], 1)
