@@ -1,11 +1,13 @@
 """A small 3-D convolutional network whose every instance sees little: logits on a grid of 2 mm.
 
 Batch normalisation at inference is a fixed affine map, so no instance knows what lies beyond its receptive field
-(29 mm); a norm over the whole window (GroupNorm, InstanceNorm) would tell every instance that *somewhere* there is
+(34 mm); a norm over the whole window (GroupNorm, InstanceNorm) would tell every instance that *somewhere* there is
 a nodule, and all of them would say yes. Fully convolutional: a whole CT goes through in slabs.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +22,6 @@ ALIGN = 4
 """Sizes must be multiples of this, and slabs must start at multiples of it."""
 RARE = -2.0
 """Logit of an instance before training: most of a lung is no nodule."""
-REACH = 14
-"""Voxels that an instance sees to each side of its own centre."""
 
 
 def block(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
@@ -31,6 +31,12 @@ def block(inputs: int, outputs: int, stride: int = 1, kernel: int = 3) -> nn.Seq
         nn.BatchNorm3d(outputs),
         nn.ReLU(inplace=True),
     )
+
+
+def reach(depth: int) -> int:
+    """Return how many voxels an instance sees to each side of its own centre, rounded up."""
+    first, near, down, around, back, joined = 2.5, 2.0 * depth, 3.0, 4.0, 1.0, 2.0
+    return math.ceil(first + near + down + around + back + joined)
 
 
 class ConvolutionalStem(nn.Module):
