@@ -169,12 +169,12 @@ def _rows(node: NodeData, schema: Schema) -> _Read:
     dropped = outside = 0
     wanted, levels = schema.columns(), schema.levels()
     gaps = frozenset(mark.casefold() for mark in schema.missing)
-    for place, cells in _cells(node, wanted):
+    for place, found in cells(node, wanted):
         if len(rows) >= MAX_ROWS:
             raise InputTooLargeError(f"expected at most {MAX_ROWS:,} rows")
         texts = [
             None if cell is None or str(cell).strip().casefold() in gaps else str(cell).strip()
-            for cell in cells
+            for cell in found
         ]
         if texts[-1] is None or (schema.gaps == "drop" and None in texts):
             dropped += 1
@@ -242,7 +242,11 @@ def _level(text: str) -> str:
         return text.strip()
 
 
-def _cells(node: NodeData, wanted: list[str]) -> Iterator[tuple[str, list[Any]]]:
+def cells(node: NodeData, wanted: list[str]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the place of each row and its cells in the wanted columns.
+
+    Of the archive's records, a column is ``age`` or ``sex`` of the header, else the latest value under that code.
+    """
     if isinstance(node, Archived):
         reading = archive.read(node.store, node.dataset, purpose=node.purpose, actor=node.actor)
         for number, record in enumerate(reading, 1):
@@ -266,7 +270,6 @@ def _table(node: Files) -> Table:
 
 
 def _of_record(record: Record, name: str) -> Any:
-    """Return the latest value of what a record says under a code; age and sex stand in its header."""
     if name in ("age", "sex"):
         return getattr(record.patient, name)
     said = [event for event in record.events if event.code.value == name and event.value is not None]
