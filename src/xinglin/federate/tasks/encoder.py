@@ -51,6 +51,8 @@ class EncoderOptions:
     """Column of the text."""
     label: str = "label"
     """Column of the label."""
+    patient: str = ""
+    """Column that says whose a text is, for privacy by patient; empty: not read."""
     layers: int = 1
     """How many of the uppermost layers are trained beside the head; the embeddings never are."""
     max_length: int = 128
@@ -97,7 +99,7 @@ class Encoder:
         from xinglin.train.finetune import padded
 
         own = self._options
-        found = read_texts(node, own.labels, text=own.text, label=own.label)
+        found = read_texts(node, own.labels, text=own.text, label=own.label, patient=own.patient)
         ids = padded(encode(load_tokenizer(self._folder), found.texts, own.max_length))
         mask = ids != PAD
         read: Tensor = ids
@@ -107,7 +109,7 @@ class Encoder:
                 for first in range(0, len(ids), BATCH)
             ]
             read = torch.cat(parts)
-        return Encoded(Rows(read, mask, torch.tensor(found.labels)), found.dropped)
+        return Encoded(Rows(read, mask, torch.tensor(found.labels), patients=found.patients), found.dropped)
 
     def sampling(self, rows: int, options: Mapping[str, Any]) -> Sampling:
         """Return what one call of ``train`` costs the privacy budget."""

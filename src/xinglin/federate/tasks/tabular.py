@@ -125,7 +125,7 @@ class Tabular:
             sent, loss = second_order(x, examples.targets, self._stepped(state), prior)
             new = dict(sorted({**self._stepped(state), **sent}.items()))
         else:
-            new, loss = _descend(state, x, examples.targets, fit_options, private, seed)
+            new, loss = _descend(state, x, examples, fit_options, private, seed)
         return Update(new, len(examples), {"loss": loss, **counts})
 
     def evaluate(self, state: State, examples: Examples) -> dict[str, float]:
@@ -259,22 +259,27 @@ def _own_intercept(offset: Array, y: Array, prior: float) -> float:
 
 
 def _descend(
-    state: State, x: Array, y: Array, options: FitOptions, private: Privacy | None, seed: int
+    state: State, x: Array, examples: Examples, options: FitOptions, private: Privacy | None, seed: int
 ) -> tuple[State, float]:
     try:
         import torch
         from torch.nn.functional import binary_cross_entropy_with_logits
     except ModuleNotFoundError as error:
         raise MissingExtraError("Federated training", "federate") from error
+    from xinglin.federate.privacy.guard import require_changed
     from xinglin.federate.tasks.fit import Rows, fit
     from xinglin.federate.tasks.states import load_weights, weights_of
 
     model = torch.nn.Linear(x.shape[1], 1)
     load_weights(model, {name: state[name] for name in ("bias", "weight")})
-    rows = Rows(torch.from_numpy(x), torch.from_numpy(y))
+    rows = Rows(torch.from_numpy(x), torch.from_numpy(examples.targets), patients=examples.patients)
 
     def loss(module: Any, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
         return binary_cross_entropy_with_logits(module(batch[0])[:, 0], batch[1])
 
     mean = fit(model, rows, loss, options, private=private, seed=seed)
-    return {**state, **weights_of(model, ("bias", "weight"))}, mean
+    trained = weights_of(model, ("bias", "weight"))
+    if private is not None:
+        # Noise moves every weight; without it a balanced site may rightly leave its intercept where it was.
+        require_changed({name: state[name] for name in trained}, trained, trained)
+    return {**state, **trained}, mean

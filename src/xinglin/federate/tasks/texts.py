@@ -20,6 +20,8 @@ class Texts:
 
     texts: list[str]
     labels: list[int]
+    patients: list[str] | None
+    """Whose each text is; ``None``: the job names no such column."""
     dropped: int
     """Rows left out: no text, or not exactly one of the labels."""
 
@@ -37,7 +39,7 @@ def check_labels(labels: Sequence[str]) -> None:
         raise ConfigurationError("[train] labels: expected at least two different names, none empty")
 
 
-def read_texts(node: NodeData, labels: Sequence[str], *, text: str, label: str) -> Texts:
+def read_texts(node: NodeData, labels: Sequence[str], *, text: str, label: str, patient: str = "") -> Texts:
     """Read a hospital's texts.
 
     Args:
@@ -46,6 +48,7 @@ def read_texts(node: NodeData, labels: Sequence[str], *, text: str, label: str) 
         labels: the job's.
         text: column of the text.
         label: column of the label.
+        patient: column that says whose a text is; empty: not read. Records of the archive say it themselves.
 
     Raises:
         MissingDataError: no table.
@@ -55,10 +58,13 @@ def read_texts(node: NodeData, labels: Sequence[str], *, text: str, label: str) 
     index = {name: place for place, name in enumerate(labels)}
     texts: list[str] = []
     found: list[int] = []
+    owners: list[str] = []
     dropped = 0
-    for place, written, said in (
-        _archived(node, index) if isinstance(node, Archived) else _tabled(node, text, label)
-    ):
+    archived = isinstance(node, Archived)
+    rows = (
+        _archived(node, index) if isinstance(node, Archived) else _tabled(node, text, label, patient or label)
+    )
+    for place, written, said, owner in rows:
         if not written.strip() or said is None:
             dropped += 1
             continue
@@ -66,25 +72,34 @@ def read_texts(node: NodeData, labels: Sequence[str], *, text: str, label: str) 
             raise InvalidInputError(f"{place}: column {label!r}: a label that the job does not name")
         if len(texts) >= MAX_TEXTS:
             raise InputTooLargeError(f"expected at most {MAX_TEXTS:,} texts")
+        if (patient or archived) and not owner.strip():
+            raise InvalidInputError(f"{place}: column {patient!r}: expected whose the text is, it is empty")
         texts.append(written)
+        owners.append(owner)
         found.append(index[said])
     if not texts:
         raise InvalidInputError(
             f"expected at least one text with a label; {dropped} rows were left out for want of it"
         )
-    return Texts(texts, found, dropped)
+    return Texts(texts, found, owners if patient or archived else None, dropped)
 
 
-def _tabled(node: NodeData, text: str, label: str) -> Iterator[tuple[str, str, str | None]]:
-    for place, (written, said) in cells(node, [text, label]):
-        yield place, str(written or ""), str(said).strip() or None if said is not None else None
+Row = tuple[str, str, str | None, str]
+"""Place, text, label and patient."""
 
 
-def _archived(node: Archived, index: dict[str, int]) -> Iterator[tuple[str, str, str | None]]:
+def _tabled(node: NodeData, text: str, label: str, patient: str) -> Iterator[Row]:
+    for place, (written, said, owner) in cells(node, [text, label, patient]):
+        named = None if said is None else str(said).strip() or None
+        yield place, str(written or ""), named, str(owner or "")
+
+
+def _archived(node: Archived, index: dict[str, int]) -> Iterator[Row]:
     reading = archive.read(node.store, node.dataset, purpose=node.purpose, actor=node.actor)
     for number, record in enumerate(reading, 1):
         said = _conditions(record) & set(index)
-        yield f"record {number}", record.text, said.pop() if len(said) == 1 else None
+        named = said.pop() if len(said) == 1 else None
+        yield f"record {number}", record.text, named, record.subject or record.id
 
 
 def _conditions(record: Record) -> set[str]:
