@@ -48,7 +48,10 @@ def write_tables(folder: Path, rows: Mapping[str, int] = ROWS, seed: int = 0) ->
         for part, count in (("train", many), ("test", 30)):
             x = rng.normal(0.1 * place, 1.0, (count, 3))
             sick = rng.random(count) < 1 / (1 + np.exp(-x @ truth))
-            lines = [",".join([*(f"{value:.4f}" for value in row), str(int(y))]) for row, y in zip(x, sick, strict=True)]
+            lines = [
+                ",".join([*(f"{value:.4f}" for value in row), str(int(y))])
+                for row, y in zip(x, sick, strict=True)
+            ]
             text = "\n".join([",".join([*COLUMNS, "sick"]), *lines]) + "\n"
             (folders[site] / f"{part}.csv").write_text(text, encoding="utf-8")
     return folders
