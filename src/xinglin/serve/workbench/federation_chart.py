@@ -193,7 +193,7 @@ def _curve(points: Sequence[tuple[float, float, int, float]], name: str, look: s
 def _ticks(values: Sequence[float], metric: str) -> list[float]:
     """Return about five round numbers that enclose the values; shares stay within 0 and 1."""
     low, high = min(values), max(values)
-    spread = (high - low) or abs(high) * 0.1 or 0.1
+    spread = max((high - low) or abs(high) * 0.1 or 0.1, 1e-6 * max(abs(low), abs(high)), 1e-6)
     step = 10.0 ** math.floor(math.log10(spread / 4))
     step *= next(factor for factor in (1, 2, 2.5, 5, 10) if spread / (step * factor) <= 5)
     start, end = math.floor(low / step), math.ceil(high / step)
