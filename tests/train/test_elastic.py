@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.train.line_worker import Line, draw, main
 from xinglin.errors import ConfigurationError, TrainingError
@@ -24,7 +25,7 @@ from xinglin.train.options import FineTuneOptions
 
 WORKER = Path(__file__).with_name("line_worker.py")
 ROOT = Path(__file__).parents[2]
-QUICK = "join_timeout=60,last_call_timeout=1,keep_alive_interval=1,keep_alive_max_attempt=2"
+QUICK = "join_timeout=60,last_call_timeout=1,keep_alive_interval=2,keep_alive_max_attempt=5"
 
 
 def torchrun(*command: str, nodes: str = "1", workers: int = 2, endpoint: str = "localhost:0") -> list[str]:
@@ -164,7 +165,7 @@ def test_the_command_survives_a_killed_worker(encoder: Path, texts: list[str], t
     def command(out: str) -> list[str]:
         return [
             *("-m", "xinglin", "train", "department", "--data", str(data), "--out", str(tmp_path / out)),
-            *("--start", str(encoder), "--epochs", "40", "--batch-size", "8", "--max-length", "32"),
+            *("--from", str(encoder), "--epochs", "40", "--batch-size", "8", "--max-length", "32"),
             *("--threads", "1", "--save-every", "5", "--shards", "2", "--json"),
         ]
 
@@ -264,6 +265,20 @@ def test_a_state_of_another_shape_is_refused(tmp_path: Path) -> None:
     save_file(moments | {"9.exp_avg": moments["0.exp_avg"].clone()}, path)
     with pytest.raises(TrainingError, match="does not fit"):
         train(Line(), draw, plan, tmp_path / "run")
+
+
+def test_a_group_that_was_replaced_stops(tmp_path: Path) -> None:
+    """A host cut off from the others trains on while they go on without it: one of the two may save."""
+    plan = Plan(12, 1e-2, 0.1, 0.01, seed=3, save_every=4, digest="d" * 64, threads=1)
+
+    def overtaken(step: int, shard: int, shards: int) -> dict[str, torch.Tensor]:
+        if step == 6:
+            train(Line(), draw, plan, tmp_path / "run")
+        return draw(step, shard, shards)
+
+    with pytest.raises(TrainingError, match="another group of workers"):
+        train(Line(), overtaken, plan, tmp_path / "run")
+    assert json.loads((tmp_path / "run/state.json").read_text(encoding="utf-8"))["step"] == 12
 
 
 def test_only_a_lost_peer_is_called_one(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ start = {start}
 metric = "accuracy"
 seeds = [0, 1]
 [fixed]
-epochs = 3
+epochs = 8
 batch_size = 8
 max_length = 32
 threads = 1
@@ -50,7 +50,7 @@ def plan(tmp_path: Path, encoder: Path, texts: list[str]):
     lines = "\n".join(json.dumps(row, ensure_ascii=False) for row in rows)
     (tmp_path / "train.jsonl").write_text(lines, encoding="utf-8")
 
-    def write(rates: str = "[1e-5, 2e-3]", **changed: str) -> Path:
+    def write(rates: str = "[1e-6, 2e-3]", **changed: str) -> Path:
         text = PLAN.format(start=json.dumps(str(encoder)), rates=rates)
         for old, new in changed.items():
             text = "\n".join(
@@ -73,7 +73,7 @@ def test_the_better_setting_is_chosen_and_nothing_is_run_twice(plan, store: Stor
     out = tmp_path / "out"
     out.mkdir()
     swept = run_sweep(sweep, out, store)
-    assert [row.chosen["learning_rate"] for row in swept.rows] == [2e-3, 1e-5]
+    assert [row.chosen["learning_rate"] for row in swept.rows] == [2e-3, 1e-6]
     best = swept.rows[0]
     assert (best.seeds, best.failed, swept.trials, swept.best) == (2, 0, 4, 0)
     training, watched = parts(sweep)

@@ -28,7 +28,12 @@ app = typer.Typer(
 Data = Annotated[Path, typer.Option(help="训练文件 JSONL(.gz) Training file.")]
 Out = Annotated[Path, typer.Option(help="检查点文件夹 Folder of the new checkpoint.")]
 Start = Annotated[
-    Path | None, typer.Option("--start", help="从此检查点继续 Checkpoint to go on from; empty: see help.")
+    Path | None,
+    typer.Option(
+        "--start",
+        "--from",
+        help="从此检查点继续 Checkpoint to go on from; empty: see help. Under torchrun: --from.",
+    ),
 ]
 Epochs = Annotated[float, typer.Option(help="遍数 Passes over the data.")]
 Rate = Annotated[float, typer.Option(help="最高学习率 Peak learning rate.")]

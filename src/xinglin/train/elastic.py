@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -88,6 +88,32 @@ def require_same(accelerator: Accelerator, step: int, digest: str, folder: Path)
         raise TrainingError(
             f"{folder}: the processes see states of different steps ({steps}): "
             "put --out on a file system that all hosts share"
+        )
+
+
+def writer_of(state: Path) -> str | None:
+    """Return who wrote the saved state last; ``None`` where there is none that can be read."""
+    try:
+        found = json.loads((state / STATE).read_text(encoding="utf-8"))["writer"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
+
+
+def require_turn(state: Path, known: Collection[str | None]) -> None:
+    """Check before saving that nobody else has saved meanwhile: a host cut off from the others may live on.
+
+    Args:
+        state: folder of the resumable state.
+        known: who wrote the state that this run took up, and this run itself.
+
+    Raises:
+        TrainingError: another group of workers has taken the run over.
+    """
+    if writer_of(state) not in known:
+        raise TrainingError(
+            f"{state}: another group of workers writes this run; this one stops. Start a run once, "
+            "and give hosts time to answer (rendezvous: keep_alive_interval, keep_alive_max_attempt)"
         )
 
 

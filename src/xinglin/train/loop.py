@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import secrets
 import signal
 import threading
 import time
@@ -28,7 +29,14 @@ from torch import Tensor, nn
 
 from xinglin.errors import TrainingError
 from xinglin.model.saving import heal, saving
-from xinglin.train.elastic import STATE, lost_worker_named, own_shards, require_same
+from xinglin.train.elastic import (
+    STATE,
+    lost_worker_named,
+    own_shards,
+    require_same,
+    require_turn,
+    writer_of,
+)
 
 Batch = Mapping[str, Tensor]
 WEIGHTS, MOMENTS = "module.safetensors", "optimiser.safetensors"
@@ -132,6 +140,8 @@ def train(
     accelerator.wait_for_everyone()
     first = _resume(state, plan, module, optimiser, trained) if (state / STATE).is_file() else 0
     trained.resumed_at = first
+    writer = secrets.token_hex(8)
+    known = (writer_of(state), writer)
     prepared, optimiser = accelerator.prepare(module, optimiser)
     prepared.train()
     started = time.perf_counter()
@@ -170,7 +180,10 @@ def train(
                         module.eval()
                         trained.history[-1] |= validate(accelerator.unwrap_model(prepared))
                         module.train()
-                    _save(state, plan, step + 1, accelerator.unwrap_model(prepared), optimiser, trained)
+                    require_turn(state, known)
+                    _save(
+                        state, plan, step + 1, accelerator.unwrap_model(prepared), optimiser, trained, writer
+                    )
                 accelerator.wait_for_everyone()
                 first, started = step + 1, time.perf_counter()
             if stop and not last:
@@ -251,7 +264,9 @@ def _moments(optimiser: Any) -> dict[str, Tensor]:
     }
 
 
-def _save(folder: Path, plan: Plan, step: int, module: nn.Module, optimiser: Any, trained: Trained) -> None:
+def _save(
+    folder: Path, plan: Plan, step: int, module: nn.Module, optimiser: Any, trained: Trained, writer: str
+) -> None:
     with saving(folder) as new:
         save_model(module, str(new / WEIGHTS))
         save_file(_moments(optimiser), str(new / MOMENTS))
@@ -260,6 +275,7 @@ def _save(folder: Path, plan: Plan, step: int, module: nn.Module, optimiser: Any
             "step": step,
             "digest": plan.digest,
             "shards": plan.shards,
+            "writer": writer,
             "tokens": trained.tokens,
             "seconds": trained.seconds,
             "history": trained.history,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.measure.typography import full_width
 from xinglin.serve.workbench.annotate_phrases import ANNOTATION
+from xinglin.serve.workbench.federation_phrases import FEDERATION
 
 PHRASES: dict[str, tuple[str, str]] = {
     # frame
@@ -293,6 +294,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "filter_table": ("筛选表格", "Filter the table"),
     **ANNOTATION,
+    **FEDERATION,
 }  # fmt: skip
 
 

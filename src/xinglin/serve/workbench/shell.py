@@ -18,7 +18,10 @@ from xinglin.serve.workbench.icons import blossom
 from xinglin.types import DISCLAIMER
 
 FOLDER = Path(__file__).parent
-STYLES = (FOLDER / "frame.css", FOLDER / "answer.css", FOLDER / "annotate.css", STYLE, FOLDER / "print.css")
+STYLES = (
+    *(FOLDER / "frame.css", FOLDER / "answer.css", FOLDER / "annotate.css", FOLDER / "federation.css"),
+    *(STYLE, FOLDER / "print.css"),
+)
 FAVICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><g fill="#c4622d">'
     + "".join(
@@ -29,7 +32,7 @@ FAVICON = (
 )
 NAVIGATION = (
     *(("case", "/"), ("history", "/history"), ("annotate", "/annotate")),
-    *(("graph", "/graph"), ("about", "/about")),
+    *(("federation", "/federation"), ("graph", "/graph"), ("about", "/about")),
 )
 KEYS = (
     ("Ctrl + Enter", "key_analyse"),
