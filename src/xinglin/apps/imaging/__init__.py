@@ -6,7 +6,7 @@ from typing import Any
 _DOORS: dict[str, str] = {
     "isotropic": "xinglin.apps.imaging.resample",
     "lung_mask": "xinglin.apps.imaging.lungs",
-    "own_window": "xinglin.apps.imaging.window",
+    "own_window": "xinglin.apps.imaging.grey",
     "upright": "xinglin.apps.imaging.resample",
 }
 __all__ = list(_DOORS)
