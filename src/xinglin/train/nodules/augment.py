@@ -42,7 +42,7 @@ def thick_slices(size: int, thickness: float, phase: float) -> Floats:
         share = np.clip(np.minimum(high, voxels + 1) - np.maximum(low, voxels), 0, 1)
         if share.sum() > 0:
             average.append(share / share.sum())
-            centres.append((low + high) / 2 - 0.5)
+            centres.append(average[-1] @ voxels)  # of what the window holds of it
     weights = np.array([np.interp(voxels, centres, row) for row in np.eye(len(centres))]).T
     return np.asarray(weights @ np.array(average), dtype=np.float32)
 
