@@ -12,7 +12,7 @@ import pytest
 from xinglin.errors import AccessError, ConfigurationError, MissingDataError, StoreError, UnknownNameError
 from xinglin.ledger import entries, verify
 from xinglin.records.deidentify import Vault, deidentify
-from xinglin.records.deidentify.vault import read_key_file, write_key_file
+from xinglin.store.key_files import read_key_file, write_key_file
 from xinglin.store import Store
 from xinglin.types import Record
 
