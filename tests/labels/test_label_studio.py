@@ -178,7 +178,10 @@ def test_what_label_studio_writes_itself_is_read() -> None:
         ),
         (b'[{"data": {"text": "x", "record": "r"}, "predictions": [{}, {}]}]', "one prediction at most"),
         (task_with({"type": "rectanglelabels", "value": {}}), "result 2: expected choices, labels"),
-        (task_with({"type": "choices", "value": {"choices": ["J11"]}}), "expected the choices of an annotation in one result"),
+        (
+            task_with({"type": "choices", "value": {"choices": ["J11"]}}),
+            "expected the choices of an annotation in one result",
+        ),
         (task_with({"type": "choices", "value": {"choices": ["J11", "J00"]}}), "expected 1, got 2"),
         (task_with({"type": "choices", "value": {"choices": [3]}}), "list of texts"),
         (

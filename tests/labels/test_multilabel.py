@@ -7,7 +7,20 @@ from dataclasses import replace
 
 import pytest
 
-from tests.labels.rounds import CODES, COLD, DATASET, FLU, PEOPLE, PNEUMONIA, SCHEME, TEXTS, fill, finals, states, take
+from tests.labels.rounds import (
+    CODES,
+    COLD,
+    DATASET,
+    FLU,
+    PEOPLE,
+    PNEUMONIA,
+    SCHEME,
+    TEXTS,
+    fill,
+    finals,
+    states,
+    take,
+)
 from xinglin.errors import InvalidInputError
 from xinglin.labels.agreement import krippendorff_alpha
 from xinglin.labels.answer import Answer, answer_of, columns_of, written

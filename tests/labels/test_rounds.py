@@ -153,7 +153,10 @@ def test_the_vote_is_shown_after_the_label_and_both_decisions_are_kept(store: St
     assert answer_vote(store, made, other.slot, "bo", FLU).kind == "confirm"
     assert states(store)[0] == "arbitration", "one of them had to be brought round: a third decides"
     third = take(store, made, "chen", "arbitration")
-    assert {(opinion.blind, opinion.codes) for opinion in third.opinions} == {((COLD,), (FLU,)), ((FLU,), (FLU,))}
+    assert {(opinion.blind, opinion.codes) for opinion in third.opinions} == {
+        ((COLD,), (FLU,)),
+        ((FLU,), (FLU,)),
+    }
     assert not hasattr(third, "vote")
     decide(store, made, third.slot, "chen", FLU)
     see_vote(store, made, third.slot, "chen")

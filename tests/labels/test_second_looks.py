@@ -61,7 +61,9 @@ def test_the_order_and_the_error_are_those_of_the_posterior(store: Store) -> Non
     wrong = {f"r{n}": 1 - posterior[n, n % 3] for n in range(SIZE)}
     assert found.error == pytest.approx(np.mean(list(wrong.values())), abs=1e-6)
     assert len(found.doubtful) == SIZE
-    assert [doubt.error for doubt in found.doubtful] == sorted((d.error for d in found.doubtful), reverse=True)
+    assert [doubt.error for doubt in found.doubtful] == sorted(
+        (d.error for d in found.doubtful), reverse=True
+    )
     for doubt in found.doubtful:
         assert doubt.error == pytest.approx(wrong[doubt.record], abs=1e-4)
     assert found.reviews == sum(d.reviews for d in found.doubtful) == states_with_review(store, made)

@@ -102,7 +102,9 @@ def test_another_key_none_and_a_changed_or_exchanged_row_are_told(sealed: Store,
     with pytest.raises(AccessError, match="not the archive's"):
         kept(replace(sealed, archive_key=OTHER), name, sick(3))
     with sealed.read() as connection:
-        rows = connection.execute(select(records.c.id, records.c.body).order_by(records.c.id.desc()).limit(2)).all()
+        rows = connection.execute(
+            select(records.c.id, records.c.body).order_by(records.c.id.desc()).limit(2)
+        ).all()
     (last, cold), (first, _) = rows
     for body in (cold, cold[:-1] + bytes([cold[-1] ^ 1]), MARK):
         with sealed.write() as connection:
@@ -119,7 +121,9 @@ def test_what_was_stored_before_the_key_is_read_and_then_sealed(sealed: Store, n
     kept(sealed, name, sick(7))
     seen: list[tuple[int, int]] = []
     with sealed.read() as connection:
-        open_ = sum(not body.startswith(MARK) for body in connection.execute(select(records.c.body)).scalars())
+        open_ = sum(
+            not body.startswith(MARK) for body in connection.execute(select(records.c.body)).scalars()
+        )
     assert seal_all(sealed, actor="keeper", progress=lambda done, of: seen.append((done, of))) == open_ >= 7
     assert seal_all(sealed, actor="keeper") == 0
     assert seen[-1][0] == seen[-1][1] >= 8
@@ -148,12 +152,12 @@ def test_after_a_rotation_only_the_new_key_opens_and_no_body_has_changed(sealed:
     assert rotate(turned, KEY, actor="keeper") >= 6
 
 
-def test_an_erased_subject_leaves_no_key_and_a_body_kept_elsewhere_is_unreadable(sealed: Store, name: str) -> None:
+def test_an_erased_subject_leaves_no_key_and_a_body_kept_elsewhere_is_unreadable(
+    sealed: Store, name: str
+) -> None:
     kept(sealed, name, sick(1), sick(2))
     with sealed.read() as connection:
-        row = connection.execute(
-            select(records).order_by(records.c.id.desc()).limit(1).offset(1)
-        ).one()
+        row = connection.execute(select(records).order_by(records.c.id.desc()).limit(1).offset(1)).one()
     assert erase(sealed, name, subject="p1", actor="keeper") == 1
     with sealed.read() as connection:
         gone = connection.execute(select(subjects).where(subjects.c.id == row.subject)).one()

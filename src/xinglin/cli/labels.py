@@ -153,7 +153,9 @@ def decide(
     slot: Slot,
     code: Annotated[
         list[str],
-        typer.Argument(help="方案中的编码或名称;多标签可给多个,none 为都不符合 Codes or names; none: none applies."),
+        typer.Argument(
+            help="方案中的编码或名称;多标签可给多个,none 为都不符合 Codes or names; none: none applies."
+        ),
     ],
     actor: As,
     span: Annotated[list[str] | None, typer.Option(help="依据的文字 起:止 Words it rests on, 3:8.")] = None,
@@ -219,7 +221,8 @@ def review(
     actor: As,
     most: Annotated[int, typer.Option("--open", min=0, help="开放几份供专家再看 How many to open.")] = 0,
     budget: Annotated[
-        float, typer.Option(min=0.0, max=3.0, help="每份病历的专家标注上限,含仲裁 Expert labels a record at most.")
+        float,
+        typer.Option(min=0.0, max=3.0, help="每份病历的专家标注上限,含仲裁 Expert labels a record at most."),
     ] = 0.2,
     top: Annotated[int, typer.Option(min=1, help="显示几行 Rows shown.")] = 15,
     as_json: AsJson = False,
@@ -371,7 +374,9 @@ def _scheme(path: Path, system: str, multi: bool) -> Scheme:
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"{path.name}: expected JSON") from error
     if multi:
-        raise InvalidInputError(f"{path.name}: a JSON scheme says itself whether it is multi-label; leave --multi out")
+        raise InvalidInputError(
+            f"{path.name}: a JSON scheme says itself whether it is multi-label; leave --multi out"
+        )
     return scheme_from_json(value)
 
 

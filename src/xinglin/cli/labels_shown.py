@@ -81,7 +81,9 @@ def show_looks(found: Looks, opened: tuple[str, ...], budget: float, top: int) -
     error = "—" if found.error is None else f"{found.error:.2%}"
     typer.echo(f"已定 settled: {found.settled} / {found.records}")
     typer.echo(f"按 Dawid–Skene 估计的误标 estimated wrong labels: {error} (不是证书 not the certificate)")
-    typer.echo(f"专家标注 expert labels: {found.reviews} / {budget * found.records:.0f} (--budget {budget:g})")
+    typer.echo(
+        f"专家标注 expert labels: {found.reviews} / {budget * found.records:.0f} (--budget {budget:g})"
+    )
     table = Table("病历 record", "误标概率 P(wrong)", "已有专家标注 expert labels", box=None)
     for doubt in found.doubtful[:top]:
         table.add_row(doubt.record, f"{doubt.error:.2%}", str(doubt.reviews))

@@ -21,7 +21,9 @@ def archive_key(
 
     write_key_file(path)
     typer.echo(f"{path}\n启用 to use it: export XINGLIN_ARCHIVE_KEY={path}")
-    typer.echo("请另存一份:密钥丢失,病历即不可恢复。Keep a copy elsewhere: without the key the records are lost.")
+    typer.echo(
+        "请另存一份:密钥丢失,病历即不可恢复。Keep a copy elsewhere: without the key the records are lost."
+    )
 
 
 def seal(actor: Annotated[str, typer.Option("--as", help="以谁的名义 Who acts.")] = "cli") -> None:

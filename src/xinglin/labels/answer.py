@@ -8,7 +8,7 @@ value at all where a record was passed on.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from xinglin.types import Code
 

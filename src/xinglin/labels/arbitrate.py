@@ -125,7 +125,9 @@ def settle(connection: Connection, item: Row[Any]) -> str:
     if any(place.state not in ("done", "skipped") for place in places):
         return str(item.state)
     stands = decisions_of(connection, [place.id for place in places])
-    first = [stands[place.id] for place in places if place.stage == FIRST[item.audit] and place.state == "done"]
+    first = [
+        stands[place.id] for place in places if place.stage == FIRST[item.audit] and place.state == "done"
+    ]
     agreed = _agreed(connection, item, first)
     third = [place for place in places if place.stage == SECOND[item.audit]]
     reviews = [said(stands[place.id][-1]) or () for place in third if place.state == "done"]

@@ -187,7 +187,9 @@ def enter(
     kind: Kind = "skip" if codes is None else "label"
     answer = None if codes is None else campaign.answer(codes)
     checked = checked_spans(spans, place.length)
-    row = _row(campaign, place, kind, moment, answer=answer, spans=checked, confidence=confidence, reason=reason)
+    row = _row(
+        campaign, place, kind, moment, answer=answer, spans=checked, confidence=confidence, reason=reason
+    )
     row["seconds"] = seconds
     if answer is None:
         _pass(connection, campaign, place, item, row, moment)
@@ -273,7 +275,9 @@ def _take_back(connection: Connection, item: Row[Any], place: Row[Any]) -> None:
         for third in (row for row in rows if row.stage == SECOND[item.audit]):
             _remove_free(connection, third.id, "an arbiter has taken this case")
     else:
-        later = (row for row in rows if row.stage == place.stage and row.id > place.id and row.state != "lapsed")
+        later = (
+            row for row in rows if row.stage == place.stage and row.id > place.id and row.state != "lapsed"
+        )
         for third in later:
             _remove_free(connection, third.id, "another expert has taken this case")
     if place.state == "skipped" and place.stage == "annotation":

@@ -276,7 +276,9 @@ class _Reader:
                         raise InvalidInputError(f"{at}: expected a stage ({', '.join(STAGES)})")
                     said.stage = cast(Stage, choices[0])
                 elif said.codes:
-                    raise InvalidInputError(f"{at}: expected the choices of an annotation in one result, got another")
+                    raise InvalidInputError(
+                        f"{at}: expected the choices of an annotation in one result, got another"
+                    )
                 elif not self.codes.keys() >= set(choices):
                     raise InvalidInputError(f"{at}: a choice is no class of the scheme")
                 else:

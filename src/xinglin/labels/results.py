@@ -163,7 +163,8 @@ def blind_votes(found: Iterable[Result], code: Code | None = None) -> tuple[Vote
         np.array([numbers[number] for number, *_ in labels], dtype=np.int64),
         np.array([people.index(who) for _, who, _ in labels], dtype=np.int64),
         np.array(
-            [answers[answer] if code is None else int(code in answer) for *_, answer in labels], dtype=np.int64
+            [answers[answer] if code is None else int(code in answer) for *_, answer in labels],
+            dtype=np.int64,
         ),
         len(numbers),
         len(people),

@@ -83,7 +83,9 @@ class Scheme:
                     f"({code.value!r}): correct it"
                 )
             if len(code.value.split()) != 1:
-                raise InvalidInputError(f"scheme {self.name!r}: expected codes without spaces; got {code.value!r}")
+                raise InvalidInputError(
+                    f"scheme {self.name!r}: expected codes without spaces; got {code.value!r}"
+                )
             if code in seen:
                 raise InvalidInputError(f"scheme {self.name!r}: {code.value} stands twice: keep one row")
             if not (one.zh.strip() or one.en.strip()):

@@ -12,7 +12,9 @@ class SchemeSearch:
 
     def __init__(self, scheme: Scheme) -> None:
         self._classes = {one.code.value: one for one in scheme.classes}
-        self._search = ConceptSearch(build_index(map(_concept, scheme.classes), scheme.classes[0].code.system))
+        self._search = ConceptSearch(
+            build_index(map(_concept, scheme.classes), scheme.classes[0].code.system)
+        )
 
     def find(self, words: str, limit: int = 10) -> list[SchemeClass]:
         """Return the classes whose code or name is, begins with, contains or resembles the words, in that order."""

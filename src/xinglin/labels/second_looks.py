@@ -94,8 +94,12 @@ def _panel(campaign: Campaign, found: list[Result]) -> Panel:
         if result.vote is not None and result.vote.code is not None and not campaign.scheme.multi:
             votes.append((place, f"model {result.vote.model}", (result.vote.code,)))
         reviews += [(place, who, answer) for who, answer in _experts(result)]
-    classes = {answer: place for place, answer in enumerate(dict.fromkeys(row[2] for row in (*votes, *reviews)))}
-    return Panel(_votes(votes, len(found), classes), _votes(reviews, len(found), classes) if reviews else None)
+    classes = {
+        answer: place for place, answer in enumerate(dict.fromkeys(row[2] for row in (*votes, *reviews)))
+    }
+    return Panel(
+        _votes(votes, len(found), classes), _votes(reviews, len(found), classes) if reviews else None
+    )
 
 
 def _experts(result: Result) -> list[tuple[str, Answer]]:

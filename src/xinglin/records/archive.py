@@ -352,7 +352,9 @@ def erase(store: Store, dataset: str, *, subject: str, actor: str) -> int:
         for key in keys:
             _promote(connection, found, key)
         connection.execute(delete(consents).where(consents.c.subject == person.id))
-        connection.execute(update(subjects).where(subjects.c.id == person.id).values(salt=None, data_key=None))
+        connection.execute(
+            update(subjects).where(subjects.c.id == person.id).values(salt=None, data_key=None)
+        )
         digest = keyed_digest(person.salt, subject.encode())
         append(
             connection,

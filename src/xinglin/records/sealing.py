@@ -118,7 +118,9 @@ class Seal:
     def _data(self, wrapped: bytes, subject: str) -> Any:
         if self._master is None:
             raise ConfigurationError(_NO_KEY)
-        return _aes(_opened(self._master, wrapped, subject.encode(), "a subject's key was changed or exchanged"))
+        return _aes(
+            _opened(self._master, wrapped, subject.encode(), "a subject's key was changed or exchanged")
+        )
 
     def rewrapped(self, wrapped: bytes, subject: str, new: Any) -> bytes:
         """Return a wrapped data key, wrapped under another cipher."""
@@ -139,7 +141,9 @@ def seal_all(store: Store, *, actor: str, progress: Progress | None = None) -> i
         AccessError: the key is not the archive's.
     """
     if store.archive_key is None:
-        raise ConfigurationError("sealing: name a key file in XINGLIN_ARCHIVE_KEY first (xinglin records archive-key)")
+        raise ConfigurationError(
+            "sealing: name a key file in XINGLIN_ARCHIVE_KEY first (xinglin records archive-key)"
+        )
     put = update(records).where(records.c.id == bindparam("row")).values(body=bindparam("sealed"))
     give = update(subjects).where(subjects.c.id == bindparam("row")).values(data_key=bindparam("wrapped"))
     query = (
