@@ -30,7 +30,7 @@ TEXT = st.text(alphabet="咳嗽发热𠮷🤒a \n", min_size=1, max_size=20)
 
 
 @st.composite
-def tasks(draw: st.DrawFn) -> StudioTask:
+def tasks(draw: st.DrawFn, multi: bool) -> StudioTask:
     text = draw(TEXT)
     edges = st.tuples(st.integers(0, len(text)), st.integers(0, len(text)))
     spans = st.lists(edges.map(sorted).filter(lambda pair: pair[0] < pair[1]), max_size=3)
@@ -42,16 +42,17 @@ def tasks(draw: st.DrawFn) -> StudioTask:
     people = draw(st.lists(st.text("abc@.", min_size=1, max_size=6), max_size=4, unique=True))
     said = []
     for person in people:
-        code = draw(st.none() | st.sampled_from(CODES))
+        chosen = st.sets(st.sampled_from(CODES)) if multi else st.sampled_from(CODES).map(lambda code: {code})
+        codes = draw(st.none() | chosen.map(lambda some: tuple(code for code in CODES if code in some)))
         said.append(
             Given(
                 annotator=person,
                 stage=draw(st.sampled_from(STAGES[2:] if audit else STAGES[:2])),
-                code=code,
-                blind=code,
+                codes=codes,
+                blind=codes,
                 spans=fresh(),
                 confidence=draw(st.none() | st.floats(0.0, 1.0)),
-                reason=draw(st.text("因为x\n", min_size=1, max_size=5)) if code is None else None,
+                reason=draw(st.text("因为x\n", min_size=1, max_size=5)) if codes is None else None,
                 seconds=draw(st.none() | st.floats(0.0, 1e6)),
                 time=draw(st.sampled_from(["", "2026-01-01T00:00:00+00:00"])),
             )
@@ -64,9 +65,10 @@ def tasks(draw: st.DrawFn) -> StudioTask:
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(tasks(), max_size=4))
-def test_what_goes_out_comes_back(found: list[StudioTask]) -> None:
-    assert read_tasks(write_tasks(found).encode(), SCHEME) == found
+@given(st.booleans(), st.data())
+def test_what_goes_out_comes_back(multi: bool, data: st.DataObject) -> None:
+    found = data.draw(st.lists(tasks(multi), max_size=4))
+    assert read_tasks(write_tasks(found).encode(), replace(SCHEME, multi=multi)) == found
 
 
 @settings(max_examples=60, deadline=None)
@@ -149,8 +151,8 @@ def test_what_label_studio_writes_itself_is_read() -> None:
     ]
     (task,) = read_tasks(json.dumps(content).encode(), SCHEME, people={"10": "an"})
     first, second = task.given
-    assert (first.annotator, first.code, first.spans, first.seconds) == ("an", COLD, ((0, 2),), 4.288)
-    assert (second.annotator, second.code, second.reason) == (
+    assert (first.annotator, first.codes, first.spans, first.seconds) == ("an", (COLD,), ((0, 2),), 4.288)
+    assert (second.annotator, second.codes, second.reason) == (
         "bo@example.org",
         None,
         "other: skipped in Label Studio",
@@ -176,7 +178,10 @@ def test_what_label_studio_writes_itself_is_read() -> None:
         ),
         (b'[{"data": {"text": "x", "record": "r"}, "predictions": [{}, {}]}]', "one prediction at most"),
         (task_with({"type": "rectanglelabels", "value": {}}), "result 2: expected choices, labels"),
-        (task_with({"type": "choices", "value": {"choices": ["J11"]}}), "expected one choice an annotation"),
+        (
+            task_with({"type": "choices", "value": {"choices": ["J11"]}}),
+            "expected the choices of an annotation in one result",
+        ),
         (task_with({"type": "choices", "value": {"choices": ["J11", "J00"]}}), "expected 1, got 2"),
         (task_with({"type": "choices", "value": {"choices": [3]}}), "list of texts"),
         (
@@ -266,7 +271,7 @@ def test_a_round_goes_out_and_into_another_campaign(store: Store, tmp_path: Path
             (
                 result.record,
                 sorted(
-                    (one.annotator, one.stage, one.code, one.spans, one.reason or "") for one in result.given
+                    (one.annotator, one.stage, one.codes, one.spans, one.reason or "") for one in result.given
                 ),
             )
             for result in results(store, campaign, by="lead")
@@ -298,7 +303,7 @@ def test_only_what_fits_is_brought_in(store: Store) -> None:
     assert [result.given for result in results(store, made, by="lead")] == [()] * 4
     task = take(store, made, "an")
     assert bring_in(store, made, [fits], by="lead", source=b"")["taken"] == 1
-    assert results(store, made, by="lead")[0].given[0].code == COLD
+    assert results(store, made, by="lead")[0].given[0].codes == (COLD,)
     assert task.record.id == "r0"
 
 
@@ -312,7 +317,7 @@ def test_a_third_label_is_left_and_the_lines_hold_everything(store: Store) -> No
     task = StudioTask("r0", TEXTS[0], False, (Given("cui", "annotation", FLU, FLU),))
     assert bring_in(store, made, [task], by="lead", source=b"") == {"taken": 0, "known": 0, "left": 1}
     lines = [json.loads(line) for line in labels_file(store, made, by="lead").decode().splitlines()]
-    assert [(line["record"], line["state"], line["code"]["code"]) for line in lines] == [
+    assert [(line["record"], line["state"], line["codes"][0]["code"]) for line in lines] == [
         ("r0", "settled", "J00")
     ]
     assert [one["annotator"] for one in lines[0]["labels"]] == ["an", "bo"]

@@ -74,7 +74,7 @@ def test_what_is_reconsidered_and_what_the_model_said_is_counted(store: Store) -
     assert found.agreement is not None
     assert found.agreement.value == 1.0, "the blind labels agree, whatever came after"
     (first, *_) = results(store, made, by="lead")
-    assert [(one.blind, one.code) for one in first.given] == [(COLD, FLU), (COLD, COLD)]
+    assert [(one.blind, one.codes) for one in first.given] == [((COLD,), (FLU,)), ((COLD,), (COLD,))]
 
 
 def test_labels_leave_as_nouns_with_their_round(store: Store) -> None:

@@ -66,7 +66,7 @@ def test_agreement_settles_and_disagreement_goes_to_a_third(store: Store) -> Non
     assert states(store) == ["settled", "settled", "arbitration", "settled"]
     task, _ = label(store, made, "chen", PNEUMONIA, "arbitration")
     assert task.record.text == TEXTS[2]
-    assert {opinion.code for opinion in task.opinions} == {FLU, PNEUMONIA}
+    assert {opinion.codes for opinion in task.opinions} == {(FLU,), (PNEUMONIA,)}
     assert states(store) == ["settled"] * 4
     assert finals(store) == ["J00", "J11", "J18", "J00"]
     assert claim(store, made, "chen", "arbitration") == ()
@@ -108,8 +108,8 @@ def test_what_the_arbiter_sees_bears_no_name_and_no_order(store: Store) -> None:
         task, _ = label(store, made, "chen", COLD, "arbitration")
         assert "'an'" not in repr(task)
         assert "'bo'" not in repr(task)
-        firsts.append(task.opinions[0].code)
-    assert 4 < firsts.count(COLD) < 20, "the order of the two labels gives away whose they are"
+        firsts.append(task.opinions[0].codes)
+    assert 4 < firsts.count((COLD,)) < 20, "the order of the two labels gives away whose they are"
 
 
 def test_the_lead_sees_all_and_labels_nothing(store: Store) -> None:
@@ -144,7 +144,7 @@ def test_the_vote_is_shown_after_the_label_and_both_decisions_are_kept(store: St
     assert (vote.code, vote.probability, vote.spans) == (FLU, 0.7, ((0, 2), (3, 5)))
     with pytest.raises(ConflictError, match="reconsider"):
         undo(store, made, "an")
-    assert fetch(store, made, task.slot, "an").decided == COLD
+    assert fetch(store, made, task.slot, "an").decided == (COLD,)
     assert answer_vote(store, made, task.slot, "an", FLU).kind == "reconsider"
     assert [(row.kind, row.value) for row in decisions(store)] == [("label", "J00"), ("reconsider", "J11")]
     other, _ = label(store, made, "bo", FLU)
@@ -153,7 +153,10 @@ def test_the_vote_is_shown_after_the_label_and_both_decisions_are_kept(store: St
     assert answer_vote(store, made, other.slot, "bo", FLU).kind == "confirm"
     assert states(store)[0] == "arbitration", "one of them had to be brought round: a third decides"
     third = take(store, made, "chen", "arbitration")
-    assert {(opinion.blind, opinion.code) for opinion in third.opinions} == {(COLD, FLU), (FLU, FLU)}
+    assert {(opinion.blind, opinion.codes) for opinion in third.opinions} == {
+        ((COLD,), (FLU,)),
+        ((FLU,), (FLU,)),
+    }
     assert not hasattr(third, "vote")
     decide(store, made, third.slot, "chen", FLU)
     see_vote(store, made, third.slot, "chen")

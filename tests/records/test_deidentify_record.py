@@ -13,7 +13,7 @@ from xinglin.records.deidentify import Vault, deidentifier, deidentify
 from xinglin.records.deidentify.record import derived_key
 from xinglin.records.deidentify.rows import deidentify_row
 from xinglin.records.deidentify.shift import shift_days
-from xinglin.records.deidentify.vault import write_key_file
+from xinglin.store.key_files import write_key_file
 from xinglin.types import Code, Event, Finding, Patient, Record, Volume
 
 KEY = b"d" * 32

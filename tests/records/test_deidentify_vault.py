@@ -12,8 +12,8 @@ import pytest
 from xinglin.errors import AccessError, ConfigurationError, MissingDataError, StoreError, UnknownNameError
 from xinglin.ledger import entries, verify
 from xinglin.records.deidentify import Vault, deidentify
-from xinglin.records.deidentify.vault import read_key_file, write_key_file
 from xinglin.store import Store
+from xinglin.store.key_files import read_key_file, write_key_file
 from xinglin.types import Record
 
 REASON = "伦理委员会批准的随访 approved follow-up"

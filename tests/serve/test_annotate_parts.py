@@ -16,10 +16,10 @@ from xinglin.labels.assign import claim
 from xinglin.labels.campaign import assign
 from xinglin.labels.decide import decide
 from xinglin.labels.scheme import Scheme, SchemeClass
+from xinglin.labels.scheme_search import SchemeSearch
 from xinglin.labels.verify import ModelVote
 from xinglin.ledger.grants import grant, withdraw_consent
 from xinglin.serve.workbench.annotate_case import case_card, passed, words
-from xinglin.serve.workbench.annotate_choice import found_in
 from xinglin.serve.workbench.annotate_flow import Flow
 from xinglin.serve.workbench.annotate_phrases import ANNOTATION
 from xinglin.store import Store
@@ -58,12 +58,14 @@ def test_the_whole_record_is_shown_and_nothing_is_markup() -> None:
 def test_a_class_is_found_by_code_by_either_name_and_best_first() -> None:
     classes = [SchemeClass(Code("icd10-who", f"A{n:02}"), zh=f"病{n}", en=f"ill {n}") for n in range(100)]
     scheme = Scheme("s", (*classes, SchemeClass(COLD, zh="急性鼻咽炎", en="common cold")))
-    assert [one.code for one in found_in(scheme, "j0")] == [COLD]
-    assert [one.code for one in found_in(scheme, "  COMMON  cold")] == [COLD]
-    assert [one.code for one in found_in(scheme, "鼻咽")] == [COLD]
-    assert [one.zh for one in found_in(scheme, "病1")][:3] == ["病1", "病10", "病11"]
-    assert found_in(scheme, "没有这个") == []
-    assert len(found_in(scheme, "病")) == 10
+    search = SchemeSearch(scheme)
+    assert [one.code for one in search.find("j0")] == [COLD]
+    assert [one.code for one in search.find("  COMMON  cold")] == [COLD]
+    assert [one.code for one in search.find("鼻咽")] == [COLD]
+    assert [one.zh for one in search.find("病1")][:3] == ["病1", "病10", "病11"]
+    assert search.find("没有这个") == []
+    assert len(search.find("病")) == 10
+    assert search.find("鼻烟炎急性")[:1] == [scheme.classes[-1]], "other order, one sign wrong"
 
 
 def test_reasons_are_said_in_words() -> None:
@@ -94,7 +96,7 @@ def test_a_way_through_with_the_model(store: Store) -> None:
     assert flow.vote is None
     flow.decide(COLD)
     assert flow.vote is not None
-    assert flow.task.decided == COLD
+    assert flow.task.decided == (COLD,)
     flow.decide(FLU)
     assert flow.task.record.id == "r1"
     flow.undo()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -11,7 +12,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.labels.rounds import COLD, DATASET, FLU, PEOPLE, PNEUMONIA, SCHEME, TEXTS, fill
+from tests.labels.rounds import COLD, DATASET, FLU, PEOPLE, PNEUMONIA, SCHEME, TEXTS, fill, label
 from tests.serve.test_workbench import (  # noqa: F401  (fixtures)
     browser,
     place,
@@ -64,6 +65,8 @@ def campaigns(home: Path) -> dict[str, Campaign]:
         ("plain", SCHEME, [ids[4], *ids[:4]], False),
         ("large", large, ids[:2], False),
         ("long", SCHEME, ids, False),
+        ("several", replace(SCHEME, multi=True), [ids[4], *ids[:2]], False),
+        ("many", replace(large, multi=True), ids[:2], False),
     ):
         made[name] = open_campaign(
             store, name, dataset=DATASET, scheme=scheme, records=some, lead="lead", assisted=assisted
@@ -178,12 +181,12 @@ def test_a_double_round_with_the_model_by_keyboard(
     third.wait_for_selector("text=没有可做的病历")
     found = results(store, made, by="lead")
     assert [(result.state, result.final) for result in found] == [
-        ("settled", COLD),
-        ("settled", FLU),
-        ("settled", PNEUMONIA),
+        ("settled", (COLD,)),
+        ("settled", (FLU,)),
+        ("settled", (PNEUMONIA,)),
     ]
-    first = {one.annotator: (one.blind, one.code) for one in found[0].given}
-    assert first == {"an": (FLU, COLD), "bo": (COLD, COLD), "chen": (COLD, COLD)}
+    first = {one.annotator: (one.blind, one.codes) for one in found[0].given}
+    assert first == {"an": ((FLU,), (COLD,)), "bo": ((COLD,), (COLD,)), "chen": ((COLD,), (COLD,))}
     with store.read() as connection:
         assert verify(connection)
         actions = [(entry.action, entry.actor) for entry in entries(connection)]
@@ -245,7 +248,7 @@ def test_marking_passing_on_and_taking_back(enter: Any, campaigns: dict[str, Cam
     page.keyboard.press("Escape")
     page.wait_for_selector(".q-dialog", state="hidden")
     found = {result.record: result for result in results(store, made, by="lead")}
-    assert [(one.code, one.spans) for one in found["r4"].given] == [(PNEUMONIA, ())]
+    assert [(one.codes, one.spans) for one in found["r4"].given] == [((PNEUMONIA,), ())]
     assert [one.reason for one in found["r0"].given] == ["other: 读不懂"]
     page.click("[data-key=label-2]")  # by mouse, and the key after it is not the mouse's
     says(page, TEXTS[2])
@@ -295,8 +298,118 @@ def test_a_large_scheme_is_searched(enter: Any, campaigns: dict[str, Campaign], 
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
     page.wait_for_selector("text=没有可做的病历")
-    given = [one.code for result in results(store, made, by="lead") for one in result.given]
-    assert given == [COLD, Code("icd10-who", "K41")]
+    given = [one.codes for result in results(store, made, by="lead") for one in result.given]
+    assert given == [(COLD,), (Code("icd10-who", "K41"),)]
+
+
+def test_several_codes_confidence_and_marks_by_key(
+    enter: Any,
+    campaigns: dict[str, Campaign],
+    store: Store,
+    shoot: Any,  # noqa: F811
+) -> None:
+    made = campaigns["several"]
+    page = desk(enter, "an", made)
+    says(page, MARKED)
+    page.keyboard.press("m")
+    page.wait_for_selector(".xa-text.xa-steered")
+    for _ in range(MARKED.index("𠮷")):
+        page.keyboard.press("ArrowRight")
+    assert page.evaluate("getSelection().toString()") == "𠮷", "a character of two units is one step"
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("m")
+    page.wait_for_selector(".xa-text.xa-steered-end")
+    page.keyboard.press("ArrowRight")
+    assert page.evaluate("getSelection().toString()") == "咳嗽"
+    shoot(page, "annotate-steered")
+    page.keyboard.press("m")
+    page.wait_for_selector("mark.xa-own >> text=咳嗽")
+    page.keyboard.press("m")
+    page.keyboard.press("Escape")
+    assert page.locator(".xa-steered").count() == 0
+    page.keyboard.press("2")
+    page.wait_for_selector("[data-key=label-2].xa-current")
+    page.keyboard.press("3")
+    page.keyboard.press("1")
+    page.wait_for_selector("[data-key=label-1].xa-current")
+    page.keyboard.press("1")
+    page.wait_for_selector("[data-key=label-1]:not(.xa-current)")
+    page.wait_for_selector("[data-key=label-3].xa-current")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    page.wait_for_selector("[data-key=sure-k].xa-current")
+    shoot(page, "annotate-several")
+    page.keyboard.press("Space")
+    says(page, TEXTS[0])
+    assert page.locator(".xa-sure .xa-current").count() == 0, "the next case begins unsaid"
+    assert page.locator(".xa-choices .xa-current").count() == 0
+    page.keyboard.press("Space")
+    page.wait_for_selector(".xl-note >> text=先选择类别")
+    page.keyboard.press("x")
+    says(page, TEXTS[1])
+    other = desk(enter, "bo", made)
+    says(other, MARKED)
+    other.keyboard.press("2")
+    other.keyboard.press("Space")
+    says(other, TEXTS[0])
+    other.keyboard.press("x")
+    says(other, TEXTS[1])
+    third = desk(enter, "chen", made, "arbitration")
+    says(third, MARKED)
+    seen = third.inner_text(".xa-opinions")
+    assert "流行性感冒、肺炎" in seen
+    assert "较大" in seen
+    shoot(third, "annotate-several-arbitration")
+    found = {result.record: result for result in results(store, made, by="lead")}
+    one = next(one for one in found["r4"].given if one.annotator == "an")
+    assert (one.codes, one.confidence) == ((FLU, PNEUMONIA), 0.67)
+    assert [MARKED[start:end] for start, end in one.spans] == ["咳嗽"]
+    assert (found["r0"].state, found["r0"].final) == ("settled", ())
+
+
+def test_several_codes_of_a_large_scheme(enter: Any, campaigns: dict[str, Campaign], store: Store) -> None:
+    made = campaigns["many"]
+    page = desk(enter, "an", made)
+    for words, name in (("鼻咽", "急性鼻咽炎"), ("class 40", "第40类")):
+        page.keyboard.press("/")
+        page.keyboard.type(words)
+        page.wait_for_selector(f".xa-choices >> text={name}")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f".xa-choice.xa-current >> text={name}")
+    assert page.locator(".xa-choice.xa-current").count() == 2, "what is chosen stays in sight"
+    page.keyboard.press("Space")
+    says(page, TEXTS[1])
+    given = [one.codes for result in results(store, made, by="lead") for one in result.given]
+    assert given == [(Code("icd10-who", "K40"), COLD)]
+
+
+def test_the_lead_opens_second_looks(
+    enter: Any,
+    campaigns: dict[str, Campaign],
+    store: Store,
+    shoot: Any,  # noqa: F811
+) -> None:
+    made = open_campaign(
+        store, "looks", dataset=DATASET, scheme=SCHEME, records=["r0", "r1", "r2", "r3"], lead="lead"
+    )
+    for person, role in PEOPLE.items():
+        assign(store, made, person, role, by="lead")
+    for user in ("an", "bo"):
+        for number in range(4):
+            label(store, made, user, COLD if number else FLU)
+    page = enter("lead", f"/annotate/lead?campaign={made.id}")
+    page.wait_for_selector(".xa-looks")
+    assert "0 / 1" in page.inner_text(".xa-looks")
+    page.fill("[data-key=looks-most]", "3")
+    page.fill("[data-key=looks-budget]", "0.5")
+    page.click("[data-key=looks-open]")
+    page.wait_for_selector(".xl-note-positive >> text=2")
+    page.wait_for_selector(".xa-looks >> text=2 / 2")
+    shoot(page, "annotate-looks")
+    expert = desk(enter, "chen", made, "arbitration")
+    assert not expert.is_visible(".xa-opinions"), "a second look is blind"
+    expert.keyboard.press("1")
+    expert.wait_for_function("document.querySelector('.xa-progress b').textContent === '1'")
 
 
 def test_one_key_is_acknowledged_at_once(

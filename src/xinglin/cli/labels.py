@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from xinglin.cli.labels_certify import audit_plan, certify, verify_certificate
-from xinglin.cli.labels_shown import show_overview, show_task
+from xinglin.cli.labels_shown import show_looks, show_overview, show_task, shown
 from xinglin.cli.labels_truth import agreement, noise, select, truth
 from xinglin.cli.options import AsJson
 
@@ -38,6 +38,9 @@ def new(
     scheme: Annotated[Path, typer.Option(help="方案:TSV 或 JSON Scheme: a table or JSON.")],
     actor: As,
     system: Annotated[str, typer.Option(help="TSV 的编码系统 Coding system of a table.")] = "icd10-who",
+    multi: Annotated[
+        bool, typer.Option(help="TSV:一份病历可有多个编码 Table: a record may bear several codes.")
+    ] = False,
     records: Annotated[
         Path | None,
         typer.Option(help="病历编号,每行一个,先标的在前 Record ids, one a line, first ones first."),
@@ -66,7 +69,7 @@ def new(
         store,
         name,
         dataset=dataset,
-        scheme=_scheme(scheme, system),
+        scheme=_scheme(scheme, system, multi),
         records=ids,
         lead=actor,
         lease=lease,
@@ -148,7 +151,12 @@ def next_case(campaign: Name, actor: As, stage: StageOption = "annotation") -> N
 def decide(
     campaign: Name,
     slot: Slot,
-    code: Annotated[str, typer.Argument(help="方案中的编码或名称 A code or name of the scheme.")],
+    code: Annotated[
+        list[str],
+        typer.Argument(
+            help="方案中的编码或名称;多标签可给多个,none 为都不符合 Codes or names; none: none applies."
+        ),
+    ],
     actor: As,
     span: Annotated[list[str] | None, typer.Option(help="依据的文字 起:止 Words it rests on, 3:8.")] = None,
     confidence: Annotated[float | None, typer.Option(min=0.0, max=1.0, help="把握 How sure.")] = None,
@@ -160,20 +168,21 @@ def decide(
     from xinglin.labels.verify import see_vote
 
     store, made = _campaign(campaign)
-    chosen = made.scheme.code(code)
+    chosen = made.scheme.answer([] if made.scheme.multi and code == ["none"] else code)
+    told = shown(chosen)
     spans = [_span(text) for text in span or ()]
     if fetch(store, made, slot, actor).decided is not None:
         see_vote(store, made, slot, actor)
         done = answer_vote(store, made, slot, actor, chosen, spans=spans)
-        typer.echo(f"{done.kind}: {chosen.value} {chosen.display}")
+        typer.echo(f"{done.kind}: {told}")
         return
     done = give(store, made, slot, actor, chosen, spans=spans, confidence=confidence)
-    typer.echo(f"{done.kind}: {chosen.value} {chosen.display}")
+    typer.echo(f"{done.kind}: {told}")
     if done.vote_waits:
         vote = see_vote(store, made, slot, actor)
         share = "" if vote.probability is None else f" {vote.probability:.0%}"
-        told = "—" if vote.code is None else f"{vote.code.value} {vote.code.display}{share}"
-        typer.echo(f"模型 model ({vote.model}): {told}")
+        theirs = "—" if vote.code is None else f"{vote.code.value} {vote.code.display}{share}"
+        typer.echo(f"模型 model ({vote.model}): {theirs}")
         typer.echo(f"坚持或改判 keep or change: xinglin labels decide {campaign} {slot} CODE --as {actor}")
 
 
@@ -204,6 +213,32 @@ def undo(campaign: Name, actor: As) -> None:
 
     store, made = _campaign(campaign)
     typer.echo(f"已撤回 taken back: {take_back(store, made, actor)}")
+
+
+@app.command()
+def review(
+    campaign: Name,
+    actor: As,
+    most: Annotated[int, typer.Option("--open", min=0, help="开放几份供专家再看 How many to open.")] = 0,
+    budget: Annotated[
+        float,
+        typer.Option(min=0.0, max=3.0, help="每份病历的专家标注上限,含仲裁 Expert labels a record at most."),
+    ] = 0.2,
+    top: Annotated[int, typer.Option(min=1, help="显示几行 Rows shown.")] = 15,
+    as_json: AsJson = False,
+) -> None:
+    """最可疑的已定病历及其出错概率;--open 交专家盲看。The most doubtful labels; --open has experts look at them, blindly."""
+    from dataclasses import asdict
+
+    from xinglin.labels.second_looks import looks, open_looks
+
+    store, made = _campaign(campaign)
+    opened = open_looks(store, made, most, by=actor, budget=budget) if most else ()
+    found = looks(store, made, by=actor)
+    if as_json:
+        typer.echo(json.dumps({"opened": opened, **asdict(found)}, ensure_ascii=False, indent=2))
+        return
+    show_looks(found, opened, budget, top)
 
 
 @app.command()
@@ -328,16 +363,20 @@ def _stage(name: str) -> Stage:
     return cast("Stage", name)
 
 
-def _scheme(path: Path, system: str) -> Scheme:
+def _scheme(path: Path, system: str, multi: bool) -> Scheme:
     from xinglin.errors import InvalidInputError
     from xinglin.labels.scheme import scheme_from_json, scheme_from_tsv
 
     if path.suffix != ".json":
-        return scheme_from_tsv(path, name=path.stem, system=system)
+        return scheme_from_tsv(path, name=path.stem, system=system, multi=multi)
     try:
         value = json.loads(_text(path))
     except (ValueError, RecursionError) as error:
         raise InvalidInputError(f"{path.name}: expected JSON") from error
+    if multi:
+        raise InvalidInputError(
+            f"{path.name}: a JSON scheme says itself whether it is multi-label; leave --multi out"
+        )
     return scheme_from_json(value)
 
 

@@ -13,6 +13,7 @@ import typer
 
 from xinglin import __version__
 from xinglin.cli.records_deidentify import KeyFile, VaultFile, open_vault
+from xinglin.cli.records_key import archive_key, rotate_key, seal
 from xinglin.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ def _cleaning(
         with open_vault(vault, key_file, create=True) as opened:
             yield deidentifier(opened), told
     elif key_file is not None:
-        from xinglin.records.deidentify.vault import read_key_file
+        from xinglin.store.key_files import read_key_file
 
         yield deidentifier(read_key_file(key_file)), told
 
@@ -367,6 +368,11 @@ def erase(
     typer.echo(
         f"已删除 erased: {count} 条(含各版本)rows, versions counted; {labelled} 条标注记录 annotated records"
     )
+
+
+app.command("archive-key")(archive_key)
+app.command("seal")(seal)
+app.command("rotate-key")(rotate_key)
 
 
 def _whose(subject: str | None) -> str:

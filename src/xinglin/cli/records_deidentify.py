@@ -149,7 +149,7 @@ def open_vault(path: Path | None, key_file: Path | None, *, create: bool = False
 
 
 def _key(vault: Path | None, key_file: Path | None) -> bytes | Vault:
-    from xinglin.records.deidentify.vault import read_key_file
+    from xinglin.store.key_files import read_key_file
 
     if vault is not None:
         return open_vault(vault, key_file, create=True)

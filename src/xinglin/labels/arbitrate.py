@@ -1,7 +1,8 @@
 """When a record is settled, and what an arbiter sees.
 
 A record is settled without an arbiter only if nobody disagrees: both blind labels, both labels after the model's vote
-was seen, and that vote itself are one code. An annotator who comes round to the model does not settle anything: the
+was seen, and that vote itself are one code. Under a multi-label scheme labels agree when they hold the same codes, and
+the vote, which names one class and says nothing of others, agrees when its code is among them. An annotator who comes round to the model does not settle anything: the
 disagreement stays on record and a third person decides. That is the rule whose error rate ``python -m benchmarks
 annotation`` simulates; it spends more arbiters than a rule on the last labels alone, and certifies less surprise.
 """
@@ -16,8 +17,9 @@ from typing import Any, Literal, Protocol, TypeVar
 from sqlalchemy import Connection, Row, insert, select, update
 
 from xinglin.errors import UnknownNameError
+from xinglin.labels.answer import Answer, answer_of, columns_of
 from xinglin.labels.campaign import LABELS, Campaign, Stage, open_place
-from xinglin.labels.pipeline import unanimous
+from xinglin.labels.pipeline import MOST, decided, unanimous
 from xinglin.ledger.subjects import chunks
 from xinglin.store.tables import campaign_decisions, campaign_items, campaign_slots, campaign_votes
 from xinglin.types import Code
@@ -45,10 +47,10 @@ D = TypeVar("D", bound=Decided)
 class Opinion:
     """What an arbiter sees of one label: no name, and no order that could give one away."""
 
-    code: Code | None
+    codes: Answer | None
     """``None``: passed on; ``reason`` says why."""
-    blind: Code | None
-    """The label before the model's vote was seen; equal to ``code`` unless it was reconsidered."""
+    blind: Answer | None
+    """The label before the model's vote was seen; equal to ``codes`` unless it was reconsidered."""
     confidence: float | None
     spans: tuple[tuple[int, int], ...]
     reason: str | None
@@ -68,6 +70,11 @@ def standing(decisions: Iterable[D]) -> list[D]:
 def code_of(row: Any) -> Code | None:
     """Return the code of a row, or ``None`` where there is none."""
     return None if row.value is None else Code(row.system, row.value, row.display or "")
+
+
+def said(row: Any) -> Answer | None:
+    """Return the answer of a decision, or ``None`` where the record was passed on."""
+    return answer_of(row.system, row.value, row.display)
 
 
 def lock_place(connection: Connection, campaign: Campaign, slot: int) -> tuple[Row[Any], Row[Any]]:
@@ -118,35 +125,42 @@ def settle(connection: Connection, item: Row[Any]) -> str:
     if any(place.state not in ("done", "skipped") for place in places):
         return str(item.state)
     stands = decisions_of(connection, [place.id for place in places])
+    first = [
+        stands[place.id] for place in places if place.stage == FIRST[item.audit] and place.state == "done"
+    ]
+    agreed = _agreed(connection, item, first)
     third = [place for place in places if place.stage == SECOND[item.audit]]
-    if third:
-        last = stands[third[-1].id][-1]
-        # An arbiter who cannot decide either: the record leaves the data set, and is counted as such.
-        return _move(
-            connection, item.id, "settled" if third[-1].state == "done" else "excluded", code_of(last)
-        )
-    done = [stands[place.id] for place in places if place.state == "done"]
-    agreed = None
-    if len(done) == LABELS:
-        given = [code for stand in done for row in stand if (code := code_of(row)) is not None]
-        agreed = unanimous(given, None if item.audit else model_code(connection, item.id))
-    if agreed is not None:
-        return _move(connection, item.id, "settled", agreed)
-    third_place = open_place(item.campaign, item.id, item.record, SECOND[item.audit], item.position)
-    connection.execute(insert(campaign_slots).values(third_place))
-    return _move(connection, item.id, "arbitration", None)
+    reviews = [said(stands[place.id][-1]) or () for place in third if place.state == "done"]
+    final = decided(reviews) if reviews else agreed
+    if final is not None:
+        return _move(connection, item.id, "settled", final)
+    if third and (not reviews or len(third) >= MOST):
+        # Arbiters who cannot decide, or who all differ: the record leaves the data set, and is counted as such.
+        return _move(connection, item.id, "excluded", None)
+    ask_expert(connection, item)
+    return "arbitration"
 
 
-def _move(connection: Connection, item: int, state: str, final: Code | None) -> str:
+def _agreed(connection: Connection, item: Row[Any], stands: Sequence[list[Row[Any]]]) -> Answer | None:
+    """Return what all labels of the two people, and the model's vote, come to; ``None``: somebody differs."""
+    if len(stands) != LABELS:
+        return None
+    agreed = unanimous([answer for stand in stands for row in stand if (answer := said(row)) is not None])
+    vote = None if item.audit else model_code(connection, item.id)
+    return None if agreed is None or (vote is not None and vote not in agreed) else agreed
+
+
+def ask_expert(connection: Connection, item: Row[Any]) -> None:
+    """Open a place for an expert's label; the item waits for it."""
+    place = open_place(item.campaign, item.id, item.record, SECOND[item.audit], item.position)
+    connection.execute(insert(campaign_slots).values(place))
+    _move(connection, item.id, "arbitration", None)
+
+
+def _move(connection: Connection, item: int, state: str, final: Answer | None) -> str:
+    columns = {f"final_{name}": value for name, value in columns_of(final).items()}
     connection.execute(
-        update(campaign_items)
-        .where(campaign_items.c.id == item)
-        .values(
-            state=state,
-            final_system=final.system if final else None,
-            final_value=final.value if final else None,
-            final_display=final.display if final else None,
-        )
+        update(campaign_items).where(campaign_items.c.id == item).values(state=state, **columns)
     )
     return state
 
@@ -165,6 +179,8 @@ def model_code(connection: Connection, item: int) -> Code | None:
 def opinions(connection: Connection, item: Row[Any], slot: int) -> tuple[Opinion, ...]:
     """Return the labels that an arbiter decides between, without names, in an order of the place's own.
 
+    A second look (see :mod:`.second_looks`) has nothing to decide between: it is blind, and gets none.
+
     Args:
         connection: a transaction; the caller has checked that the arbiter holds the place.
         item: the item's row.
@@ -172,15 +188,14 @@ def opinions(connection: Connection, item: Row[Any], slot: int) -> tuple[Opinion
     """
     slots = campaign_slots.c
     rows = connection.execute(
-        select(slots.id)
-        .where(
-            slots.item == item.id,
-            slots.stage == FIRST[item.audit],
-            slots.state.in_(("done", "skipped")),
-        )
+        select(slots.id, slots.stage, slots.state)
+        .where(slots.item == item.id, slots.state.in_(("done", "skipped")), slots.id != slot)
         .order_by(slots.id)
-    )
-    stands = decisions_of(connection, [row.id for row in rows])
+    ).all()
+    stands = decisions_of(connection, [row.id for row in rows if row.stage == FIRST[item.audit]])
+    done = [stands[row.id] for row in rows if row.stage == FIRST[item.audit] and row.state == "done"]
+    if any(row.stage == SECOND[item.audit] for row in rows) or _agreed(connection, item, done) is not None:
+        return ()
     seen = [_opinion(stand) for stand in stands.values() if stand]
     random.Random(slot).shuffle(seen)
     return tuple(seen)
@@ -190,9 +205,9 @@ def _opinion(stand: list[Row[Any]]) -> Opinion:
     last = stand[-1]
     spans: list[list[int]] = next((row.spans for row in reversed(stand) if row.spans), [])
     return Opinion(
-        code=code_of(last),
-        blind=code_of(stand[0]),
-        confidence=last.confidence,
+        codes=said(last),
+        blind=said(stand[0]),
+        confidence=stand[0].confidence,
         spans=tuple((start, end) for start, end in spans),
         reason=last.reason,
     )

@@ -15,14 +15,15 @@ from typing import Any, cast
 from sqlalchemy import ColumnElement, Connection, Row, exists, func, insert, or_, select, update
 
 from xinglin.errors import ConflictError, NotPermittedError, UnknownNameError
-from xinglin.labels.arbitrate import SECOND, Opinion, code_of, decisions_of, lock_place, opinions, settle
+from xinglin.labels.answer import Answer
+from xinglin.labels.arbitrate import SECOND, Opinion, decisions_of, lock_place, opinions, said, settle
 from xinglin.labels.campaign import PURPOSE, ROLE_OF, Campaign, Stage, need_open, need_role, open_place
 from xinglin.ledger import append
 from xinglin.ledger.grants import check
 from xinglin.records.archive import read_one
 from xinglin.store import Store
 from xinglin.store.tables import campaign_decisions, campaign_items, campaign_slots
-from xinglin.types import Code, Record
+from xinglin.types import Record
 
 MAX_HELD = 10
 """Cases that one person may hold at once in one stage."""
@@ -39,7 +40,7 @@ class Task:
     record: Record
     opinions: tuple[Opinion, ...] = ()
     """For an arbiter: the labels to decide between."""
-    decided: Code | None = None
+    decided: Answer | None = None
     """The label that was given, when only the model's vote still waits for an answer."""
 
 
@@ -238,7 +239,7 @@ def fetch(store: Store, campaign: Campaign, slot: int, user: str) -> Task:
                 .where(campaign_slots.c.id == slot, campaign_slots.c.annotator == user)
                 .values(length=len(record.text))
             )
-    decided = code_of(stand[-1]) if place.state == "voting" and stand else None
+    decided = said(stand[-1]) if place.state == "voting" and stand else None
     return Task(slot, item.id, cast(Stage, place.stage), record, seen, decided)
 
 

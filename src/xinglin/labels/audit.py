@@ -15,7 +15,8 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select, update
 
 from xinglin.errors import ConfigurationError, InvalidInputError
-from xinglin.labels.arbitrate import decisions_of
+from xinglin.labels.answer import answer_of, written
+from xinglin.labels.arbitrate import decisions_of, said
 from xinglin.labels.campaign import Campaign, Item, add_items, need_open, need_role
 from xinglin.labels.evidence import AUDITORS_LABELS, Reading, audit_order, labels_digest
 from xinglin.ledger import append
@@ -42,7 +43,7 @@ class Evidence:
     """What :mod:`.certificate` is made from."""
 
     labels: dict[str, str]
-    """Every settled record and its label, ``system:value``."""
+    """Every settled record and its label, as :func:`~xinglin.labels.answer.written`."""
     readings: list[Reading]
     annotators: dict[str, frozenset[str]]
     """Who held a place on a record in the round."""
@@ -153,7 +154,8 @@ def evidence(store: Store, campaign: Campaign, *, by: str) -> Evidence:
     readings = []
     for place in read:
         last = stands[place.id][-1]
-        label = f"passed:{place.id}" if last.value is None else f"{last.system}:{last.value}"
+        answer = said(last)
+        label = f"passed:{place.id}" if answer is None else written(answer)
         if place.stage == "audit":
             readings.append(Reading(place.record, place.annotator, label))
         else:
@@ -176,4 +178,7 @@ def _settled(connection: Connection, campaign: Campaign) -> list[Row[Any]]:
 
 
 def _labels(rows: Iterable[Row[Any]]) -> dict[str, str]:
-    return {row.record: f"{row.final_system}:{row.final_value}" for row in rows}
+    return {
+        row.record: written(answer_of(row.final_system, row.final_value, row.final_display) or ())
+        for row in rows
+    }

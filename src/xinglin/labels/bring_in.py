@@ -113,7 +113,7 @@ def _take(
         campaign,
         place,
         item,
-        code=one.code,
+        codes=one.codes,
         spans=one.spans,
         confidence=one.confidence,
         reason=one.reason,

@@ -16,6 +16,7 @@ from typing import Any, Literal, get_args
 from sqlalchemy import Connection, Row, delete, exists, insert, select, update
 
 from xinglin.errors import ConfigurationError, InvalidInputError, NotPermittedError, UnknownNameError
+from xinglin.labels.answer import Answer
 from xinglin.labels.scheme import Scheme, scheme_from_json, scheme_to_json
 from xinglin.ledger import append
 from xinglin.ledger.grants import check
@@ -79,6 +80,15 @@ class Campaign:
         """
         return self.scheme.code(code)
 
+    def answer(self, given: Code | Iterable[Code]) -> Answer:
+        """Return one code, or several under a multi-label scheme, as an answer: in the scheme's order.
+
+        Raises:
+            UnknownNameError: a code is not of the scheme.
+            InvalidInputError: the scheme is single-label and there is not exactly one code.
+        """
+        return self.scheme.answer((given,) if isinstance(given, Code) else given)
+
 
 def stamp() -> str:
     """Return the time, UTC, ISO 8601 with microseconds."""
@@ -120,10 +130,6 @@ def open_campaign(
         raise ConfigurationError(f"lease: expected 1 second to 7 days, got {lease:g} s")
     if len(scheme.classes) < 2:
         raise ConfigurationError(f"scheme: expected two codes at least, got {len(scheme.classes)}")
-    if scheme.multi:
-        raise ConfigurationError(
-            f"scheme {scheme.name!r}: a campaign asks for one code a record; ask several questions in several campaigns"
-        )
     ids = list(records)
     if not 0 < len(ids) <= MAX_ITEMS:
         raise InvalidInputError(f"records: expected 1 to {MAX_ITEMS}, got {len(ids)}")

@@ -5,23 +5,24 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from xinglin.errors import ConflictError, InvalidInputError
+from xinglin.labels.answer import Answer, columns_of
 from xinglin.labels.arbitrate import (
     FIRST,
     MAX_SKIPS,
     SECOND,
     Kind,
-    code_of,
     decisions_of,
     lock_place,
     model_code,
     reopen,
+    said,
     settle,
 )
 from xinglin.labels.assign import held_by
@@ -53,7 +54,7 @@ def decide(
     campaign: Campaign,
     slot: int,
     user: str,
-    code: Code,
+    codes: Code | Iterable[Code],
     *,
     spans: Sequence[tuple[int, int]] = (),
     confidence: float | None = None,
@@ -66,25 +67,25 @@ def decide(
         campaign: which.
         slot: the place, held by this person.
         user: who.
-        code: a code of the scheme.
+        codes: a code of the scheme; under a multi-label scheme any number of them, none saying that none applies.
         spans: half-open character offsets in the record's text that the label rests on.
         confidence: how sure, 0 to 1; ``None``: not said.
         now: the time in seconds since the epoch; ``None`` is the clock's.
 
     Raises:
-        UnknownNameError: the code is not of the scheme.
-        InvalidInputError: a span or the confidence is out of range.
+        UnknownNameError: a code is not of the scheme.
+        InvalidInputError: a span or the confidence is out of range, or a single-label scheme got not one code.
         ConflictError: the place is not (or no longer) this person's, or is decided already.
     """
     moment = time.time() if now is None else now
-    known = campaign.code(code)
+    answer = campaign.answer(codes)
     with store.write() as connection:
         place, item = _held(connection, campaign, slot, user, "held")
         votes = not item.audit and campaign.assisted and model_code(connection, item.id) is not None
         checked = checked_spans(spans, place.length)
         _add(
             connection,
-            _row(campaign, place, "label", moment, code=known, spans=checked, confidence=confidence),
+            _row(campaign, place, "label", moment, answer=answer, spans=checked, confidence=confidence),
             item,
         )
         _finish(connection, campaign, place, item, "voting" if votes else "done", moment)
@@ -96,27 +97,28 @@ def answer_vote(
     campaign: Campaign,
     slot: int,
     user: str,
-    code: Code,
+    codes: Code | Iterable[Code],
     *,
     spans: Sequence[tuple[int, int]] = (),
     now: float | None = None,
 ) -> Outcome:
-    """Answer the model's vote: the same code confirms one's own label, another reconsiders it. Both are kept.
+    """Answer the model's vote: the same codes confirm one's own label, others reconsider it. Both are kept.
 
     Raises:
         ConflictError: the place is not this person's, or its vote was not looked at.
-        UnknownNameError: the code is not of the scheme.
+        UnknownNameError: a code is not of the scheme.
+        InvalidInputError: a span is out of range, or a single-label scheme got not one code.
     """
     moment = time.time() if now is None else now
-    known = campaign.code(code)
+    answer = campaign.answer(codes)
     with store.write() as connection:
         place, item = _held(connection, campaign, slot, user, "voting")
         if not place.vote_seen:
             raise ConflictError("look at the model's vote first; then confirm or reconsider")
-        before = code_of(decisions_of(connection, [slot])[slot][-1])
-        kind: Kind = "confirm" if before == known else "reconsider"
+        before = said(decisions_of(connection, [slot])[slot][-1])
+        kind: Kind = "confirm" if before == answer else "reconsider"
         checked = checked_spans(spans, place.length)
-        _add(connection, _row(campaign, place, kind, moment, code=known, spans=checked), item)
+        _add(connection, _row(campaign, place, kind, moment, answer=answer, spans=checked), item)
         _finish(connection, campaign, place, item, "done", moment)
     return Outcome(slot, kind, False)
 
@@ -145,8 +147,8 @@ def skip(
         raise InvalidInputError(f"reason: expected a note of 1 to {MAX_REASON} characters")
     with store.write() as connection:
         place, item = _held(connection, campaign, slot, user, "held")
-        said = f"{reason}: {note}" if note else reason
-        _pass(connection, campaign, place, item, _row(campaign, place, "skip", moment, reason=said), moment)
+        why = f"{reason}: {note}" if note else reason
+        _pass(connection, campaign, place, item, _row(campaign, place, "skip", moment, reason=why), moment)
     return Outcome(slot, "skip", False)
 
 
@@ -156,38 +158,40 @@ def enter(
     place: Row[Any],
     item: Row[Any],
     *,
-    code: Code | None,
+    codes: Answer | None,
     spans: Sequence[tuple[int, int]],
     confidence: float | None,
     reason: str | None,
     seconds: float | None,
 ) -> None:
-    """Enter a label or a pass (no ``code``) that was made elsewhere, on a held place; nobody asks for the model's vote.
+    """Enter a label or a pass (no ``codes``) that was made elsewhere, on a held place; nobody asks for the model's vote.
 
     Args:
         connection: a write transaction that holds the locks of place and item.
         campaign: which.
         place: row of the place.
         item: row of its item.
-        code: of the scheme.
+        codes: of the scheme; ``None``: passed on.
         spans: half-open character offsets.
         confidence: 0 to 1, or ``None``.
         reason: of a pass.
         seconds: how long it took, or ``None``.
 
     Raises:
-        UnknownNameError: the code is not of the scheme.
-        InvalidInputError: a span, the confidence or the reason is out of range.
+        UnknownNameError: a code is not of the scheme.
+        InvalidInputError: a span, the confidence, the reason or the number of codes is out of range.
     """
     moment = time.time()
     if reason is not None and len(reason) > MAX_REASON:
         raise InvalidInputError(f"reason: expected at most {MAX_REASON} characters")
-    kind: Kind = "skip" if code is None else "label"
-    known = None if code is None else campaign.code(code)
+    kind: Kind = "skip" if codes is None else "label"
+    answer = None if codes is None else campaign.answer(codes)
     checked = checked_spans(spans, place.length)
-    row = _row(campaign, place, kind, moment, code=known, spans=checked, confidence=confidence, reason=reason)
+    row = _row(
+        campaign, place, kind, moment, answer=answer, spans=checked, confidence=confidence, reason=reason
+    )
     row["seconds"] = seconds
-    if code is None:
+    if answer is None:
         _pass(connection, campaign, place, item, row, moment)
     else:
         _add(connection, row, item)
@@ -270,6 +274,12 @@ def _take_back(connection: Connection, item: Row[Any], place: Row[Any]) -> None:
     if place.stage == FIRST[item.audit]:
         for third in (row for row in rows if row.stage == SECOND[item.audit]):
             _remove_free(connection, third.id, "an arbiter has taken this case")
+    else:
+        later = (
+            row for row in rows if row.stage == place.stage and row.id > place.id and row.state != "lapsed"
+        )
+        for third in later:
+            _remove_free(connection, third.id, "another expert has taken this case")
     if place.state == "skipped" and place.stage == "annotation":
         others = [row for row in rows if row.stage == place.stage and row.id != place.id]
         waits = [row for row in others if row.state != "skipped"]
@@ -318,7 +328,7 @@ def _row(
     kind: Kind,
     now: float,
     *,
-    code: Code | None = None,
+    answer: Answer | None = None,
     spans: Sequence[tuple[int, int]] = (),
     confidence: float | None = None,
     reason: str | None = None,
@@ -330,9 +340,7 @@ def _row(
         "slot": place.id,
         "annotator": place.annotator,
         "kind": kind,
-        "system": code.system if code else None,
-        "value": code.value if code else None,
-        "display": code.display if code else None,
+        **columns_of(answer),
         "confidence": confidence,
         "spans": [list(span) for span in spans],
         "reason": reason,

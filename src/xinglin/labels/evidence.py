@@ -36,7 +36,8 @@ class Reading:
     item: str
     reader: str
     label: str
-    """Codes as ``system:value``, several sorted and joined by spaces; anything else counts as a wrong label."""
+    """Codes as :func:`~xinglin.labels.answer.written`. Labels are compared whole: under a multi-label scheme an item is
+    wrong if any code is missing or too many. Anything else counts as a wrong label."""
     role: Role = "auditor"
     saw: tuple[str, ...] = ()
     """What was shown before the decision: ``label`` (the released one), ``model``, ``auditors``, ..."""

@@ -8,10 +8,12 @@ from typing import Any
 
 from sqlalchemy import select
 
+from xinglin.labels.answer import Answer
 from xinglin.labels.audit import evidence
 from xinglin.labels.campaign import PURPOSE, STAGES, Campaign
 from xinglin.labels.label_studio import StudioTask, write_tasks
 from xinglin.labels.results import results
+from xinglin.labels.verify import ModelVote
 from xinglin.ledger import append
 from xinglin.ledger.subjects import find_dataset
 from xinglin.records.archive import read, read_one
@@ -19,11 +21,10 @@ from xinglin.store import Store
 from xinglin.store.keys import digest
 from xinglin.store.tables import campaign_items
 from xinglin.store.tables import records as archive
-from xinglin.types import Code
 
 
 def labels_file(store: Store, campaign: Campaign, *, by: str) -> bytes:
-    """Return one JSON line a record: its settled code, and every label with who gave it at which stage.
+    """Return one JSON line a record: its settled codes, the model's vote, and every label with who gave it at which stage.
 
     Raises:
         NotPermittedError: ``by`` is not the lead.
@@ -34,14 +35,15 @@ def labels_file(store: Store, campaign: Campaign, *, by: str) -> bytes:
                 "record": result.record,
                 "audit": result.audit,
                 "state": result.state,
-                "code": _code(result.final),
+                "codes": _codes(result.final),
+                "vote": None if result.vote is None else _vote(result.vote),
                 "labels": [
                     {
                         "annotator": one.annotator,
                         "stage": one.stage,
                         "round": STAGES.index(one.stage),
-                        "code": _code(one.code),
-                        "blind": _code(one.blind),
+                        "codes": _codes(one.codes),
+                        "blind": _codes(one.blind),
                         "confidence": one.confidence,
                         "spans": [list(span) for span in one.spans],
                         "reason": one.reason,
@@ -141,5 +143,16 @@ def _exported(store: Store, campaign: Campaign, form: str, content: str, by: str
     return data
 
 
-def _code(code: Code | None) -> dict[str, str] | None:
-    return None if code is None else {"system": code.system, "code": code.value, "display": code.display}
+def _vote(vote: ModelVote) -> dict[str, Any]:
+    return {
+        "model": vote.model,
+        "codes": _codes(None if vote.code is None else (vote.code,)),
+        "probability": vote.probability,
+        "spans": [list(span) for span in vote.spans],
+    }
+
+
+def _codes(answer: Answer | None) -> list[dict[str, str]] | None:
+    if answer is None:
+        return None
+    return [{"system": code.system, "code": code.value, "display": code.display} for code in answer]

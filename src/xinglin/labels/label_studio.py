@@ -1,8 +1,9 @@
 """Label Studio's task format <-> what a campaign has gathered.
 
 Format: the *Label Studio JSON format of annotated tasks* (labelstud.io/guide/task_format): a list of tasks, each with
-``data``, ``annotations`` (one a person; ``was_cancelled``: skipped) and ``predictions``. A class is one ``choices``
-result whose choice is ``system:value`` (the configuration's ``alias``, so that people read names and files hold codes),
+``data``, ``annotations`` (one a person; ``was_cancelled``: skipped) and ``predictions``. An answer is one ``choices``
+result whose choices are ``system:value`` (the configuration's ``alias``, so that people read names and files hold codes;
+several or none under a multi-label scheme),
 the words it rests on are ``labels`` results, a confidence is a ``number``, a reason a ``textarea``. People are given
 by their e-mail, as its import wants it.
 
@@ -16,11 +17,12 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 from xml.sax.saxutils import quoteattr
 
 from xinglin.errors import InputTooLargeError, InvalidInputError
+from xinglin.labels.answer import Answer
 from xinglin.labels.campaign import STAGES, Stage
 from xinglin.labels.results import Given
 from xinglin.labels.scheme import Scheme
@@ -43,7 +45,7 @@ class StudioTask:
     audit: bool
     given: tuple[Given, ...]
     vote: ModelVote | None = None
-    final: Code | None = None
+    final: Answer | None = None
     """What the record was settled on; written as ground truth, not read back."""
 
 
@@ -57,12 +59,13 @@ def labelling_config(scheme: Scheme) -> str:
         choices.append(
             f"    <Choice value={quoteattr(f'{name} [{one.code.value}]')} alias={quoteattr(_written(one.code))}{shown}/>"
         )
+    asked = 'choice="multiple" required="false"' if scheme.multi else 'choice="single" required="true"'
     stages = "".join(f'<Choice value="{stage}"/>' for stage in STAGES)
     return "\n".join(
         (
             "<View>",
             '  <Text name="text" value="$text" granularity="symbol"/>',
-            '  <Choices name="code" toName="text" choice="single" showInline="false" required="true">',
+            f'  <Choices name="code" toName="text" {asked} showInline="false">',
             *choices,
             "  </Choices>",
             f'  <Labels name="spans" toName="text"><Label value="{EVIDENCE}"/></Labels>',
@@ -81,7 +84,7 @@ def write_tasks(tasks: Iterable[StudioTask]) -> str:
     for number, task in enumerate(tasks, 1):
         annotations = [_annotation(one, task, f"{number}-{place}") for place, one in enumerate(task.given)]
         if task.final is not None:
-            result = [_choice("code", _written(task.final), f"{number}-final")]
+            result = _chosen(task.final, f"{number}-final")
             annotations.append({"result": result, "was_cancelled": False, "ground_truth": True})
         shown.append(
             {
@@ -95,9 +98,11 @@ def write_tasks(tasks: Iterable[StudioTask]) -> str:
 
 
 def _annotation(one: Given, task: StudioTask, id_: str) -> dict[str, Any]:
-    result = [_choice("stage", one.stage, f"{id_}-stage"), *_spans(one.spans, task.text, id_)]
-    if one.code is not None:
-        result.append(_choice("code", _written(one.code), f"{id_}-code"))
+    result = [
+        _result("stage", "choices", {"choices": [one.stage]}, f"{id_}-stage"),
+        *_spans(one.spans, task.text, id_),
+        *_chosen(one.codes or (), f"{id_}-code"),
+    ]
     if one.confidence is not None:
         result.append(_result("confidence", "number", {"number": one.confidence}, f"{id_}-confidence"))
     if one.reason is not None:
@@ -105,7 +110,7 @@ def _annotation(one: Given, task: StudioTask, id_: str) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "completed_by": {"email": one.annotator},
         "result": result,
-        "was_cancelled": one.code is None,
+        "was_cancelled": one.codes is None,
         "ground_truth": False,
     }
     if one.seconds is not None:
@@ -116,7 +121,7 @@ def _annotation(one: Given, task: StudioTask, id_: str) -> dict[str, Any]:
 
 
 def _prediction(vote: ModelVote, task: StudioTask, id_: str) -> dict[str, Any]:
-    result = [] if vote.code is None else [_choice("code", _written(vote.code), f"{id_}-code")]
+    result = _chosen(() if vote.code is None else (vote.code,), f"{id_}-code")
     shown: dict[str, Any] = {
         "model_version": vote.model,
         "result": [*result, *_spans(vote.spans, task.text, id_)],
@@ -138,8 +143,8 @@ def _spans(spans: Iterable[Span], text: str, id_: str) -> list[dict[str, Any]]:
     ]
 
 
-def _choice(name: str, choice: str, id_: str) -> dict[str, Any]:
-    return _result(name, "choices", {"choices": [choice]}, id_)
+def _chosen(answer: Answer, id_: str) -> list[dict[str, Any]]:
+    return [_result("code", "choices", {"choices": list(map(_written, answer))}, id_)] if answer else []
 
 
 def _result(name: str, kind: str, value: dict[str, Any], id_: str) -> dict[str, Any]:
@@ -184,7 +189,7 @@ class _Reader:
     """Reads checked values; every error names its place, never what stands there."""
 
     def __init__(self, scheme: Scheme, people: Mapping[str, str]) -> None:
-        self.people = people
+        self.people, self.scheme = people, scheme
         self.codes: dict[str, Code] = {}
         for one, code in zip(scheme.classes, scheme.codes, strict=True):
             name = " ".join(part for part in (one.zh, one.en) if part)
@@ -214,11 +219,11 @@ class _Reader:
     def _given(self, value: Any, text: str, audit: bool, where: str) -> Given:
         said = self._results(_get(_object(value, where), "result", list, where), text, where)
         cancelled = _get(value, "was_cancelled", bool, where, False)
-        code = None if cancelled else said.code
-        if not cancelled and code is None:
+        if not cancelled and not said.codes and not self.scheme.multi:
             raise InvalidInputError(
                 f"{where}: expected one choice of the scheme, or was_cancelled; got neither"
             )
+        codes = None if cancelled else self.scheme.answer(said.codes)
         seconds = value.get("lead_time")
         stage: Stage = said.stage or ("audit" if audit else "annotation")
         if (stage in ("audit", "adjudication")) != audit:
@@ -226,8 +231,8 @@ class _Reader:
         return Given(
             annotator=self._person(value.get("completed_by"), where),
             stage=stage,
-            code=code,
-            blind=code,
+            codes=codes,
+            blind=codes,
             spans=said.spans,
             confidence=said.confidence,
             reason=(said.reason or "other: skipped in Label Studio") if cancelled else said.reason,
@@ -240,10 +245,15 @@ class _Reader:
         score = value.get("score")
         return ModelVote(
             _get(value, "model_version", str, where) or "unnamed",
-            said.code,
+            self._one(said.codes, where),
             None if score is None else _number(score, f"{where}, score", 1.0),
             said.spans,
         )
+
+    def _one(self, codes: list[Code], where: str) -> Code | None:
+        if len(codes) > 1:
+            raise InvalidInputError(f"{where}: expected one choice at most, got {len(codes)}")
+        return codes[0] if codes else None
 
     def _person(self, value: Any, where: str) -> str:
         if isinstance(value, dict):
@@ -259,17 +269,20 @@ class _Reader:
             kind = _get(_object(one, at), "type", str, at)
             value, name = _get(one, "value", dict, at), one.get("from_name")
             if kind == "choices":
-                (choice,) = _some(value, "choices", at, 1)
+                single = name == "stage" or not self.scheme.multi
+                choices = _some(value, "choices", at, 1 if single else None)
                 if name == "stage":
-                    if choice not in STAGES:
+                    if choices[0] not in STAGES:
                         raise InvalidInputError(f"{at}: expected a stage ({', '.join(STAGES)})")
-                    said.stage = cast(Stage, choice)
-                elif said.code is not None:
-                    raise InvalidInputError(f"{at}: expected one choice an annotation, got another")
-                elif choice not in self.codes:
-                    raise InvalidInputError(f"{at}: the choice is no class of the scheme")
+                    said.stage = cast(Stage, choices[0])
+                elif said.codes:
+                    raise InvalidInputError(
+                        f"{at}: expected the choices of an annotation in one result, got another"
+                    )
+                elif not self.codes.keys() >= set(choices):
+                    raise InvalidInputError(f"{at}: a choice is no class of the scheme")
                 else:
-                    said.code = self.codes[choice]
+                    said.codes = [self.codes[choice] for choice in choices]
             elif kind == "labels":
                 said.spans = tuple(sorted({*said.spans, _span(value, text, at)}))
             elif kind == "number":
@@ -285,7 +298,7 @@ class _Reader:
 
 @dataclass(slots=True)
 class _Said:
-    code: Code | None = None
+    codes: list[Code] = field(default_factory=list)
     spans: tuple[Span, ...] = ()
     confidence: float | None = None
     reason: str | None = None

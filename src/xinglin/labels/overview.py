@@ -12,10 +12,12 @@ from sqlalchemy import func, select
 from xinglin.labels.agreement import Agreement, krippendorff_alpha
 from xinglin.labels.campaign import STAGES, Campaign, Role, Stage, need_role
 from xinglin.labels.dawid_skene import dawid_skene
+from xinglin.labels.highlights import overlap
 from xinglin.labels.results import Result, blind_votes, results
 from xinglin.measure.intervals import Figure, proportion
 from xinglin.store import Store
 from xinglin.store.tables import campaign_decisions, campaign_roles, campaign_slots
+from xinglin.types import Code
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +51,16 @@ class Overview:
     agreement: Figure | None
     """Share of doubly labelled records whose blind labels agree; ``None``: there is none yet."""
     alpha: Agreement | None
-    """Krippendorff's alpha of the blind labels; ``None``: no record has two yet."""
+    """Krippendorff's alpha of the blind labels, a set of codes being one class; ``None``: no record has two yet."""
+    by_code: tuple[tuple[Code, Agreement], ...]
+    """Under a multi-label scheme, alpha of each code that was given: whether a label holds it or not."""
     arbitrated: Figure | None
     """Share of records with two labels, or given up on, that went to arbitration; ``None``: there is none yet."""
     model_agreement: Figure | None
-    """Share of blind labels equal to the model's vote; ``None``: the model does not vote."""
+    """Share of blind labels that the model's vote agrees with; ``None``: the model does not vote."""
+    overlap: Figure | None
+    """How far the words that people marked and the model's coincide (see :mod:`.highlights`); ``None``: no label of
+    the same code has both."""
     people: tuple[Person, ...]
 
 
@@ -95,7 +102,7 @@ def overview(store: Store, campaign: Campaign, *, by: str) -> Overview:
     ]
     double = [pair for pair in pairs if len(pair) == 2]
     voted = [
-        one.blind == result.vote.code
+        result.vote.code in one.blind
         for result in round_
         if result.vote is not None and result.vote.code is not None
         for one in result.given
@@ -113,8 +120,10 @@ def overview(store: Store, campaign: Campaign, *, by: str) -> Overview:
         queue=queue,
         agreement=proportion(sum(a == b for a, b in double), len(double)) if double else None,
         alpha=_alpha(found) if double else None,
+        by_code=_by_code(found, campaign) if double and campaign.scheme.multi else (),
         arbitrated=proportion(sum(sent), len(sent)) if sent else None,
         model_agreement=proportion(sum(voted), len(voted)) if voted else None,
+        overlap=overlap(found),
         people=tuple(_person(name, tuple(own), found, skills.get(name)) for name, own in held.items()),
     )
 
@@ -136,9 +145,19 @@ def _alpha(found: list[Result]) -> Agreement | None:
     return None if votes is None else krippendorff_alpha(votes, resamples=RESAMPLES)
 
 
+def _by_code(found: list[Result], campaign: Campaign) -> tuple[tuple[Code, Agreement], ...]:
+    used = {code for result in found for one in result.given for code in one.blind or ()}
+    rows = []
+    for code in campaign.scheme.codes:
+        votes, _ = blind_votes(found, code) if code in used else (None, ())
+        if votes is not None:
+            rows.append((code, krippendorff_alpha(votes, resamples=RESAMPLES)))
+    return tuple(rows)
+
+
 def _person(name: str, roles: tuple[Role, ...], found: list[Result], skill: float | None) -> Person:
     mine = [(result, one) for result in found for one in result.given if one.annotator == name]
-    labels = [(result, one) for result, one in mine if one.code is not None]
+    labels = [(result, one) for result, one in mine if one.codes is not None]
     times = [one.seconds for _, one in labels if one.seconds is not None]
     judged = [
         one.blind == result.final
@@ -155,7 +174,7 @@ def _person(name: str, roles: tuple[Role, ...], found: list[Result], skill: floa
         pace=median(times) if times else None,
         upheld=proportion(sum(judged), len(judged)) if judged else None,
         skill=skill,
-        reconsidered=sum(one.blind != one.code for _, one in labels),
+        reconsidered=sum(one.blind != one.codes for _, one in labels),
     )
 
 

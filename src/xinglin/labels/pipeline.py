@@ -19,7 +19,7 @@ import numpy as np
 
 from xinglin.errors import InvalidInputError
 from xinglin.labels.dawid_skene import dawid_skene
-from xinglin.labels.votes import Flags, Ints, Votes
+from xinglin.labels.votes import Array, Flags, Ints, Votes
 
 MOST = 3
 """Expert labels of one item at most."""
@@ -102,9 +102,22 @@ def next_reviews(panel: Panel, most: int) -> Ints:
         return waiting[:most]
     # two experts who agree have said enough
     doubtful = np.nonzero(~now.open & possible & (now.reviewed < 2))[0]
+    sure = certainty(panel)[doubtful]
+    return np.concatenate((waiting, doubtful[np.argsort(sure, kind="stable")]))[:most]
+
+
+def certainty(panel: Panel) -> Array:
+    """Return the probability that each item's label is right, by Dawid-Skene over all votes and reviews.
+
+    It is what the model of Dawid and Skene believes, not a measurement: see :mod:`.certificate` for one.
+
+    Returns:
+        Shape (items,); ``nan`` where the item is not settled.
+    """
+    now = settle(panel)
     posterior = dawid_skene(_together(panel)).posterior
-    doubt = posterior[doubtful, now.labels[doubtful]]
-    return np.concatenate((waiting, doubtful[np.argsort(doubt, kind="stable")]))[:most]
+    right = posterior[np.arange(len(posterior)), np.maximum(now.labels, 0)]
+    return np.where(now.open, np.nan, right)
 
 
 def _together(panel: Panel) -> Votes:

@@ -10,7 +10,8 @@ from typing import Any, cast
 import numpy as np
 from sqlalchemy import Row, select
 
-from xinglin.labels.arbitrate import code_of, decisions_of
+from xinglin.labels.answer import Answer, answer_of
+from xinglin.labels.arbitrate import code_of, decisions_of, said
 from xinglin.labels.campaign import STAGES, Campaign, Stage, need_role
 from xinglin.labels.verify import ModelVote
 from xinglin.labels.votes import Votes
@@ -26,10 +27,13 @@ class Given:
 
     annotator: str
     stage: Stage
-    code: Code | None
+    codes: Answer | None
     """``None``: passed on, for ``reason``."""
-    blind: Code | None
+    blind: Answer | None
     spans: tuple[tuple[int, int], ...] = ()
+    """Words that the label rests on, half-open character offsets."""
+    marked: tuple[tuple[int, int], ...] = ()
+    """Those of them that were marked before the model's vote was seen."""
     confidence: float | None = None
     reason: str | None = None
     seconds: float | None = None
@@ -45,7 +49,7 @@ class Result:
     audit: bool
     state: str
     """``labelling``, ``arbitration``, ``settled``, ``excluded`` (an arbiter passed it on) or ``withdrawn``."""
-    final: Code | None
+    final: Answer | None
     given: tuple[Given, ...]
     vote: ModelVote | None
 
@@ -90,7 +94,7 @@ def results(store: Store, campaign: Campaign, *, by: str) -> list[Result]:
             row.record,
             row.audit,
             row.state,
-            None if row.final_value is None else Code(row.final_system, row.final_value, row.final_display),
+            answer_of(row.final_system, row.final_value, row.final_display),
             tuple(given[row.id]),
             _vote(voted.get(row.id)),
         )
@@ -104,9 +108,10 @@ def _given(place: Row[Any], stand: list[Row[Any]]) -> Given:
     return Given(
         annotator=place.annotator,
         stage=cast(Stage, place.stage),
-        code=code_of(last),
-        blind=code_of(first),
+        codes=said(last),
+        blind=said(first),
         spans=tuple((start, end) for start, end in spans),
+        marked=tuple((start, end) for start, end in first.spans),
         confidence=first.confidence,
         reason=last.reason,
         seconds=first.seconds,
@@ -123,37 +128,46 @@ def _vote(row: Row[Any] | None) -> ModelVote | None:
 
 
 def labels_of(found: Iterable[Result]) -> list[Label]:
-    """Return the labels given, as nouns; ``round`` is the place of the stage in ``STAGES``."""
+    """Return the labels given, as nouns, one a code; ``round`` is the place of the stage in ``STAGES``."""
     return [
-        Label(result.record, one.code, "present", one.annotator, STAGES.index(one.stage), one.confidence)
+        Label(result.record, code, "present", one.annotator, STAGES.index(one.stage), one.confidence)
         for result in found
         for one in result.given
-        if one.code is not None
+        for code in one.codes or ()
     ]
 
 
-def blind_votes(found: Iterable[Result]) -> tuple[Votes | None, tuple[str, ...]]:
+def blind_votes(found: Iterable[Result], code: Code | None = None) -> tuple[Votes | None, tuple[str, ...]]:
     """Return the blind labels of the round (audit left out) as votes, and the names of the annotators.
 
-    Classes are the codes that were used. ``None``: nobody has labelled yet.
+    Args:
+        found: the results of a campaign.
+        code: ``None``: the classes are the answers that were given, a set of codes being one class. A code: whether a
+            label holds it, 0 or 1.
+
+    Returns:
+        The votes, ``None`` where nobody has labelled yet, and the names.
     """
-    said = [
+    labels = [
         (number, one.annotator, one.blind)
         for number, result in enumerate(result for result in found if not result.audit)
         for one in result.given
         if one.stage == "annotation" and one.blind is not None
     ]
-    if not said:
+    if not labels:
         return None, ()
-    people = tuple(sorted({who for _, who, _ in said}))
-    numbers = {number: place for place, number in enumerate(sorted({number for number, *_ in said}))}
-    codes = {code: place for place, code in enumerate(dict.fromkeys(code for *_, code in said))}
+    people = tuple(sorted({who for _, who, _ in labels}))
+    numbers = {number: place for place, number in enumerate(sorted({number for number, *_ in labels}))}
+    answers = {answer: place for place, answer in enumerate(dict.fromkeys(answer for *_, answer in labels))}
     votes = Votes(
-        np.array([numbers[number] for number, *_ in said], dtype=np.int64),
-        np.array([people.index(who) for _, who, _ in said], dtype=np.int64),
-        np.array([codes[code] for *_, code in said], dtype=np.int64),
+        np.array([numbers[number] for number, *_ in labels], dtype=np.int64),
+        np.array([people.index(who) for _, who, _ in labels], dtype=np.int64),
+        np.array(
+            [answers[answer] if code is None else int(code in answer) for *_, answer in labels],
+            dtype=np.int64,
+        ),
         len(numbers),
         len(people),
-        len(codes),
+        len(answers) if code is None else 2,
     )
     return votes, people

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from xinglin.errors import InputTooLargeError, InvalidInputError, UnknownNameError
+from xinglin.labels.answer import Answer
 from xinglin.terms.characters import normalise
 from xinglin.terms.codes import SNOMEDCT, code_of
 from xinglin.terms.snomed import Snomed, read_refset, valid_sctid
@@ -81,6 +82,10 @@ class Scheme:
                     f"scheme {self.name!r}: {one.code.value!r} is no code of {one.code.system} in its normal form "
                     f"({code.value!r}): correct it"
                 )
+            if len(code.value.split()) != 1:
+                raise InvalidInputError(
+                    f"scheme {self.name!r}: expected codes without spaces; got {code.value!r}"
+                )
             if code in seen:
                 raise InvalidInputError(f"scheme {self.name!r}: {code.value} stands twice: keep one row")
             if not (one.zh.strip() or one.en.strip()):
@@ -104,6 +109,10 @@ class Scheme:
         """SHA-256 (hex) over the canonical JSON: the scheme's version."""
         text = json.dumps(scheme_to_json(self), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+    @cached_property
+    def _places(self) -> dict[Code, int]:
+        return {one.code: place for place, one in enumerate(self.classes)}
 
     @cached_property
     def _spelled(self) -> dict[str, Code]:
@@ -139,6 +148,20 @@ class Scheme:
             f"expected a code of the scheme {self.name!r} ({len(self.classes)} classes); got {told}: "
             + (f"did you mean {shown}?" if shown else "choose one of its classes")
         )
+
+    def answer(self, given: Iterable[str | Code]) -> Answer:
+        """Return codes, values or names as an answer: each code once, in the scheme's order.
+
+        Raises:
+            UnknownNameError: as :meth:`code`.
+            InvalidInputError: the scheme is single-label and there is not exactly one code.
+        """
+        codes = {self.code(one) for one in given}
+        if not self.multi and len(codes) != 1:
+            raise InvalidInputError(
+                f"expected one code: the scheme {self.name!r} gives a record one class; got {len(codes)}"
+            )
+        return tuple(sorted(codes, key=lambda code: self._places[code]))
 
     def label(self, record_id: str, given: str | Code, **more: Any) -> Label:
         """Return a label of the scheme.

@@ -7,12 +7,12 @@ subject makes the entries about that one meaningless and leaves all others as th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TypeVar
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from xinglin.errors import UnknownNameError
 from xinglin.store.keys import keyed_digest, new_salt
@@ -21,6 +21,8 @@ from xinglin.store.tables import datasets, subjects
 CHUNK = 500
 """Keys in one query; SQLite builds before 3.32 bind 999 at most."""
 _INSERT = insert(subjects)
+_SUBJECT = (subjects.c.id, subjects.c.key, subjects.c.salt, subjects.c.data_key)
+_GIVE = update(subjects).where(subjects.c.id == bindparam("row")).values(data_key=bindparam("wrapped"))
 T = TypeVar("T")
 
 
@@ -47,8 +49,12 @@ class Subject:
     """One subject of a data set."""
 
     id: int
+    key: str
+    """The digest under which the store finds it."""
     salt: str | None
     """Hex; ``None`` once the subject has been erased."""
+    data_key: bytes | None = None
+    """Key of its bodies, wrapped; ``None`` where they are not encrypted, or once it has been erased."""
 
 
 def find_dataset(connection: Connection, name: str, *, lock: bool = False) -> Dataset:
@@ -83,20 +89,26 @@ def find_dataset(connection: Connection, name: str, *, lock: bool = False) -> Da
 def find_subject(connection: Connection, dataset: Dataset, subject: str) -> Subject | None:
     """Return a subject of a data set, erased ones too; ``None`` if it never had one of that name."""
     row = connection.execute(
-        select(subjects.c.id, subjects.c.salt).where(
+        select(*_SUBJECT).where(
             subjects.c.dataset == dataset.id, subjects.c.key == dataset.subject_key(subject)
         )
     ).first()
-    return None if row is None else Subject(row.id, row.salt)
+    return None if row is None else Subject(*row)
 
 
-def enrol(connection: Connection, dataset: Dataset, keys: Collection[str]) -> dict[str, Subject]:
+def enrol(
+    connection: Connection,
+    dataset: Dataset,
+    keys: Collection[str],
+    data_key: Callable[[str], bytes | None] | None = None,
+) -> dict[str, Subject]:
     """Return the subjects under these keys; those that are new get a row and a salt of their own.
 
     Args:
         connection: a write transaction that holds the data set's row.
         dataset: whose subjects.
         keys: from ``Dataset.subject_key``.
+        data_key: gives a subject that has none, and is not erased, a key for its bodies.
     """
     wanted = sorted(set(keys))
     found = _under(connection, dataset, wanted)
@@ -104,7 +116,21 @@ def enrol(connection: Connection, dataset: Dataset, keys: Collection[str]) -> di
     if new:
         connection.execute(_INSERT, [{"dataset": dataset.id, "key": key, "salt": new_salt()} for key in new])
         found |= _under(connection, dataset, new)
+    if data_key is not None:
+        _give_keys(connection, found, data_key)
     return found
+
+
+def _give_keys(
+    connection: Connection, found: dict[str, Subject], data_key: Callable[[str], bytes | None]
+) -> None:
+    given = []
+    for key, subject in found.items():
+        if subject.data_key is None and subject.salt is not None and (wrapped := data_key(key)) is not None:
+            found[key] = replace(subject, data_key=wrapped)
+            given.append({"row": subject.id, "wrapped": wrapped})
+    if given:
+        connection.execute(_GIVE, given)
 
 
 def readmit(connection: Connection, subject: Subject) -> Subject:
@@ -113,17 +139,15 @@ def readmit(connection: Connection, subject: Subject) -> Subject:
         return subject
     salt = new_salt()
     connection.execute(update(subjects).where(subjects.c.id == subject.id).values(salt=salt))
-    return Subject(subject.id, salt)
+    return replace(subject, salt=salt)
 
 
 def _under(connection: Connection, dataset: Dataset, keys: Sequence[str]) -> dict[str, Subject]:
     found = {}
     for part in chunks(keys):
-        query = select(subjects.c.key, subjects.c.id, subjects.c.salt).where(
-            subjects.c.dataset == dataset.id, subjects.c.key.in_(part)
-        )
+        query = select(*_SUBJECT).where(subjects.c.dataset == dataset.id, subjects.c.key.in_(part))
         for row in connection.execute(query):
-            found[row.key] = Subject(row.id, row.salt)
+            found[row.key] = Subject(*row)
     return found
 
 

@@ -1,7 +1,7 @@
 """The stored records of a data set: kept once, read for a purpose, erased with their subject.
 
-Bodies lie in the database as canonical JSON, deflated where it pays; volumes are files and stand in the body
-by path. Identifiers of records and subjects stand in the body only: the store finds both by HMACs under
+Bodies lie in the database as canonical JSON, deflated where it pays, encrypted where the store has a key
+(:mod:`.sealing`); volumes are files and stand in the body by path. Identifiers of records and subjects stand in the body only: the store finds both by HMACs under
 the data set's salt, and the ledger names a subject by an HMAC under a salt of its own.
 """
 
@@ -20,6 +20,7 @@ from xinglin.ledger import append
 from xinglin.ledger.grants import Permission, check, covered, newest_statements, withheld
 from xinglin.ledger.subjects import Dataset, chunks, enrol, find_dataset, find_subject
 from xinglin.records.codec import encode, pack, unpack
+from xinglin.records.sealing import Seal
 from xinglin.store import Store
 from xinglin.store.keys import digest as digest_of
 from xinglin.store.keys import keyed_digest, new_salt
@@ -30,6 +31,11 @@ PAGE = 500
 """Records in memory at once while reading; grant and consent are checked anew for every page."""
 _INSERT = insert(records)
 _KNOWN = (records.c.key, records.c.id, records.c.version, records.c.digest, records.c.run)
+_BODY = (
+    *(records.c.key, records.c.version, records.c.body),
+    *(subjects.c.key.label("owner"), subjects.c.data_key),
+)
+"""What it takes to read a body; joined with its subject."""
 _SUPERSEDE = update(records).where(records.c.id == bindparam("old")).values(latest=False)
 
 
@@ -97,7 +103,9 @@ def create_dataset(connection: Connection, name: str, *, by: str) -> Dataset:
     return find_dataset(connection, name, lock=True)
 
 
-def keep(connection: Connection, dataset: Dataset, run: int, batch: Sequence[Encoded]) -> Kept:
+def keep(
+    connection: Connection, dataset: Dataset, run: int, batch: Sequence[Encoded], key: bytes | None = None
+) -> Kept:
     """Store a batch: what is new, and a new version of what changed; what is there already is left alone.
 
     Args:
@@ -105,21 +113,28 @@ def keep(connection: Connection, dataset: Dataset, run: int, batch: Sequence[Enc
         dataset: where.
         run: row number of the intake run.
         batch: in order; of two records with one id the later is the newer version.
+        key: the store's, under which bodies are encrypted; ``None``: they are not.
+
+    Raises:
+        AccessError: the key is not the archive's.
+        ConfigurationError: the archive is encrypted and no key is given.
     """
+    seal = Seal(connection, key, lock=True)
+    seal.prove(connection)
     keys = [dataset.record_key(item.id) for item in batch]
     subject_keys = [dataset.subject_key(item.subject) for item in batch]
-    owners = enrol(connection, dataset, subject_keys)
+    owners = enrol(connection, dataset, subject_keys, seal.new_data_key if seal.on else None)
     newest = _newest(connection, dataset, keys)
     rows: list[dict[str, Any]] = []
     stored = changed = repeated = known = erased = 0
     superseded, digests = [], []
-    for item, key, subject_key in zip(batch, keys, subject_keys, strict=True):
+    for item, record, subject_key in zip(batch, keys, subject_keys, strict=True):
         owner = owners[subject_key]
         if owner.salt is None:
             erased += 1
             continue
         digest = keyed_digest(dataset.salt, item.body)
-        old = newest.get(key)
+        old = newest.get(record)
         if old is not None and old["digest"] == digest:
             known += 1
             continue
@@ -131,16 +146,13 @@ def keep(connection: Connection, dataset: Dataset, run: int, batch: Sequence[Enc
             old["latest"] = False
             if "id" in old:
                 superseded.append({"old": old["id"]})
+        version = old["version"] + 1 if old else 1
         row = {
-            **{
-                "dataset": dataset.id,
-                "key": key,
-                "version": old["version"] + 1 if old else 1,
-                "latest": True,
-            },
-            **{"subject": owner.id, "run": run, "digest": digest, "body": pack(item.body)},
+            **{"dataset": dataset.id, "key": record, "version": version, "latest": True},
+            **{"subject": owner.id, "run": run, "digest": digest},
+            "body": seal.seal(pack(item.body), owner, record, version),
         }
-        newest[key] = row
+        newest[record] = row
         rows.append(row)
         digests.append(keyed_digest(owner.salt, item.body))
     if superseded:
@@ -222,8 +234,10 @@ def _pages(store: Store, permission: Permission, start: int, limit: int | None) 
             permission = check(
                 connection, permission.dataset.name, grantee=permission.grantee, purpose=permission.purpose
             )
+            seal = Seal(connection, store.archive_key)
             rows = connection.execute(
-                select(records.c.id, records.c.subject, records.c.body)
+                select(records.c.id, records.c.subject, *_BODY)
+                .join(subjects, subjects.c.id == records.c.subject)
                 .where(
                     records.c.dataset == permission.dataset.id,
                     records.c.latest.is_(True),
@@ -236,7 +250,7 @@ def _pages(store: Store, permission: Permission, start: int, limit: int | None) 
         for row in rows:
             if row.subject in hidden:
                 continue
-            yield unpack(row.body)
+            yield _record(seal, row)
             if left is not None:
                 left -= 1
                 if left == 0:
@@ -278,7 +292,7 @@ def read_one(
         row = _row(connection, permission.dataset, record_id, version)
         if withheld(connection, permission, {row.subject}):
             raise NotPermittedError(f"the subject of this record did not consent to {purpose}, or withdrew")
-        record = unpack(row.body)
+        record = _record(Seal(connection, store.archive_key), row)
         digest = keyed_digest(row.salt, (record.subject or record.id).encode())
         append(
             connection,
@@ -292,7 +306,7 @@ def read_one(
 
 def _row(connection: Connection, dataset: Dataset, record_id: str, version: int | None) -> Any:
     query = (
-        select(records.c.id, records.c.subject, records.c.body, subjects.c.salt)
+        select(records.c.id, records.c.subject, subjects.c.salt, *_BODY)
         .join(subjects, subjects.c.id == records.c.subject)
         .where(records.c.dataset == dataset.id, records.c.key == dataset.record_key(record_id))
         .order_by(records.c.version.desc())
@@ -329,7 +343,7 @@ def erase(store: Store, dataset: str, *, subject: str, actor: str) -> int:
                 f"{dataset}: no such subject is kept; a record without a subject is its own, under its record id"
             )
         own = records.c.subject == person.id
-        files = _volumes(connection, own)
+        files = _volumes(connection, Seal(connection, store.archive_key), own)
         orphaned = connection.execute(
             select(records.c.key).where(own, records.c.latest.is_(True), records.c.version > 1)
         ).scalars()
@@ -338,7 +352,9 @@ def erase(store: Store, dataset: str, *, subject: str, actor: str) -> int:
         for key in keys:
             _promote(connection, found, key)
         connection.execute(delete(consents).where(consents.c.subject == person.id))
-        connection.execute(update(subjects).where(subjects.c.id == person.id).values(salt=None))
+        connection.execute(
+            update(subjects).where(subjects.c.id == person.id).values(salt=None, data_key=None)
+        )
         digest = keyed_digest(person.salt, subject.encode())
         append(
             connection,
@@ -368,19 +384,24 @@ def _promote(connection: Connection, dataset: Dataset, key: str) -> None:
         )
 
 
-def _volumes(connection: Connection, own: Any) -> list[Path]:
+def _volumes(connection: Connection, seal: Seal, own: Any) -> list[Path]:
     """Files of these records' volumes and pictures that an intake made: those in a folder of ours, never the hospital's."""
     from xinglin.store import home_folder
 
     folder = (home_folder() / "volumes").resolve()
     found = set()
-    for row in connection.execute(select(records.c.body).where(own)):
-        record = unpack(row.body)
+    query = select(*_BODY).join(subjects, subjects.c.id == records.c.subject).where(own)
+    for row in connection.execute(query):
+        record = _record(seal, row)
         for image in (*record.volumes, *record.pictures):
             path = Path(image.path).resolve()
             if path.is_relative_to(folder):
                 found.add(path)
     return sorted(found)
+
+
+def _record(seal: Seal, row: Any) -> Record:
+    return unpack(seal.open(row.body, row.data_key, row.owner, row.key, row.version))
 
 
 def list_datasets(store: Store) -> list[dict[str, Any]]:

@@ -247,7 +247,7 @@ class _Batch:
         with self.store.write() as connection:
             dataset = find_dataset(connection, run.dataset, lock=True)
             self._still_ours(connection)
-            kept = keep(connection, dataset, run.id, self.encoded)
+            kept = keep(connection, dataset, run.id, self.encoded, self.store.archive_key)
             if self.problems:
                 connection.execute(insert(quarantine), self.problems)
             counts = {name: getattr(run, name) + getattr(kept, name, 0) for name in COUNTS}

@@ -19,8 +19,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from xinglin.errors import MissingExtraError, StoreError
 from xinglin.store.home import home_folder
+from xinglin.store.key_files import read_key_file
 
-HEAD = "0006"
+HEAD = "0007"
 """Newest revision in ``migrations/versions``; a test keeps it true."""
 
 
@@ -29,6 +30,8 @@ class Store:
     """An open database at the newest schema. Pass it as an argument; there is no global one."""
 
     engine: Engine
+    archive_key: bytes | None = field(default=None, compare=False, repr=False)
+    """32 bytes under which the archive's bodies are encrypted (``records.sealing``); ``None``: they are not."""
     turn: threading.RLock = field(default_factory=threading.RLock, compare=False, repr=False)
     """SQLite has one writer: threads wait here for their turn, since its own waiting polls in long sleeps."""
 
@@ -72,11 +75,16 @@ def open_store(url: str | None = None) -> Store:
 
     Args:
         url: SQLAlchemy URL; ``None`` reads ``XINGLIN_DATABASE_URL``, else ``XINGLIN_HOME/xinglin.db``.
+            The archive's key is that of the file that ``XINGLIN_ARCHIVE_KEY`` names, if it names one.
 
     Raises:
         StoreError: the URL cannot be used, or the database is newer than this package.
+        ConfigurationError: the archive's key file holds no key, or others may read it.
+        MissingDataError: there is no such key file.
         MissingExtraError: PostgreSQL is asked for and its driver is not installed.
     """
+    named = os.environ.get("XINGLIN_ARCHIVE_KEY")
+    key = read_key_file(Path(named)) if named else None
     address = url or os.environ.get("XINGLIN_DATABASE_URL") or f"sqlite:///{home_folder() / 'xinglin.db'}"
     if address.startswith(("postgres://", "postgresql://")):
         address = "postgresql+psycopg://" + address.split("://", 1)[1]
@@ -92,7 +100,7 @@ def open_store(url: str | None = None) -> Store:
     except (ArgumentError, SQLAlchemyError) as error:
         shown = _shown(address)
         raise StoreError(f"cannot open the store at {shown}: {_first_line(error)}") from error
-    return Store(engine)
+    return Store(engine, key)
 
 
 def _shown(address: str) -> str:

@@ -171,11 +171,22 @@ subjects = Table(
     Column("dataset", Integer, ForeignKey("datasets.id"), nullable=False),
     Column("key", String(64), nullable=False),
     Column("salt", String(64)),
+    Column("data_key", LargeBinary),
     UniqueConstraint("dataset", "key", name="subjects_by_key"),
 )
 """``key``: HMAC of the subject's identifier under the data set's salt. ``salt`` keys the subject's digests
 in the ledger; it is destroyed when the subject is erased, and the row without a salt keeps the next
-intake from bringing the subject back."""
+intake from bringing the subject back. ``data_key``: the key of the subject's bodies, wrapped under the archive's
+(``records.sealing``); empty where they are not encrypted."""
+
+archive_key = Table(
+    "archive_key",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("since", String(32), nullable=False),
+    Column("proof", LargeBinary, nullable=False),
+)
+"""One row once bodies are encrypted: something known, sealed under the key in force, which tells another key."""
 
 records = Table(
     "records",
@@ -302,8 +313,8 @@ campaign_items = Table(
     Column("position", Integer, nullable=False),
     Column("state", String(20), nullable=False),
     Column("final_system", String(40)),
-    Column("final_value", String(200)),
-    Column("final_display", String(400)),
+    Column("final_value", Text),
+    Column("final_display", Text),
     UniqueConstraint("campaign", "key", "audit", name="annotation_items_once"),
     Index("annotation_items_by_state", "campaign", "audit", "state"),
 )
@@ -340,8 +351,8 @@ campaign_decisions = Table(
     Column("annotator", String(200), nullable=False),
     Column("kind", String(20), nullable=False),
     Column("system", String(40)),
-    Column("value", String(200)),
-    Column("display", String(400)),
+    Column("value", Text),
+    Column("display", Text),
     Column("confidence", Float),
     Column("spans", JSON, nullable=False),
     Column("reason", Text),
@@ -349,7 +360,8 @@ campaign_decisions = Table(
     Column("time", String(32), nullable=False),
     Index("annotation_decisions_by_person", "campaign", "annotator", "id"),
 )
-"""Rows are added and never changed: taking back is a row of its own."""
+"""Rows are added and never changed: taking back is a row of its own. ``value``: codes joined by spaces, ``display``: their
+names, a line each (``labels.answer``)."""
 
 campaign_votes = Table(
     "annotation_votes",

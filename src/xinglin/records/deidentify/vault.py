@@ -17,7 +17,6 @@ import json
 import os
 import secrets
 import sqlite3
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -33,9 +32,9 @@ from xinglin.errors import (
 )
 from xinglin.ledger.chain import append
 from xinglin.store.database import Store
+from xinglin.store.key_files import KEY_BYTES, read_key_file
 from xinglin.store.keys import keyed_digest
 
-KEY_BYTES = 32
 MIN_PASSPHRASE = 12
 MIN_REASON = 8
 _SCHEMA = """
@@ -64,7 +63,7 @@ class Vault:
         Args:
             path: the vault's file; made with mode 0600.
             passphrase: at least 12 characters; give this or a key file.
-            key_file: 32 bytes (see :func:`write_key_file`), readable by its owner alone.
+            key_file: 32 bytes (see :mod:`xinglin.store.key_files`), readable by its owner alone.
             create: whether a vault that is not there is made.
 
         Raises:
@@ -242,42 +241,6 @@ class Vault:
         except (InvalidTag, ValueError):
             raise AccessError("the key does not fit this vault, or an entry was changed") from None
         return plain
-
-
-def write_key_file(path: Path) -> None:
-    """Write 32 random bytes as hex, readable by the owner alone.
-
-    Raises:
-        ConfigurationError: there is a file already: a key is never overwritten.
-    """
-    try:
-        handle = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
-    except FileExistsError:
-        raise ConfigurationError(f"key file: {path.name} exists; a key is never overwritten") from None
-    with os.fdopen(handle, "w") as file:
-        file.write(secrets.token_hex(KEY_BYTES) + "\n")
-
-
-def read_key_file(path: Path) -> bytes:
-    """Return the 32 bytes of a key file.
-
-    Raises:
-        ConfigurationError: others than its owner may read it, or it holds no key.
-        MissingDataError: there is no such file.
-    """
-    if not path.is_file():
-        raise MissingDataError(f"there is no key file {path}")
-    mode = stat.S_IMODE(path.stat().st_mode)
-    if mode & 0o177:
-        raise ConfigurationError(f"key file: expected mode 0600, got {mode:04o}: run chmod 600 {path.name}")
-    text = path.read_text(encoding="ascii", errors="replace").strip()
-    try:
-        key = bytes.fromhex(text)
-    except ValueError:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise ConfigurationError(f"key file: expected {KEY_BYTES} bytes as {2 * KEY_BYTES} hex digits")
-    return key
 
 
 def _scrypt(passphrase: str, salt: bytes) -> bytes:

@@ -11,13 +11,15 @@ from fastapi import Request
 from nicegui import events, ui
 
 from xinglin.errors import InvalidInputError, UnknownNameError
+from xinglin.labels.answer import Answer
 from xinglin.labels.assign import waiting
 from xinglin.labels.campaign import ROLE_OF, STAGES, Campaign, Stage, list_campaigns
 from xinglin.labels.decide import REASONS, SkipReason, checked_spans
 from xinglin.measure.markup import tag
 from xinglin.serve.model_vote import model_vote
-from xinglin.serve.workbench.annotate_case import Span, case_card, named, opinions_card
+from xinglin.serve.workbench.annotate_case import Span, answered, case_card, opinions_card
 from xinglin.serve.workbench.annotate_choice import Choice
+from xinglin.serve.workbench.annotate_confidence import Confidence
 from xinglin.serve.workbench.annotate_flow import Flow, Progress
 from xinglin.serve.workbench.annotate_keys import SCRIPT
 from xinglin.serve.workbench.desk import Visitor, visit
@@ -104,8 +106,12 @@ class AnnotatePage:
                 self.vote.set_visibility(False)
                 with ui.element("section").classes("xl-card xa-labels") as self.labels:
                     fragment(tag("h2", icon("flag"), tag("span", say("choose_label"))))
-                    self.choice = Choice(self.visitor, self.campaign.scheme, self._decide)
+                    self.choice = Choice(self.visitor, self.campaign.scheme, self._picked)
                     self.choice.build()
+                    self.sure = Confidence(self.visitor)
+                    self.sure.build()
+                    if self.campaign.scheme.multi:
+                        self._build_giving()
                     with ui.element("div").classes("xa-acts"):
                         self.skip = self._button("pass_on", "n", "skip", self._ask_why)
                         self._button("undo", "u", "undo", self._undo)
@@ -118,6 +124,15 @@ class AnnotatePage:
         self.empty.set_visibility(False)
         ui.on("xinglin_mark", self._marked)
 
+    def _build_giving(self) -> None:
+        """The two acts that give a label under a multi-label scheme: what is switched on, or none of the classes."""
+        guarded = self.visitor.guarded
+        with ui.element("div").classes("xa-giving"):
+            self.give = ui.button(on_click=guarded(self._give)).props("unelevated no-caps data-key=give")
+            with self.give:
+                self.give_words = ui.html("", sanitize=True, tag="span")
+            self._button("none_applies", "x", "none", self._none)
+
     def _button(self, word: str, key: str, name: str, act: Callable[[], Awaitable[None]]) -> Any:
         button = ui.button(on_click=self.visitor.guarded(act)).props(f"flat no-caps data-key={name}")
         with button:
@@ -128,12 +143,30 @@ class AnnotatePage:
         """Take up the first case."""
         await self._do(self.flow.start)
 
-    async def _decide(self, code: Code) -> None:
-        spans = tuple(self.spans)
-        await self._do(partial(self.flow.decide, code, spans))
+    async def _picked(self, answer: Answer) -> None:
+        if self.campaign.scheme.multi:
+            self._show_giving()
+        else:
+            await self._decide(answer)
+
+    async def _give(self) -> None:
+        if self.choice.picked:
+            await self._decide(self.choice.picked)
+        else:
+            self.visitor.notify(self.visitor.say("give_nothing"))
+
+    async def _none(self) -> None:
+        await self._decide(())
+
+    async def _decide(self, answer: Answer) -> None:
+        await self._do(partial(self.flow.decide, answer, tuple(self.spans), self.sure.value))
 
     async def _confirm(self) -> None:
-        if self.flow.task is not None and self.flow.task.decided is not None and self.flow.vote is not None:
+        if self.flow.task is None or self.flow.task.decided is None or self.flow.vote is None:
+            return
+        if self.campaign.scheme.multi and self.choice.picked != self.flow.task.decided:
+            await self._give()
+        else:
             await self._decide(self.flow.task.decided)
 
     async def _undo(self) -> None:
@@ -151,6 +184,7 @@ class AnnotatePage:
             finally:
                 if (self.flow.task.slot if self.flow.task else None) != before or self.flow.vote is None:
                     self.spans = []
+                    self.sure.set(None)
                 self._show()
                 self._look_ahead()
 
@@ -180,23 +214,37 @@ class AnnotatePage:
         self.labels.classes(add="xa-answering") if vote else self.labels.classes(remove="xa-answering")
         if vote is not None and task.decided is not None and vote.code is not None:
             self._show_vote(task.decided, vote.code, vote.model, vote.probability, bool(vote.spans))
+        self.sure.place.set_visibility(vote is None)
+        self.choice.mark(task.decided or ())
         self.choice.refresh()
-        self.choice.mark(task.decided)
+        if self.campaign.scheme.multi:
+            self._show_giving()
+
+    def _show_giving(self) -> None:
+        """Say what the key would give, and while the vote waits what confirming would mean."""
+        say, count = self.visitor.say, len(self.choice.picked)
+        space = tag("kbd", "空格" if self.visitor.lang == "zh" else "Space")
+        self.give.set_visibility(self.flow.vote is None)
+        self.give_words.set_content(str(tag("span", say("give", count=count), space)))
+        if self.flow.vote is not None and self.flow.task is not None:
+            kept = self.choice.picked == self.flow.task.decided
+            word = say("vote_confirm") if kept else say("give", count=count)
+            self.confirm_words.set_content(str(tag("span", word, space)))
 
     def _show_vote(
-        self, own: Code, theirs: Code, model: str, probability: float | None, pointed: bool
+        self, own: Answer, theirs: Code, model: str, probability: float | None, pointed: bool
     ) -> None:
         say, lang, scheme = self.visitor.say, self.visitor.lang, self.campaign.scheme
-        agrees = own == theirs
+        agrees = theirs in own
         share = f" {probability:.0%}" if probability is not None else ""
         rows = [
             tag(
                 "div",
                 tag("small", say(who)),
-                tag("b", named(scheme, code, lang)),
-                tag("code", code.value + more),
+                tag("b", answered(scheme, answer, lang)),
+                tag("code", " ".join(code.value for code in answer) + more),
             )
-            for who, code, more in (("vote_yours", own, ""), ("vote_model", theirs, share))
+            for who, answer, more in (("vote_yours", own, ""), ("vote_model", (theirs,), share))
         ]
         head = tag(
             "h2", icon("check" if agrees else "branch"), say("vote_agrees" if agrees else "vote_differs")

@@ -7,9 +7,11 @@ from dataclasses import asdict
 from itertools import pairwise
 
 from xinglin.apps.diagnosis.wording import Lang
+from xinglin.labels.answer import Answer
 from xinglin.labels.arbitrate import Opinion
 from xinglin.labels.scheme import Scheme
 from xinglin.measure.markup import Markup, tag, verbatim
+from xinglin.serve.workbench.annotate_confidence import LEVELS
 from xinglin.serve.workbench.icons import icon
 from xinglin.serve.workbench.phrases import say
 from xinglin.serve.workbench.verdict import patient_line
@@ -26,6 +28,13 @@ def named(scheme: Scheme, code: Code, lang: Lang) -> str:
     if found is None:
         return code.display or code.value
     return (found.zh or found.en) if lang == "zh" else (found.en or found.zh)
+
+
+def answered(scheme: Scheme, answer: Answer, lang: Lang) -> str:
+    """Return the names of an answer in a language."""
+    return ("、" if lang == "zh" else ", ").join(named(scheme, code, lang) for code in answer) or say(
+        "none_applies", lang
+    )
 
 
 def words(text: str, own: Sequence[Span], model: Sequence[Span]) -> Markup:
@@ -92,7 +101,7 @@ def _event(event: Event) -> Markup:
 
 def opinions_card(opinions: Sequence[Opinion], text: str, scheme: Scheme, lang: Lang) -> Markup:
     """Return the labels an arbiter decides between, side by side, without names."""
-    same = len({opinion.code for opinion in opinions}) == 1 and opinions[0].code is not None
+    same = len({opinion.codes for opinion in opinions}) == 1 and opinions[0].codes is not None
     hint = say("opinions_same" if same else "opinions_hint", lang)
     return tag(
         "section",
@@ -110,20 +119,22 @@ def opinions_card(opinions: Sequence[Opinion], text: str, scheme: Scheme, lang: 
 
 
 def _opinion(opinion: Opinion, letter: str, text: str, scheme: Scheme, lang: Lang) -> Markup:
-    if opinion.code is None:
+    if opinion.codes is None:
         body = tag("p", say("opinion_passed", lang, reason=passed(opinion.reason or "", lang)))
     else:
-        name = tag("strong", named(scheme, opinion.code, lang))
-        body = tag("div", name, tag("code", opinion.code.value))
+        name = tag("strong", answered(scheme, opinion.codes, lang))
+        body = tag("div", name, tag("code", " ".join(code.value for code in opinion.codes)))
     changed = None
-    if opinion.code is not None and opinion.blind is not None and opinion.blind != opinion.code:
-        before = named(scheme, opinion.blind, lang)
+    if opinion.codes is not None and opinion.blind is not None and opinion.blind != opinion.codes:
+        before = answered(scheme, opinion.blind, lang)
         changed = tag("small", say("opinion_changed", lang, name=before), cls="xl-muted")
+    level = next((word for _, word, value in LEVELS if value == opinion.confidence), None)
     quotes = [tag("q", verbatim(text[start:end])) for start, end in opinion.spans if end <= len(text)]
     return tag(
         "div",
         tag("small", say("opinion", lang, letter=letter), cls="xl-label"),
         body,
+        tag("small", say("sure", lang), ": ", say(f"sure_{level}", lang), cls="xl-muted") if level else None,
         changed,
         tag("div", quotes, cls="xa-quotes") if quotes else None,
         cls="xa-opinion",

@@ -1,4 +1,8 @@
-"""The classes to choose from: one key each for a small scheme, a search box for a large one."""
+"""The classes to choose from: one key each for a small scheme, a search box for a large one.
+
+Under a single-label scheme a class picked is the label. Under a multi-label one picking switches a class on and off, and
+the label is given with a key of its own.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,9 @@ from typing import Any
 
 from nicegui import events, ui
 
+from xinglin.labels.answer import Answer
 from xinglin.labels.scheme import Scheme, SchemeClass
+from xinglin.labels.scheme_search import SchemeSearch
 from xinglin.measure.markup import Markup, tag
 from xinglin.serve.workbench.desk import Visitor
 from xinglin.serve.workbench.shell import fragment
@@ -17,34 +23,20 @@ from xinglin.types import Code
 
 KEYS = "1234567890"
 SHOWN = 10
-Chosen = Callable[[Code], Awaitable[None]]
-
-
-def found_in(scheme: Scheme, words: str, limit: int = SHOWN) -> list[SchemeClass]:
-    """Return the classes whose code begins with the words or whose name holds them, the closest first."""
-    wanted = " ".join(words.lower().split())
-    ranked: list[tuple[int, int, int, SchemeClass]] = []
-    for place, one in enumerate(scheme.classes):
-        names = [name.lower() for name in (one.zh, one.en) if name]
-        holding = [name for name in names if wanted in name]
-        if one.code.value.lower().startswith(wanted):
-            ranked.append((0, len(one.code.value), place, one))
-        elif holding:
-            starts = any(name.startswith(wanted) for name in holding)
-            ranked.append((1 if starts else 2, min(map(len, holding)), place, one))
-    return [one for *_, one in sorted(ranked, key=lambda row: row[:3])[:limit]]
+Chosen = Callable[[tuple[Code, ...]], Awaitable[None]]
 
 
 class Choice:
-    """The panel; ``chosen(code)`` is told which class was picked."""
+    """The panel; ``chosen(answer)`` is told what was picked: the label, or what is switched on so far."""
 
     def __init__(self, visitor: Visitor, scheme: Scheme, chosen: Chosen) -> None:
         self.visitor, self.scheme, self.chosen = visitor, scheme, chosen
+        self.picked: tuple[Code, ...] = ()
+        self.index: SchemeSearch | None = None
         self.large = len(scheme.classes) > len(KEYS)
         self.used: Counter[Code] = Counter()
         self.shown: list[SchemeClass] = []
         self.buttons: list[tuple[Code, Any]] = []
-        self.current: Code | None = None
 
     def build(self) -> None:
         """Draw the panel."""
@@ -70,8 +62,9 @@ class Choice:
             self.search.set_value("")
         often = {code: place for place, (code, _) in enumerate(self.used.most_common(SHOWN))}
         used = sorted(
-            (one for one in self.scheme.classes if one.code in often), key=lambda one: often[one.code]
-        )
+            (one for one in self.scheme.classes if one.code in often or one.code in self.picked),
+            key=lambda one: (one.code not in self.picked, often.get(one.code, SHOWN)),
+        )[:SHOWN]
         if used:
             self._show(used, self.visitor.say("choose_used"))
         else:
@@ -80,11 +73,14 @@ class Choice:
                 self.visitor.say("choose_first", count=len(self.scheme.classes)),
             )
 
-    def mark(self, code: Code | None) -> None:
-        """Mark the class that was chosen, while the model's vote waits for an answer."""
-        self.current = code
+    def mark(self, answer: Answer) -> None:
+        """Mark the classes that are chosen: while the model's vote waits for an answer, and those switched on."""
+        self.picked = answer
         for own, button in self.buttons:
-            button.classes(add="xa-current") if own == code else button.classes(remove="xa-current")
+            on = own in answer
+            button.classes(add="xa-current") if on else button.classes(remove="xa-current")
+            if self.scheme.multi:
+                button.props(f"aria-pressed={'true' if on else 'false'}")
 
     def allow(self, allowed: bool) -> None:
         """Allow a choice, or refuse it while one is being written down."""
@@ -97,17 +93,22 @@ class Choice:
         if not words.strip():
             self.refresh()
             return
-        found = await asyncio.to_thread(found_in, self.scheme, words)
+        found = await asyncio.to_thread(self._search, words)
         if str(self.search.value or "") != words:
             return  # more was typed meanwhile
         say = self.visitor.say
         note = "choose_none" if not found else "choose_more" if len(found) == SHOWN else "choose_found"
         self._show(found, say(note, count=len(found)))
 
+    def _search(self, words: str) -> list[SchemeClass]:
+        if self.index is None:  # a second for 100,000 classes; a page that is never searched never pays it
+            self.index = SchemeSearch(self.scheme)
+        return self.index.find(words, SHOWN)
+
     def _show(self, classes: list[SchemeClass], note: str) -> None:
         self.note.set_content(str(tag("span", note)) if note else "")
         if classes == self.shown and self.buttons:
-            self.mark(self.current)
+            self.mark(self.picked)
             return
         self.shown = classes
         self.buttons = []
@@ -123,12 +124,18 @@ class Choice:
                 with button:
                     fragment(self._worded(one, KEYS[number] if number < len(KEYS) else ""), "xa-choice-words")
                 self.buttons.append((one.code, button))
-        self.mark(self.current)
+        self.mark(self.picked)
 
     def _picker(self, code: Code) -> Callable[[], Awaitable[None]]:
         async def pick() -> None:
             self.used[code] += 1
-            await self.chosen(code)
+            if not self.scheme.multi:
+                await self.chosen((code,))
+                return
+            self.mark(self.scheme.answer({*self.picked} ^ {code}))
+            if self.large:
+                self.refresh()
+            await self.chosen(self.picked)
 
         return pick
 

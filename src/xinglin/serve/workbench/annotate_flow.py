@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from xinglin.errors import ConflictError
+from xinglin.labels.answer import Answer
 from xinglin.labels.assign import Task, claim, fetch, mark_opened, waiting
 from xinglin.labels.campaign import Campaign, Stage
 from xinglin.labels.decide import SkipReason, answer_vote, decide, skip, undo
@@ -54,15 +55,18 @@ class Flow:
         with self._lock:
             self._advance()
 
-    def decide(self, code: Code, spans: Sequence[Span] = ()) -> None:
+    def decide(
+        self, codes: Code | Answer, spans: Sequence[Span] = (), confidence: float | None = None
+    ) -> None:
         """Give the label, or answer the model's vote on it; then go on, or show the vote."""
         with self._lock:
             task = self._at_hand()
             with self._going_on_if_lost():
+                case = (self.store, self.campaign, task.slot, self.user, codes)
                 if self.vote is not None:
-                    answer_vote(self.store, self.campaign, task.slot, self.user, code, spans=spans)
-                elif decide(self.store, self.campaign, task.slot, self.user, code, spans=spans).vote_waits:
-                    self.task = replace(task, decided=self.campaign.code(code))
+                    answer_vote(*case, spans=spans)
+                elif decide(*case, spans=spans, confidence=confidence).vote_waits:
+                    self.task = replace(task, decided=self.campaign.answer(codes))
                     self.vote = see_vote(self.store, self.campaign, task.slot, self.user)
                     return
             self._advance()

@@ -18,8 +18,9 @@ from xinglin.labels.campaign import STAGES, Campaign, read_campaign
 from xinglin.labels.export import label_studio_file, labels_file
 from xinglin.labels.label_studio import labelling_config
 from xinglin.labels.overview import Overview, overview
+from xinglin.labels.second_looks import BUDGET, Looks, looks, open_looks
 from xinglin.measure.intervals import Figure
-from xinglin.measure.markup import Markup, tag
+from xinglin.measure.markup import Markup, tag, verbatim
 from xinglin.serve.workbench.desk import Visitor, visit
 from xinglin.serve.workbench.icons import icon
 from xinglin.serve.workbench.phrases import say
@@ -70,6 +71,7 @@ def agreement_card(found: Overview, lang: Lang) -> Markup:
         ("lead_agree", _figure(found.agreement, lang)),
         ("lead_alpha", _alpha(found.alpha, lang)),
         ("lead_model", _figure(found.model_agreement, lang)),
+        ("lead_overlap", _figure(found.overlap, lang)),
         ("lead_arbitrated", _figure(found.arbitrated, lang)),
     ]
     table = [
@@ -77,7 +79,31 @@ def agreement_card(found: Overview, lang: Lang) -> Markup:
         for word, value in rows
     ]
     heading = tag("h2", icon("check"), say("lead_quality", lang))
-    return tag("section", heading, tag("table", tag("tbody", table), cls="xl-table"), cls="xl-card")
+    codes = [
+        tag("tr", tag("th", code.display or code.value, scope="row"), tag("td", _alpha(alpha, lang), cls="xl-number"))
+        for code, alpha in found.by_code
+    ]
+    more = None
+    if codes:
+        summary = tag("summary", say("lead_by_code", lang))
+        more = tag("details", summary, tag("table", tag("tbody", codes), cls="xl-table"), cls="xl-fold")
+    return tag("section", heading, tag("table", tag("tbody", table), cls="xl-table"), more, cls="xl-card")
+
+
+def looks_line(found: Looks, budget: float, lang: Lang) -> Markup:
+    """Return how doubtful the labels are, and what of the experts' time is spent."""
+    error = say("lead_none_yet", lang) if found.error is None else f"{found.error:.2%}"
+    worst = " · ".join(f"{doubt.record} {doubt.error:.1%}" for doubt in found.doubtful[:3])
+    facts = (
+        ("lead_looks_error", error),
+        ("lead_looks_spent", f"{found.reviews} / {budget * found.records:.0f}"),
+        ("lead_looks_worst", verbatim(worst or "—")),
+    )
+    return tag(
+        "div",
+        [tag("span", tag("small", say(word, lang)), " ", tag("b", value), cls="xl-fact") for word, value in facts],
+        cls="xa-looks",
+    )
 
 
 def _figure(found: Figure | None, lang: Lang) -> Markup | str:
@@ -162,6 +188,17 @@ class LeadPage:
                     draw = ui.button(say("lead_draw"), on_click=guarded(self._draw))
                     draw.props("unelevated no-caps data-key=audit-draw")
             with ui.element("section").classes("xl-card"):
+                fragment(tag("h2", icon("branch"), say("lead_looks")))
+                fragment(tag("p", say("lead_looks_hint"), cls="xl-muted"))
+                self.looks = ui.html("", sanitize=True)
+                with ui.element("div").classes("xa-draw"):
+                    self.most = self._field("lead_looks_count", ui.number, "looks-most", min=1, precision=0)
+                    self.budget = self._field(
+                        "lead_looks_budget", ui.number, "looks-budget", value=BUDGET, min=0, max=3, step=0.05
+                    )
+                    button = ui.button(say("lead_looks_open"), on_click=guarded(self._open_looks))
+                    button.props("unelevated no-caps data-key=looks-open")
+            with ui.element("section").classes("xl-card"):
                 fragment(tag("h2", icon("page"), say("lead_export")))
                 fragment(tag("p", say("export_hint"), cls="xl-muted"))
                 with ui.element("div").classes("xl-actions"):
@@ -192,6 +229,17 @@ class LeadPage:
             for card in (progress_card, agreement_card):
                 fragment(card(found, lang))
             fragment(people_card(found, lang), "xa-wide")
+        doubt = await asyncio.to_thread(looks, store, self.campaign, by=user)
+        self.looks.set_content(str(looks_line(doubt, float(self.budget.value or 0), lang)))
+
+    async def _open_looks(self) -> None:
+        store, user, say = self.visitor.desk.store, self.visitor.user, self.visitor.say
+        if not self.most.value or self.budget.value is None:
+            raise InvalidInputError(say("lead_looks_number"))
+        most, budget = int(self.most.value), float(self.budget.value)
+        opened = await asyncio.to_thread(open_looks, store, self.campaign, most, by=user, budget=budget)
+        self.visitor.notify(say("lead_looks_opened", count=len(opened)))
+        await self.fill()
 
     async def _draw(self) -> None:
         store, user, say = self.visitor.desk.store, self.visitor.user, self.visitor.say

@@ -46,6 +46,10 @@ KEYS = (
 ANNOTATION_KEYS = (
     ("1  …  9  0", "key_label"),
     ("空格 Space", "key_confirm"),
+    ("空格 Space", "key_several"),
+    ("X", "key_none"),
+    ("J  K  L", "key_sure"),
+    ("M", "key_mark"),
     ("U", "key_undo"),
     ("N", "key_pass"),
     ("/", "key_search"),
