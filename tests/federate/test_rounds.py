@@ -58,9 +58,14 @@ def test_a_job_learns_and_is_remembered(store: Store, tables: dict[str, Path], t
         assert wire.digest(load_state(kept, wire.layout(state))) == wire.digest(state)
 
 
-def test_one_step_of_all_rows_is_the_pooled_step(store: Store, tables: dict[str, Path], tmp_path: Path) -> None:
+def test_one_step_of_all_rows_is_the_pooled_step(
+    store: Store, tables: dict[str, Path], tmp_path: Path
+) -> None:
     """The oracle of FedAvg: with one full-batch step a round the average is a step on all rows together."""
-    job = a_job(job={"rounds": 1}, train={"steps": 1, "batch": 0, "scaling": "bounds", "lower": [-1] * 3, "upper": [1] * 3})
+    job = a_job(
+        job={"rounds": 1},
+        train={"steps": 1, "batch": 0, "scaling": "bounds", "lower": [-1] * 3, "upper": [1] * 3},
+    )
     state = run_direct(job, tables, tmp_path, store)
     rows = [np.loadtxt(folder / "train.csv", delimiter=",", skiprows=1) for folder in tables.values()]
     table = np.concatenate(rows)
@@ -122,13 +127,14 @@ def test_local_keys_stay_home(store: Store, tables: dict[str, Path], tmp_path: P
             seen.extend(set(record) for record in message.content.array_records.values())
         return answer
 
-    state = run_direct(job, tables, tmp_path, store, {site: watch for site in tables})
+    state = run_direct(job, tables, tmp_path, store, dict.fromkeys(tables, watch))
     assert list(state) == ["weight"]
     assert len(seen) == 24
     assert all(names == {"weight"} for names in seen)
     layout = wire.layout(task("tabular", job.train).initial(0))
     own = [
-        load_state(next((tmp_path / "sites" / site).rglob("model.safetensors")), layout)["bias"] for site in tables
+        load_state(next((tmp_path / "sites" / site).rglob("model.safetensors")), layout)["bias"]
+        for site in tables
     ]
     assert len({float(bias[0]) for bias in own}) == 4
 
@@ -193,10 +199,12 @@ def test_a_bad_update_is_refused_by_name_and_the_round_goes_on(
         state, reason = found.pop("site-3")
         assert state == "refused"
         assert says in (reason or "")
-        assert found == {site: ("ok", None) for site in ("site-1", "site-2", "site-4")}
+        assert found == dict.fromkeys(("site-1", "site-2", "site-4"), ("ok", None))
 
 
-def test_what_is_refused_does_not_touch_the_model(store: Store, tables: dict[str, Path], tmp_path: Path) -> None:
+def test_what_is_refused_does_not_touch_the_model(
+    store: Store, tables: dict[str, Path], tmp_path: Path
+) -> None:
     rest = {site: folder for site, folder in tables.items() if site != "site-3"}
     without = run_direct(a_job(), rest, tmp_path / "a", store, number="a1")
     poisoned = run_direct(
@@ -209,7 +217,9 @@ def test_a_job_with_too_few_hospitals_left_stops_and_says_who(
     store: Store, tables: dict[str, Path], tmp_path: Path
 ) -> None:
     change = {"site-1": POISON["not finite"], "site-2": _silent}
-    with pytest.raises(TrainingError, match=r"needs 3 hospitals, 2 are left \(site-1: .*not finite.*site-2: no answer"):
+    with pytest.raises(
+        TrainingError, match=r"needs 3 hospitals, 2 are left \(site-1: .*not finite.*site-2: no answer"
+    ):
         run_direct(a_job(job={"min_sites": 3, "timeout": 0.5}), tables, tmp_path, store, change)
     stopped = newest(store)
     assert stopped.state == "stopped"
