@@ -269,7 +269,7 @@ def test_another_version_is_refused_by_name(
     store: Store, tables: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps, "__version__", "9.9.9")
-    with pytest.raises(TrainingError, match="version mismatch: this hospital runs xinglin 9.9.9"):
+    with pytest.raises(TrainingError, match=r"version mismatch: this hospital runs xinglin 9\.9\.9"):
         run_direct(a_job(), tables, tmp_path, store)
 
 

@@ -56,7 +56,7 @@ def up(
     epsilon: Epsilon = None,
     delta: Delta = 1e-5,
 ) -> None:
-    """在本机启动联邦:证书、密钥、协调端、每院一个节点。Start a federation on loopback: certificates, keys, SuperLink, nodes."""
+    """在本机启动联邦:证书、密钥、协调端、每院一个节点。Start a federation on loopback: keys, SuperLink, nodes."""
     from xinglin.cli.federate_shown import show_up
     from xinglin.errors import InvalidInputError
     from xinglin.federate.processes import start
