@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from xinglin.errors import ConflictError, InvalidInputError
-from xinglin.federate.privacy.accountant import Kind, Step, epsilon
+from xinglin.federate.privacy.accountant import Kind, Step, check_delta, epsilon
 from xinglin.federate.privacy.budget import (
     HOLDERS,
     finite,
@@ -140,6 +140,7 @@ def verify_report(signed: Any, public_key: str, *, connection: Connection | None
     check_signature(signed["signature"], said, CONTEXT, public_key)
     try:
         kind, delta, hospital = statement["accountant"], statement["delta"], statement["hospital"]
+        check_delta(delta)
         claims = [
             (row["epsilon"], row["worst"], delta, f"cohort {row['cohort']}") for row in statement["cohorts"]
         ]
