@@ -18,15 +18,14 @@ import csv
 import gzip
 import json
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks._kept import Kept
 from benchmarks._line import Line
 from xinglin.measure import compare_seeds, holm, paired_accuracy
 
@@ -102,12 +101,7 @@ class _Bench:
             quick,
             len(rows),
         ]
-        digest = sha256(json.dumps(settings).encode()).hexdigest()[:12]
-        base = os.environ.get(
-            "XINGLIN_BENCH_STATE", os.path.join(tempfile.gettempdir(), "xinglin-benchmarks")
-        )
-        self.state = Path(base) / f"fed-diagnosis-{digest}"
-        self.state.mkdir(parents=True, exist_ok=True)
+        self._kept = Kept("fed-diagnosis", settings)
         self._encoded: dict[int, Any] = {}
 
     def lines(self) -> list[Line]:
@@ -116,7 +110,7 @@ class _Bench:
         mixes = [self._mix(self._dealt(seed)) for seed in range(self.seeds)]
         for seed in range(self.seeds):
             for name, made in self._arms(seed, rate, rounds).items():
-                found = self._kept(f"{name}-{seed}", made)
+                found = self._kept.get(f"{name}-{seed}", made)
                 hits.setdefault(name, []).append(np.array(found["hits"], float))
         return self._report(hits, mixes, rate, rounds)
 
@@ -142,17 +136,6 @@ class _Bench:
         number = HEAD_ROUNDS if private else rounds
         return self._federated(parts, seed, rate, number, scored, layers=0 if head else 1, private=private)
 
-    def _kept(self, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-        """Return a run as it was kept, or make and keep it."""
-        path = self.state / f"{name.replace(' ', '_').replace(',', '')}.json"
-        if not path.is_file():
-            print(f"fed_diagnosis: {name}", file=sys.stderr, flush=True)
-            new = path.with_suffix(".new")
-            new.write_text(json.dumps(make()), encoding="utf-8")
-            os.replace(new, path)
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return found
-
     def _chosen(self) -> tuple[dict[str, float], dict[str, int]]:
         """Rate and rounds of each arm by accuracy on the settling tenth."""
         rate, rounds = {}, {}
@@ -160,7 +143,7 @@ class _Bench:
             marks = {}
             most = HEAD_ROUNDS if "head only" in arm else self.rounds
             for each in rates:
-                found = self._kept(
+                found = self._kept.get(
                     f"development-{arm}-{each:g}",
                     lambda arm=arm, each=each, most=most: self._joint(  # type: ignore[misc]
                         arm, DEVELOPMENT, each, most, self.dev

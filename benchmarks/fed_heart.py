@@ -2,7 +2,7 @@
 
 Every figure is accuracy at one half: over all 254 test rows (*pooled test*) and as the mean over the four hospitals
 (*mean client*). Settings are chosen by cross-validation inside the training parts (stratified folds at each hospital),
-by the mean of both figures; the test parts are scored once. That choice is not covered by epsilon, as in FLamby.
+by the mean of both figures; the test parts are scored once. That choice is not covered by epsilon, as in FLamby. Interrupted, it goes on (``_kept``).
 
 *newton*: the hospitals send gradient and Hessian, round by round (``federate/tasks/tabular.py``). *own intercept*: the
 intercept stays at the hospital, so its model is its own; a hospital that was not there has none. The strategies of
@@ -15,7 +15,6 @@ epsilon does not cover what they do to the gradients.
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
@@ -25,6 +24,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks._heart import PUBLISHED, PUBLISHED_PRIVATE, SITES, TABLE, figures, folds, hits, interval, load
+from benchmarks._kept import Kept
 from benchmarks._line import Line, aim
 from xinglin.measure import paired_accuracy
 
@@ -121,6 +121,7 @@ class _Bench:
 
         self.folders, self.folder, self.quick = folders, folder, quick
         self.seeds = SEEDS[:2] if quick else SEEDS
+        self._kept = Kept("fed-heart", [ARMS, TABLE, SEEDS, FOLDS, REPEATS, EPSILON, DELTA, quick])
         # Read once a way of scaling that changes what is read: bounds scale while reading.
         self.read = {
             scaling: tuple(
@@ -138,17 +139,25 @@ class _Bench:
     def lines(self) -> list[Line]:
         found: dict[str, list[dict[str, Array]]] = {}
         notes: dict[str, str] = {}
-        for name, grid in ARMS.items():
-            chosen, mark = self._choose(name, grid)
-            print(f"fed_heart: {name}: {chosen} {mark:.4f}", file=sys.stderr, flush=True)
-            train, test = self.read[chosen["scaling"]]
-            found[name] = [self._run(name, chosen, train, test, seed) for seed in self.seeds]
+        for name in ARMS:
+            kept = self._kept.get(name, lambda name=name: self._arm(name))  # type: ignore[misc]
+            found[name] = [{site: np.array(run[site], bool) for site in SITES} for run in kept["hits"]]
             told = ", ".join(
-                f"{key} {value}" for key, value in chosen.items() if key not in ("local_keys", "solver")
+                f"{key} {value}"
+                for key, value in kept["chosen"].items()
+                if key not in ("local_keys", "solver")
             )
-            notes[name] = f"chosen by cross-validation ({mark:.3f}): {told}"
+            notes[name] = f"chosen by cross-validation ({kept['mark']:.3f}): {told}"
         found |= self._references(notes)
         return [*self._table_lines(found, notes), *self._tests(found), *self._same()]
+
+    def _arm(self, name: str) -> dict[str, Any]:
+        """Choose an arm's setting, and run it with every seed."""
+        chosen, mark = self._choose(name, ARMS[name])
+        train, test = self.read[chosen["scaling"]]
+        runs = [self._run(name, chosen, train, test, seed) for seed in self.seeds]
+        told = [{site: row.tolist() for site, row in run.items()} for run in runs]
+        return {"chosen": chosen, "mark": mark, "hits": told}
 
     def _choose(self, name: str, grid: Grid) -> tuple[dict[str, Any], float]:
         """Return the setting with the best mean of both figures over the folds; the first of several equal ones."""
