@@ -126,7 +126,7 @@ def test_a_node_with_an_unknown_key_is_refused(federation: Running, tmp_path: Pa
 def test_a_killed_node_does_not_stop_the_job(federation: Running, tmp_path: Path) -> None:
     before = federation.log("site-3").count("Receiving: train")
     path = tmp_path / "JOB.toml"
-    path.write_text(JOB.format(rounds=2, timeout=45), encoding="utf-8")
+    path.write_text(JOB.format(rounds=2, timeout=300), encoding="utf-8")
     number, run = processes.submit(federation.folder, path)
     until(lambda: federation.log("site-3").count("Receiving: train") > before, 180)
     os.killpg(processes.read_federation(federation.folder)["pids"]["site-3"], signal.SIGKILL)
