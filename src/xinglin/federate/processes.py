@@ -53,7 +53,12 @@ root-certificates = "{certificate}"
 
 
 def start(
-    folder: Path, hospitals: Mapping[str, Path | None], store: Store, *, actor: str = "cli"
+    folder: Path,
+    hospitals: Mapping[str, Path | None],
+    store: Store,
+    *,
+    port: int | None = None,
+    actor: str = "cli",
 ) -> dict[str, Any]:
     """Start a federation, or start it again with the keys it has.
 
@@ -61,6 +66,7 @@ def start(
         folder: of the federation.
         hospitals: site -> folder of its data; ``None``: the archive in the site's own store.
         store: of the coordinator.
+        port: of loopback; ``None`` takes a free one.
 
     Returns:
         What is in ``federation.json``.
@@ -81,7 +87,7 @@ def start(
     if not (places["certificates"] / CA).is_file():
         new_authority(places["certificates"], [HOST, "localhost"])
     write_bundle(places["app"])
-    port = free_port()
+    port = port or free_port()
     connection = _CONNECTION.format(host=HOST, port=port, certificate=places["certificates"].resolve() / CA)
     write_whole(places["flower"] / "config.toml", connection.encode())
     pids: dict[str, int] = {}
@@ -168,6 +174,22 @@ def stop(folder: Path) -> list[str]:
     _stop({name: state["pids"][name] for name in alive})
     save_json({**state, "pids": {}}, folder / FILE)
     return alive
+
+
+def stay(folder: Path) -> None:
+    """Wait until the SuperLink ends, or this process is asked to (SIGTERM, SIGINT), then stop the federation."""
+
+    def leave(_signal: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        while "superlink" in running(read_federation(folder)):
+            time.sleep(1)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        stop(folder)
 
 
 def running(state: Mapping[str, Any]) -> list[str]:
@@ -302,13 +324,19 @@ def _wait(certificate: Path, port: int, pid: int, log: Path) -> None:
 
 
 def _is_ours(pid: int) -> bool:
-    """Whether a process runs and leads a session of its own, as ours do; a number may be used again by another."""
+    """Whether a process runs and is one of ours: it leads a session, and where the system tells, its command is Flower's.
+
+    After a restart of the machine or the container a number may be another's.
+    """
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # a child that ended is collected, so that it does not seem to run
     try:
-        return os.getsid(pid) == pid
-    except ProcessLookupError:
+        if os.getsid(pid) != pid:
+            return False
+    except (ProcessLookupError, PermissionError):
         return False
+    command = Path(f"/proc/{pid}/cmdline")
+    return not command.parent.is_dir() or b"flower-super" in command.read_bytes()
 
 
 def _stop(pids: Mapping[str, int], patience: float = 10.0) -> None:
