@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -31,6 +33,26 @@ BASE: dict[str, Any] = {
         **{"steps": 5, "batch": 16, "learning_rate": 0.3},
     },
 }
+
+JOB = """
+[job]
+name = "tiny"
+task = "tabular"
+rounds = {rounds}
+seed = 3
+timeout = {timeout}
+[data]
+dataset = "tiny"
+[train]
+target = "sick"
+positive = ["1"]
+negative = ["0"]
+numeric = ["age", "pressure", "sugar"]
+steps = 5
+batch = 16
+learning_rate = 0.3
+"""
+"""The same job as a file."""
 
 
 def a_job(**sections: Mapping[str, Any]) -> Job:
@@ -59,9 +81,19 @@ def write_tables(folder: Path, rows: Mapping[str, int] = ROWS, seed: int = 0) ->
     return folders
 
 
+@lru_cache(maxsize=1)
+def _empty_store() -> bytes:
+    """A store at the newest schema: made once, since every hospital has one of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "xinglin.db"
+        open_store(f"sqlite:///{path}").close()
+        return path.read_bytes()
+
+
 def allow(home: Path, job: Job, epsilon: float | None = None, delta: float = 1e-3) -> None:
     """State, as a hospital's steward, that jobs may use its data."""
     home.mkdir(parents=True, exist_ok=True)
+    (home / "xinglin.db").write_bytes(_empty_store())
     store = open_store(f"sqlite:///{home / 'xinglin.db'}")
     permit(
         store,

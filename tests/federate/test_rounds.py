@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.federate.hospitals import a_job, allow, newest, run_direct, write_tables
-from xinglin.errors import ConfigurationError, TrainingError
+from xinglin.errors import ConfigurationError, InvalidInputError, TrainingError
 from xinglin.federate import site as steps
 from xinglin.federate import wire
 from xinglin.federate.job import STRATEGIES
@@ -58,9 +59,14 @@ def test_a_job_learns_and_is_remembered(store: Store, tables: dict[str, Path], t
         assert wire.digest(load_state(kept, wire.layout(state))) == wire.digest(state)
 
 
-def test_one_step_of_all_rows_is_the_pooled_step(store: Store, tables: dict[str, Path], tmp_path: Path) -> None:
+def test_one_step_of_all_rows_is_the_pooled_step(
+    store: Store, tables: dict[str, Path], tmp_path: Path
+) -> None:
     """The oracle of FedAvg: with one full-batch step a round the average is a step on all rows together."""
-    job = a_job(job={"rounds": 1}, train={"steps": 1, "batch": 0, "scaling": "bounds", "lower": [-1] * 3, "upper": [1] * 3})
+    job = a_job(
+        job={"rounds": 1},
+        train={"steps": 1, "batch": 0, "scaling": "bounds", "lower": [-1] * 3, "upper": [1] * 3},
+    )
     state = run_direct(job, tables, tmp_path, store)
     rows = [np.loadtxt(folder / "train.csv", delimiter=",", skiprows=1) for folder in tables.values()]
     table = np.concatenate(rows)
@@ -122,13 +128,14 @@ def test_local_keys_stay_home(store: Store, tables: dict[str, Path], tmp_path: P
             seen.extend(set(record) for record in message.content.array_records.values())
         return answer
 
-    state = run_direct(job, tables, tmp_path, store, {site: watch for site in tables})
+    state = run_direct(job, tables, tmp_path, store, dict.fromkeys(tables, watch))
     assert list(state) == ["weight"]
     assert len(seen) == 24
     assert all(names == {"weight"} for names in seen)
     layout = wire.layout(task("tabular", job.train).initial(0))
     own = [
-        load_state(next((tmp_path / "sites" / site).rglob("model.safetensors")), layout)["bias"] for site in tables
+        load_state(next((tmp_path / "sites" / site).rglob("model.safetensors")), layout)["bias"]
+        for site in tables
     ]
     assert len({float(bias[0]) for bias in own}) == 4
 
@@ -193,10 +200,12 @@ def test_a_bad_update_is_refused_by_name_and_the_round_goes_on(
         state, reason = found.pop("site-3")
         assert state == "refused"
         assert says in (reason or "")
-        assert found == {site: ("ok", None) for site in ("site-1", "site-2", "site-4")}
+        assert found == dict.fromkeys(("site-1", "site-2", "site-4"), ("ok", None))
 
 
-def test_what_is_refused_does_not_touch_the_model(store: Store, tables: dict[str, Path], tmp_path: Path) -> None:
+def test_what_is_refused_does_not_touch_the_model(
+    store: Store, tables: dict[str, Path], tmp_path: Path
+) -> None:
     rest = {site: folder for site, folder in tables.items() if site != "site-3"}
     without = run_direct(a_job(), rest, tmp_path / "a", store, number="a1")
     poisoned = run_direct(
@@ -209,7 +218,9 @@ def test_a_job_with_too_few_hospitals_left_stops_and_says_who(
     store: Store, tables: dict[str, Path], tmp_path: Path
 ) -> None:
     change = {"site-1": POISON["not finite"], "site-2": _silent}
-    with pytest.raises(TrainingError, match=r"needs 3 hospitals, 2 are left \(site-1: .*not finite.*site-2: no answer"):
+    with pytest.raises(
+        TrainingError, match=r"needs 3 hospitals, 2 are left \(site-1: .*not finite.*site-2: no answer"
+    ):
         run_direct(a_job(job={"min_sites": 3, "timeout": 0.5}), tables, tmp_path, store, change)
     stopped = newest(store)
     assert stopped.state == "stopped"
@@ -259,7 +270,7 @@ def test_another_version_is_refused_by_name(
     store: Store, tables: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps, "__version__", "9.9.9")
-    with pytest.raises(TrainingError, match="version mismatch: this hospital runs xinglin 9.9.9"):
+    with pytest.raises(TrainingError, match=r"version mismatch: this hospital runs xinglin 9\.9\.9"):
         run_direct(a_job(), tables, tmp_path, store)
 
 
@@ -308,3 +319,23 @@ def test_a_private_job_needs_a_stated_limit(store: Store, tables: dict[str, Path
     job = a_job(privacy={"unit": "example", "epsilon": 2.0, "delta": 1e-3})
     with pytest.raises(TrainingError, match="no privacy limit is stated"):
         run_direct(job, tables, tmp_path, store)
+
+
+def test_hospital_level_noise_is_added_at_the_coordinator_and_counted_at_the_hospital(
+    store: Store, tables: dict[str, Path], tmp_path: Path
+) -> None:
+    pytest.importorskip("opacus")
+    asked = {"unit": "hospital", "epsilon": 500.0, "delta": 1e-3, "clip": 0.05}
+    job = a_job(privacy=asked)
+    for site in tables:
+        allow(tmp_path / "sites" / site, job, epsilon=600.0)
+    state = run_direct(job, tables, tmp_path, store)
+    # Two steps of at most clip, and little noise: the model cannot be far from where it began.
+    assert 0 < np.linalg.norm(np.concatenate([array.ravel() for array in state.values()])) < 0.2
+    told = json.loads(next((tmp_path / "jobs").rglob("privacy.json")).read_text(encoding="utf-8"))
+    assert told["epsilon"] <= 500.0
+    assert "next to nothing" in told["note"]["en"]
+    budgets = [site.budget for site in newest(store).rounds[2].sites]
+    assert all(one is not None and one.unit == "hospital" and 0 < one.spent <= 500.0 for one in budgets)
+    with pytest.raises(InvalidInputError, match="expected less than 1/n"):
+        run_direct(a_job(privacy={**asked, "delta": 0.3}), tables, tmp_path, store, number="b1")

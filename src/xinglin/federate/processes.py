@@ -22,6 +22,7 @@ import ssl
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -32,6 +33,7 @@ from xinglin.federate.bundle import write_bundle
 from xinglin.federate.certificates import CA, SERVER, SERVER_KEY, new_authority, new_node_key
 from xinglin.federate.environment import quiet
 from xinglin.federate.history import register_node, registered
+from xinglin.federate.job import read_job
 from xinglin.federate.keep import save_json, write_whole
 from xinglin.federate.node import NodeOptions, node_command, node_environment, program
 from xinglin.store import Store
@@ -51,7 +53,12 @@ root-certificates = "{certificate}"
 
 
 def start(
-    folder: Path, hospitals: Mapping[str, Path | None], store: Store, *, actor: str = "cli"
+    folder: Path,
+    hospitals: Mapping[str, Path | None],
+    store: Store,
+    *,
+    port: int | None = None,
+    actor: str = "cli",
 ) -> dict[str, Any]:
     """Start a federation, or start it again with the keys it has.
 
@@ -59,6 +66,7 @@ def start(
         folder: of the federation.
         hospitals: site -> folder of its data; ``None``: the archive in the site's own store.
         store: of the coordinator.
+        port: of loopback; ``None`` takes a free one.
 
     Returns:
         What is in ``federation.json``.
@@ -79,7 +87,7 @@ def start(
     if not (places["certificates"] / CA).is_file():
         new_authority(places["certificates"], [HOST, "localhost"])
     write_bundle(places["app"])
-    port = free_port()
+    port = port or free_port()
     connection = _CONNECTION.format(host=HOST, port=port, certificate=places["certificates"].resolve() / CA)
     write_whole(places["flower"] / "config.toml", connection.encode())
     pids: dict[str, int] = {}
@@ -124,13 +132,35 @@ def join(folder: Path, site: str, store: Store, *, key: str | None = None, actor
     register_node(store, site, key, str(told["node-id"]), actor=actor)
 
 
-def submit(folder: Path, number: str) -> None:
-    """Hand a job to the SuperLink; its file lies in ``jobs/NUMBER/JOB.toml``.
+def submit(folder: Path, job: Path) -> tuple[str, str]:
+    """Hand a job file to the SuperLink.
+
+    Returns:
+        The job's id in the store, and Flower's number of the run.
 
     Raises:
+        MissingDataError: no federation runs in this folder.
+        InvalidInputError: it is no job.
         ConfigurationError: the SuperLink refuses it.
     """
-    flwr(folder, "run", str(folder / "app"), "xinglin", "--run-config", f'job="{number}"', "--format", "json")
+    if "superlink" not in running(read_federation(folder)):
+        raise MissingDataError(
+            f"the federation in {folder} does not run: `xinglin federate up --dir {folder}`"
+        )
+    read_job(job)
+    number = uuid.uuid4().hex
+    place = folder / "jobs" / number
+    place.mkdir(mode=0o700)
+    write_whole(place / "JOB.toml", job.read_bytes())
+    config = f'job="{number}"'
+    told = flwr(folder, "run", str(folder / "app"), "xinglin", "--run-config", config, "--format", "json")
+    return number, str(told["run-id"])
+
+
+def run_ended(folder: Path, run: str) -> bool:
+    """Whether Flower says that a run has ended, in whatever way."""
+    told = flwr(folder, "list", "xinglin", "--run-id", run, "--format", "json")
+    return any(str(one.get("status", "")).startswith("finished") for one in told.get("runs", []))
 
 
 def stop(folder: Path) -> list[str]:
@@ -144,6 +174,22 @@ def stop(folder: Path) -> list[str]:
     _stop({name: state["pids"][name] for name in alive})
     save_json({**state, "pids": {}}, folder / FILE)
     return alive
+
+
+def stay(folder: Path) -> None:
+    """Wait until the SuperLink ends, or this process is asked to (SIGTERM, SIGINT), then stop the federation."""
+
+    def leave(_signal: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        while "superlink" in running(read_federation(folder)):
+            time.sleep(1)
+    except KeyboardInterrupt:
+        pass
+    finally:
+        stop(folder)
 
 
 def running(state: Mapping[str, Any]) -> list[str]:
@@ -278,13 +324,19 @@ def _wait(certificate: Path, port: int, pid: int, log: Path) -> None:
 
 
 def _is_ours(pid: int) -> bool:
-    """Whether a process runs and leads a session of its own, as ours do; a number may be used again by another."""
+    """Whether a process runs and is one of ours: it leads a session, and where the system tells, its command is Flower's.
+
+    After a restart of the machine or the container a number may be another's.
+    """
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # a child that ended is collected, so that it does not seem to run
     try:
-        return os.getsid(pid) == pid
-    except ProcessLookupError:
+        if os.getsid(pid) != pid:
+            return False
+    except (ProcessLookupError, PermissionError):
         return False
+    command = Path(f"/proc/{pid}/cmdline")
+    return not command.parent.is_dir() or b"flower-super" in command.read_bytes()
 
 
 def _stop(pids: Mapping[str, int], patience: float = 10.0) -> None:
