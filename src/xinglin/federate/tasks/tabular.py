@@ -139,11 +139,7 @@ class Tabular:
             "accuracy": float(((p > 0.5) == (y > 0.5)).mean()),
         }
         if 0 < y.sum() < len(y):
-            from scipy.stats import rankdata
-
-            positives = y.sum()
-            above = rankdata(p)[y > 0.5].sum() - positives * (positives + 1) / 2
-            found["auc"] = float(above / (positives * (len(y) - positives)))
+            found["auc"] = auc(p, y > 0.5)
         return found
 
     def predict(self, state: State, examples: Examples) -> Array:
@@ -201,6 +197,15 @@ class Tabular:
         if not np.isfinite(moved).all():
             raise TrainingError("newton: the weights grow without bound: set ridge above 0")
         return {**state, "bias": moved[:1] if shared else state["bias"], "weight": moved[None, shared:]}
+
+
+def auc(scores: Array, positive: Array) -> float:
+    """Return the chance that a positive case scores above a negative one, ties half (Mann and Whitney 1947)."""
+    from scipy.stats import rankdata
+
+    count = int(positive.sum())
+    above = rankdata(scores)[positive].sum() - count * (count + 1) / 2
+    return float(above / (count * (len(positive) - count)))
 
 
 def _moments(examples: Examples) -> State:
