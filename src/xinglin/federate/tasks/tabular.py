@@ -122,8 +122,8 @@ class Tabular:
         x = self._scaled(state, examples)
         if own.solver == "newton":
             prior = own.prior if own.intercept == "site" else None
-            sent, loss = second_order(x, examples.targets, self._stepped(state), prior)
-            new = dict(sorted({**self._stepped(state), **sent}.items()))
+            sent, loss = second_order(x, examples.targets, self.stepped(state), prior)
+            new = dict(sorted({**self.stepped(state), **sent}.items()))
         else:
             new, loss = _descend(state, x, examples, fit_options, private, seed)
         return Update(new, len(examples), {"loss": loss, **counts})
@@ -149,7 +149,7 @@ class Tabular:
             raise InvalidInputError(
                 "state: the moments over all hospitals are not known before the first round ends"
             )
-        done = self._stepped(state)
+        done = self.stepped(state)
         x = self._scaled(state, examples).astype(np.float64)
         return np.asarray(expit(x @ done["weight"][0].astype(np.float64) + float(done["bias"][0])))
 
@@ -179,7 +179,7 @@ class Tabular:
             x = (x - mean) / np.where(deviation > 1e-4, deviation, 1.0)
         return np.nan_to_num(x).astype(np.float32)
 
-    def _stepped(self, state: State) -> State:
+    def stepped(self, state: State) -> State:
         """Return the state after the Newton step that its averaged statistics give; without any, as it is."""
         if self._options.solver != "newton" or not round(float(state["newton.known"][0])):
             return state
