@@ -13,8 +13,8 @@ from typing import Any
 from flwr.supercore.task_identity import TaskIdentity
 
 from xinglin.federate.job import Job
+from xinglin.federate.joining import aggregate
 from xinglin.federate.robust import SiteUpdate
-from xinglin.federate.rounds import aggregate
 from xinglin.federate.strategy import as_state, flower_strategy, node_seed, only, shared_names
 from xinglin.federate.tasks.protocol import Privacy, State, Task
 from xinglin.federate.wire import layout

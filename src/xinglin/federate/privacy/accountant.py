@@ -15,7 +15,9 @@ import warnings
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -189,8 +191,10 @@ def _curve(sample_rate: float, noise_multiplier: float) -> Array:
 
 @lru_cache(maxsize=4096)
 def _numerical(history: tuple[Step, ...], delta: float) -> float:
-    _library()
-    from opacus.accountants import PRVAccountant
+    try:
+        from opacus.accountants import PRVAccountant
+    except ImportError:
+        raise MissingExtraError("privacy accounting", "federate") from None
 
     accountant = PRVAccountant()
     accountant.history = [(step.noise_multiplier, step.sample_rate, step.steps) for step in history]
@@ -199,10 +203,20 @@ def _numerical(history: tuple[Step, ...], delta: float) -> float:
         return max(0.0, float(accountant.get_epsilon(delta=delta)))
 
 
+@cache
 def _library() -> Any:
-    """The functions that Opacus' RDP accountant is made of: taken apart, each curve is computed once."""
-    try:
-        from opacus.accountants.analysis import rdp
-    except ImportError:
-        raise MissingExtraError("privacy accounting", "federate") from None
-    return rdp
+    """The functions that Opacus' RDP accountant is made of: taken apart, each curve is computed once.
+
+    The file is loaded by itself. It needs numpy and scipy; the package around it imports torch, seconds that a node
+    would spend while all others wait for their turn at the budget.
+    """
+    package = find_spec("opacus")
+    if package is None or not package.submodule_search_locations:
+        raise MissingExtraError("privacy accounting", "federate")
+    path = Path(package.submodule_search_locations[0], "accountants", "analysis", "rdp.py")
+    spec = spec_from_file_location("opacus_rdp", path)
+    if spec is None or spec.loader is None or not path.is_file():
+        raise MissingExtraError("privacy accounting", "federate")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

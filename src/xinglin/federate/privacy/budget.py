@@ -208,6 +208,8 @@ def ask(store: Store, cohort: Cohort, **asked: Any) -> Reservation:
     Raises:
         As :func:`reserve`.
     """
+    # What the accountant has to load it loads now, not while all others wait.
+    epsilon((asked["step"],), asked["delta"], asked.get("kind", "rdp"))
     try:
         with store.write() as connection:
             return reserve(connection, cohort, **asked)
