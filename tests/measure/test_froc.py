@@ -100,7 +100,12 @@ def test_a_mark_on_two_overlapping_nodules_hits_both():
 
 @pytest.mark.parametrize(
     ("marks", "scores", "nodules"),
-    [([0], [0.1, 0.2], [(0, 5)]), ([0], [np.nan], [(0, 5)]), ([0], [0.5], [(0, -1)]), ([0], [0.5], [(0, np.nan)])],
+    [
+        ([0], [0.1, 0.2], [(0, 5)]),
+        ([0], [np.nan], [(0, 5)]),
+        ([0], [0.5], [(0, -1)]),
+        ([0], [0.5], [(0, np.nan)]),
+    ],
 )
 def test_refuses_what_the_rules_cannot_judge(marks, scores, nodules):
     with pytest.raises(ValueError, match="expected"):

@@ -31,7 +31,9 @@ def test_auroc_counts_pairs(drawn):
         for i in np.flatnonzero(labels)
         for j in np.flatnonzero(1 - labels)
     ]
-    assert auroc(labels, scores) == pytest.approx(np.mean(pairs)) if pairs else np.isnan(auroc(labels, scores))
+    assert (
+        auroc(labels, scores) == pytest.approx(np.mean(pairs)) if pairs else np.isnan(auroc(labels, scores))
+    )
 
 
 def test_refuses_a_point_that_is_nowhere():

@@ -42,7 +42,9 @@ def test_figures_by_hand(files):
 
 def test_truth_may_come_in_parts_and_be_split(files):
     (files / "l.csv").write_text("window_id,split,label\na,valid,1\nb,train,1\nc,valid,0\nd,train,0\n")
-    (files / "c.csv").write_text("window_id,split,nodule_z,nodule_y,nodule_x,diameter_mm\na,valid,10,10,12,5\n")
+    (files / "c.csv").write_text(
+        "window_id,split,nodule_z,nodule_y,nodule_x,diameter_mm\na,valid,10,10,12,5\n"
+    )
     found = evaluate_windows(files / "p.csv", [files / "l.csv", files / "c.csv"], split="valid")
     assert (found.windows, found.positives) == (2, 1)
     assert found.figures["auroc"].value == 1.0

@@ -61,7 +61,9 @@ def test_windows_are_cut_where_they_should_be():
     hu = np.arange(24 * 40 * 40, dtype=np.int16).reshape(24, 40, 40) % 1000
     window = window_at(hu, (1, 1, 1))
     low = np.array([1, 1, 1]) * INNER - MARGIN
-    assert np.array_equal(window[:16], hu[low[0] : 24, low[1] : low[1] + 32, low[2] : low[2] + 32][:16, :32, :32])
+    assert np.array_equal(
+        window[:16], hu[low[0] : 24, low[1] : low[1] + 32, low[2] : low[2] + 32][:16, :32, :32]
+    )
     corner = window_at(hu, (0, 0, 0))
     assert (corner[: MARGIN[0]] == -1000).all()
     assert np.array_equal(corner[MARGIN[0] :, MARGIN[1] :, MARGIN[2] :], hu[:14, :24, :24])
@@ -117,4 +119,6 @@ def test_input_that_is_no_ct(detector):
     with pytest.raises(InputTooLargeError):
         find_in_volume(detector, np.zeros((4, 4, 4), np.int16), (1000.0, 1.0, 1.0))
     with pytest.raises(InvalidInputError, match="mask"):
-        find_in_volume(detector, np.zeros((4, 4, 4), np.int16), (1.0, 1.0, 1.0), mask=np.ones((3, 3, 3), bool))
+        find_in_volume(
+            detector, np.zeros((4, 4, 4), np.int16), (1.0, 1.0, 1.0), mask=np.ones((3, 3, 3), bool)
+        )

@@ -18,7 +18,7 @@ def ball(place, diameter: float, shape=(28, 32, 32), inside: float = 40.0, outsi
 @pytest.mark.parametrize("diameter", [5.0, 8.0, 12.0])
 @pytest.mark.parametrize("place", [(13.3, 15.75, 16.1), (14.0, 16.0, 15.5)])
 def test_finds_centre_and_size(place, diameter):
-    found = centre(ball(place, diameter), tuple(np.array(place) + (1.2, -1.4, 0.9)))
+    found = centre(ball(place, diameter), tuple(np.add(place, (1.2, -1.4, 0.9))))
     assert np.linalg.norm(np.subtract(found.point, place)) < 0.3
     assert abs(found.diameter - diameter) < 0.15 * diameter
     assert found.response > 0

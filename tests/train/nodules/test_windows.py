@@ -26,7 +26,9 @@ def folder(tmp_path):
         csv.writer(file).writerows(
             [("cube_id", "shard", "row"), *((f"c{i}", i // 2, i % 2) for i in range(4))]
         )
-    rows = [(f"w{i}", "train" if i < 4 else "valid", i % 2, f"c{i % 4}", f"s{i}", i, 2 * i, 18) for i in range(6)]
+    rows = [
+        (f"w{i}", "train" if i < 4 else "valid", i % 2, f"c{i % 4}", f"s{i}", i, 2 * i, 18) for i in range(6)
+    ]
     head = ("window_id", "split", "label", "cube_id", "seriesuid", "z0", "y0", "x0")
     with (tmp_path / "windows_train_labels.csv").open("w", newline="") as file:
         csv.writer(file).writerows([head, *rows])

@@ -83,7 +83,9 @@ class MaskedCubes(nn.Module):
 class TubeletInstances(nn.Module):
     """Windows (n, 1, 20, 32, 32) -> maps (n, channels, 5, 8, 8) through a plain VideoMAE encoder."""
 
-    def __init__(self, size: VitSize, *, attention: bool = False, encoder: VideoMAEModel | None = None) -> None:
+    def __init__(
+        self, size: VitSize, *, attention: bool = False, encoder: VideoMAEModel | None = None
+    ) -> None:
         super().__init__()
         self.encoder = encoder or VideoMAEModel(size.config())
         self.head = _head(size.hidden)
