@@ -11,7 +11,7 @@ from xinglin.measure.markup import Markup, tag, verbatim
 from xinglin.serve.workbench.phrases import say
 
 WIDTH, HEIGHT = 720, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 40
+LEFT, RIGHT, TOP, BOTTOM = 76, 14, 14, 44
 COLOURS = 8
 """Colours in the style sheet; further hospitals take them again, dashed."""
 COUNTS = ("n", "examples")
