@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,10 +16,11 @@ import numpy as np
 from xinglin.federate.environment import quiet
 from xinglin.federate.job import Job, job_from
 from xinglin.federate.overview import JobHistory, overview
+from xinglin.federate.permit import describe, permit
 from xinglin.federate.rounds import Coordination, coordinate
 from xinglin.federate.site import Hospital
 from xinglin.federate.wire import State
-from xinglin.store import Store
+from xinglin.store import Store, open_store
 
 quiet(os.environ)
 COLUMNS = ("age", "pressure", "sugar")
@@ -54,7 +57,34 @@ def write_tables(folder: Path, rows: Mapping[str, int] = ROWS, seed: int = 0) ->
             ]
             text = "\n".join([",".join([*COLUMNS, "sick"]), *lines]) + "\n"
             (folders[site] / f"{part}.csv").write_text(text, encoding="utf-8")
+        describe(folders[site], site, licence="CC0-1.0", basis="synthetic")
     return folders
+
+
+@lru_cache(maxsize=1)
+def _empty_store() -> bytes:
+    """A store at the newest schema: made once, since every hospital has one of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "xinglin.db"
+        open_store(f"sqlite:///{path}").close()
+        return path.read_bytes()
+
+
+def allow(home: Path, job: Job, epsilon: float | None = None, delta: float = 1e-3) -> None:
+    """State, as a hospital's steward, that jobs may use its data."""
+    home.mkdir(parents=True, exist_ok=True)
+    (home / "xinglin.db").write_bytes(_empty_store())
+    store = open_store(f"sqlite:///{home / 'xinglin.db'}")
+    permit(
+        store,
+        job.data.dataset,
+        purpose=job.purpose,
+        basis="board 7",
+        by="steward",
+        epsilon=epsilon,
+        delta=delta,
+    )
+    store.close()
 
 
 class DirectGrid:
@@ -124,7 +154,8 @@ def run_direct(
 
     sites = [Hospital(site, place / "sites" / site, data) for site, data in sorted(folders.items())]
     for site in sites:
-        site.home.mkdir(parents=True, exist_ok=True)
+        if not site.home.is_dir():
+            allow(site.home, job)
     folder = place / "jobs" / number
     folder.mkdir(parents=True)
     context = Context(run_id=1, node_id=0, node_config={}, state=RecordDict(), run_config={})

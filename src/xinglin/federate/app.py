@@ -97,10 +97,14 @@ def _train(hospital: Hospital, message: Message, context: Context) -> dict[str, 
     # Noted first: a step that fails half-way may have spent budget, and is not tried twice.
     context.state.config_records[ADMITTED]["round"] = number
     trained = steps.train(hospital, job, number, shared)
-    return {
+    records: dict[str, Any] = {
         "arrays": to_record(trained.state),
         "metrics": MetricRecord({**metrics(trained.metrics), WEIGHT: trained.examples}),
     }
+    if (budget := trained.budget) is not None:
+        told = {"unit": budget.unit, "spent": budget.spent, "allowed": budget.allowed, "delta": budget.delta}
+        records["budget"] = ConfigRecord(told)
+    return records
 
 
 def _evaluate(hospital: Hospital, message: Message) -> dict[str, Any]:
@@ -146,6 +150,8 @@ def _hospital(context: Context) -> Hospital:
         home=Path(os.environ["XINGLIN_HOME"]),
         data=Path(data) if data else None,
         url=os.environ.get("XINGLIN_DATABASE_URL"),
+        issuers=tuple(str(told.get("issuers", "")).split()),
+        signer=str(told.get("signer", "")) or None,
     )
 
 

@@ -8,6 +8,7 @@ SETTINGS = {
     "FLWR_TELEMETRY_ENABLED": "0",
     "FLWR_DISABLE_UPDATE_CHECK": "1",
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
     "FLWR_SUPEREXEC_TASK_POLL_INTERVAL": "0.2",
 }
 """Flower reads the first when it is imported: they are set before that, and in every process that is started."""

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import insert, select, update
 
-from xinglin.errors import ConflictError, InvalidInputError, UnknownNameError
+from xinglin.errors import ConflictError, InvalidInputError
 from xinglin.federate.job import Job
 from xinglin.federate.overview import Budget, JobState, SiteState
 from xinglin.ledger.chain import append
@@ -125,20 +125,6 @@ def end_job(
                 subjects=() if model is None else (model,),
                 detail={"id": number, "state": state, "reason": reason},
             )
-
-
-def job_state(store: Store, number: str) -> tuple[JobState, str | None]:
-    """Return the state of a job and why it stopped.
-
-    Raises:
-        UnknownNameError: no such job.
-    """
-    jobs = federation_jobs.c
-    with store.read() as connection:
-        row = connection.execute(select(jobs.state, jobs.reason).where(jobs.id == number)).first()
-    if row is None:
-        raise UnknownNameError(f"there is no job {number!r}: see `xinglin federate status`")
-    return row.state, row.reason
 
 
 def registered(store: Store) -> dict[str, str]:

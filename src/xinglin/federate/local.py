@@ -6,6 +6,7 @@ its own machine. Nothing leaves this process's machine.
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING
 from xinglin.errors import InvalidInputError, MissingExtraError, TrainingError
 from xinglin.federate.environment import quiet
 from xinglin.federate.job import Job
+from xinglin.federate.overview import job_history
 from xinglin.federate.wire import State
 from xinglin.store import Store
 
@@ -66,7 +68,8 @@ def run_local(
     for one in sites:
         one.home.mkdir(parents=True, exist_ok=True, mode=0o700)
     place = folder / "jobs" / number
-    place.mkdir(parents=True, mode=0o700)
+    place.mkdir(parents=True, exist_ok=True, mode=0o700)
+    logging.getLogger("flwr").setLevel(logging.ERROR)
     coordination = Coordination(job, number, store, place, "simulation", expected=len(sites))
 
     def hospital_of(context: Context) -> Hospital:
@@ -81,11 +84,9 @@ def run_local(
             backend_config={"client_resources": resources, "init_args": {"include_dashboard": False}},
         )
     except Exception as error:
-        from xinglin.federate.history import job_state
-
-        state, reason = job_state(store, number)
-        if state == "stopped":
-            raise TrainingError(f"the job stopped: {reason}") from error
+        told = job_history(store, number)
+        if told is not None and told.state == "stopped":
+            raise TrainingError(f"the job stopped: {told.reason}") from error
         raise
     from safetensors.numpy import load_file
 

@@ -35,6 +35,10 @@ class NodeOptions:
     """Folder of its data set; ``None``: the archive in its own store."""
     port: int = 9094
     """Port on loopback by which SuperNode and client speak."""
+    issuers: tuple[str, ...] = ()
+    """Public keys (hex) whose certificates of the annotation error are believed."""
+    signer: str | None = None
+    """Public key (hex) that signs its manifests."""
 
 
 def node_command(options: NodeOptions) -> list[str]:
@@ -51,6 +55,7 @@ def node_command(options: NodeOptions) -> list[str]:
     if options.data is not None and not options.data.is_dir():
         raise MissingDataError(f"data: there is no folder {options.data}")
     told = {"site": options.site, "data": "" if options.data is None else str(options.data.resolve())}
+    told |= {"issuers": " ".join(options.issuers), "signer": options.signer or ""}
     if any(letter in value for value in told.values() for letter in "\"'\\\n"):
         raise InvalidInputError("site, data: expected no quotes and no back-slash in the name and the path")
     return [

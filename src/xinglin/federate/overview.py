@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
-from sqlalchemy import Row, select
+from sqlalchemy import Connection, Row, Select, select
 
 from xinglin.store import Store
 from xinglin.store.tables import federation_jobs, federation_nodes, federation_rounds, federation_site_metrics
@@ -119,33 +119,46 @@ def overview(store: Store, *, jobs: int = 20) -> Overview:
     """
     with store.read() as connection:
         nodes = connection.execute(select(federation_nodes).order_by(federation_nodes.c.site)).all()
-        newest = connection.execute(
-            select(federation_jobs).order_by(federation_jobs.c.started.desc()).limit(jobs)
-        ).all()
-        ids = [row.id for row in newest]
-        rounds = connection.execute(
-            select(federation_rounds)
-            .where(federation_rounds.c.job.in_(ids))
-            .order_by(federation_rounds.c.round)
-        ).all()
-        sites = connection.execute(
-            select(federation_site_metrics)
-            .where(federation_site_metrics.c.job.in_(ids))
-            .order_by(federation_site_metrics.c.round, federation_site_metrics.c.site)
-        ).all()
-    by_round: dict[tuple[str, int], list[SiteRound]] = {}
-    for row in sites:
-        by_round.setdefault((row.job, row.round), []).append(_site_round(row))
-    by_job: dict[str, list[Round]] = {name: [] for name in ids}
-    for row in rounds:
-        told = tuple(by_round.get((row.job, row.round), ()))
-        by_job[row.job].append(Round(row.round, row.time, row.seconds, row.model, told))
-    histories = tuple(_history(row, tuple(by_job[row.id])) for row in newest)
+        newest = select(federation_jobs).order_by(federation_jobs.c.started.desc()).limit(jobs)
+        histories = _histories(connection, newest)
     return Overview(
         nodes=tuple(Node(row.site, row.public_key, row.registered, row.seen) for row in nodes),
         jobs=histories,
         budgets=_budgets(histories),
     )
+
+
+def job_history(store: Store, number: str) -> JobHistory | None:
+    """Return one job by its id; ``None``: it has not begun.
+
+    Raises:
+        StoreError: the store is unreachable.
+    """
+    with store.read() as connection:
+        found = _histories(connection, select(federation_jobs).where(federation_jobs.c.id == number))
+    return found[0] if found else None
+
+
+def _histories(connection: Connection, which: Select[Any]) -> tuple[JobHistory, ...]:
+    """Return the jobs that a query finds, with all their rounds."""
+    found = connection.execute(which).all()
+    ids = [row.id for row in found]
+    rounds = connection.execute(
+        select(federation_rounds).where(federation_rounds.c.job.in_(ids)).order_by(federation_rounds.c.round)
+    ).all()
+    sites = connection.execute(
+        select(federation_site_metrics)
+        .where(federation_site_metrics.c.job.in_(ids))
+        .order_by(federation_site_metrics.c.round, federation_site_metrics.c.site)
+    ).all()
+    by_round: dict[tuple[str, int], list[SiteRound]] = {}
+    for row in sites:
+        by_round.setdefault((row.job, row.round), []).append(_site_round(row))
+    by_job: dict[str, list[Round]] = {number: [] for number in ids}
+    for row in rounds:
+        told = tuple(by_round.get((row.job, row.round), ()))
+        by_job[row.job].append(Round(row.round, row.time, row.seconds, row.model, told))
+    return tuple(_history(row, tuple(by_job[row.id])) for row in found)
 
 
 def _site_round(row: Row[tuple[object, ...]]) -> SiteRound:

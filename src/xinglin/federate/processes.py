@@ -22,6 +22,7 @@ import ssl
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -32,6 +33,7 @@ from xinglin.federate.bundle import write_bundle
 from xinglin.federate.certificates import CA, SERVER, SERVER_KEY, new_authority, new_node_key
 from xinglin.federate.environment import quiet
 from xinglin.federate.history import register_node, registered
+from xinglin.federate.job import read_job
 from xinglin.federate.keep import save_json, write_whole
 from xinglin.federate.node import NodeOptions, node_command, node_environment, program
 from xinglin.store import Store
@@ -124,13 +126,35 @@ def join(folder: Path, site: str, store: Store, *, key: str | None = None, actor
     register_node(store, site, key, str(told["node-id"]), actor=actor)
 
 
-def submit(folder: Path, number: str) -> None:
-    """Hand a job to the SuperLink; its file lies in ``jobs/NUMBER/JOB.toml``.
+def submit(folder: Path, job: Path) -> tuple[str, str]:
+    """Hand a job file to the SuperLink.
+
+    Returns:
+        The job's id in the store, and Flower's number of the run.
 
     Raises:
+        MissingDataError: no federation runs in this folder.
+        InvalidInputError: it is no job.
         ConfigurationError: the SuperLink refuses it.
     """
-    flwr(folder, "run", str(folder / "app"), "xinglin", "--run-config", f'job="{number}"', "--format", "json")
+    if "superlink" not in running(read_federation(folder)):
+        raise MissingDataError(
+            f"the federation in {folder} does not run: `xinglin federate up --dir {folder}`"
+        )
+    read_job(job)
+    number = uuid.uuid4().hex
+    place = folder / "jobs" / number
+    place.mkdir(mode=0o700)
+    write_whole(place / "JOB.toml", job.read_bytes())
+    config = f'job="{number}"'
+    told = flwr(folder, "run", str(folder / "app"), "xinglin", "--run-config", config, "--format", "json")
+    return number, str(told["run-id"])
+
+
+def run_ended(folder: Path, run: str) -> bool:
+    """Whether Flower says that a run has ended, in whatever way."""
+    told = flwr(folder, "list", "xinglin", "--run-id", run, "--format", "json")
+    return any(str(one.get("status", "")).startswith("finished") for one in told.get("runs", []))
 
 
 def stop(folder: Path) -> list[str]:

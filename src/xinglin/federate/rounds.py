@@ -129,7 +129,7 @@ def _rounds(grid: Grid, coordination: Coordination, context: Context) -> State:
                 site: replace(answers[site], state="refused", reason=why) for site, why in refused.items()
             }
             kept = {site: updates[site] for site in sorted(updates) if site not in refused}
-            summed = _aggregate(strategy, number, kept) if len(kept) >= job.min_sites else None
+            summed = aggregate(strategy, number, kept) if len(kept) >= job.min_sites else None
         trained = [site for site in chosen if answers[site].state == "ok"]
         for site in chosen:
             if answers[site].state == "silent":
@@ -284,7 +284,7 @@ def _budget(reply: Message, site: str) -> Budget | None:
     return Budget(site, text(told.get("unit", ""))[:20], found["spent"], found["allowed"], found["delta"])
 
 
-def _aggregate(strategy: Any, number: int, kept: Mapping[str, SiteUpdate]) -> Any:
+def aggregate(strategy: Any, number: int, kept: Mapping[str, SiteUpdate]) -> dict[str, Any]:
     """Hand the kept updates to Flower's arithmetic, in the order of their names."""
     from flwr.app import Message, MessageType, MetricRecord, RecordDict
 

@@ -6,20 +6,32 @@ asks for a round twice is refused.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from xinglin import __version__
-from xinglin.errors import ConfigurationError, InvalidInputError, MissingDataError, NotPermittedError
+from xinglin.errors import (
+    ConfigurationError,
+    InvalidInputError,
+    MissingDataError,
+    NotPermittedError,
+    NotTrainedError,
+)
+from xinglin.federate import contract
 from xinglin.federate.job import Job, job_from
 from xinglin.federate.keep import load_state, save_state
+from xinglin.federate.overview import Budget
+from xinglin.federate.spending import account, set_aside
 from xinglin.federate.strategy import node_seed, only, shared_names
 from xinglin.federate.tasks.protocol import Archived, Files, NodeData, Task
 from xinglin.federate.tasks.registry import task as find_task
 from xinglin.federate.wire import PROTOCOL, Layout, State, digest, layout
 from xinglin.ledger.chain import append
+from xinglin.ledger.grants import check
 from xinglin.store import Store, open_store
 
 ACTOR = "federation"
@@ -38,10 +50,10 @@ class Hospital:
     """Folder of its data set, with ``manifest.json``; ``None``: the archive of its store."""
     url: str | None = None
     """URL of its store; ``None``: ``xinglin.db`` in ``home``."""
-
-    def store(self) -> Store:
-        """Open the hospital's own store."""
-        return open_store(self.url or f"sqlite:///{self.home / 'xinglin.db'}")
+    issuers: tuple[str, ...] = ()
+    """Public keys (hex) whose certificates of the annotation error are believed."""
+    signer: str | None = None
+    """Public key (hex) that signs its manifests."""
 
     def folder(self, job: Job) -> Path:
         """Return where this job leaves its files: private weights, and the model at the end."""
@@ -68,6 +80,8 @@ class Trained:
     state: State
     examples: int
     metrics: dict[str, float]
+    budget: Budget | None
+    """Of the privacy that its data have spent so far; ``None``: no limit is stated."""
 
 
 def agree(told: Mapping[str, Any]) -> Job:
@@ -77,8 +91,6 @@ def agree(told: Mapping[str, Any]) -> Job:
         ConfigurationError: it speaks another version; both versions are named.
         InvalidInputError: it is no job.
     """
-    import json
-
     theirs = (told.get("protocol"), told.get("xinglin"))
     if theirs != (PROTOCOL, __version__):
         raise ConfigurationError(
@@ -101,33 +113,28 @@ def admit(hospital: Hospital, job: Job) -> Admitted:
     """Decide whether this hospital takes part, before the first round.
 
     Raises:
-        NotPermittedError: no grant or consent covers the purpose.
+        NotPermittedError: the data contract is not met (grant, consent, manifest, certificate); names all that is missing.
         InvalidInputError: the data set has no rows, or does not fit the job.
         MissingDataError: there are no data.
     """
     task = find_task(job.task, job.train)
     shared_names(job, task.initial(job.seed))
-    store = hospital.store()
-    try:
-        rows = len(_examples(task, hospital, store, job, "train"))
-        with store.write() as connection:
-            append(
-                connection,
-                "federation.admit",
-                actor=ACTOR,
-                subjects=(job.digest(),),
-                detail={"job": job.name, "task": job.task, "purpose": job.purpose},
-            )
-    finally:
-        store.close()
-    return Admitted(rows)
+    with _open(hospital) as store:
+        contract.admit(
+            store,
+            job,
+            node=contract.Site(ACTOR, hospital.data, issuers=hospital.issuers, signer=hospital.signer),
+        )
+        return Admitted(len(_examples(task, hospital, store, job, "train")))
 
 
 def train(hospital: Hospital, job: Job, round_number: int, shared: State) -> Trained:
     """Train one round on this hospital's rows, from the common state and the hospital's own part.
 
     Raises:
-        NotPermittedError, BudgetExceededError, NotTrainedError, TrainingError: see the task and the privacy budget.
+        NotPermittedError: the grant was taken back meanwhile.
+        BudgetExceededError: the round would spend more privacy than is left; nothing was trained.
+        NotTrainedError, TrainingError: see the task.
     """
     task = find_task(job.task, job.train)
     initial = task.initial(job.seed)
@@ -136,16 +143,20 @@ def train(hospital: Hospital, job: Job, round_number: int, shared: State) -> Tra
     options = dict(job.train)
     if job.strategy.proximal_mu is not None:
         options["proximal_mu"] = job.strategy.proximal_mu
-    store = hospital.store()
-    try:
+    with _open(hospital) as store:
+        with store.read() as connection:
+            check(connection, job.data.dataset, grantee=ACTOR, purpose=job.purpose)
         examples = _examples(task, hospital, store, job, "train")
+        spending = set_aside(store, job, round_number, task, examples, options)
         update = task.train(
             before,
             examples,
             options=options,
-            private=None,
+            private=spending.private,
             seed=node_seed(job, hospital.site, round_number),
         )
+        if spending.private is not None and digest(update.state) == digest(before):
+            raise NotTrainedError("private training changed no weight: nothing leaves, the privacy is spent")
         if len(names) < len(initial):
             save_state(_own(update.state, names), hospital.folder(job) / LOCAL)
         leaving = only(update.state, names)
@@ -157,9 +168,8 @@ def train(hospital: Hospital, job: Job, round_number: int, shared: State) -> Tra
                 subjects=(job.digest(), digest(leaving)),
                 detail={"job": job.name, "round": round_number},
             )
-    finally:
-        store.close()
-    return Trained(leaving, update.examples, dict(update.metrics))
+        budget = account(store, spending, hospital.site)
+    return Trained(leaving, update.examples, dict(update.metrics), budget)
 
 
 def evaluate(
@@ -171,8 +181,9 @@ def evaluate(
     """
     task = find_task(job.task, job.train)
     state = _joined(hospital, job, task.initial(job.seed), shared)
-    store = hospital.store()
-    try:
+    with _open(hospital) as store:
+        with store.read() as connection:
+            check(connection, job.data.dataset, grantee=ACTOR, purpose=job.purpose)
         try:
             found = task.evaluate(state, _examples(task, hospital, store, job, "test"))
         except MissingDataError:
@@ -188,8 +199,6 @@ def evaluate(
                     subjects=(job.digest(), digest(state)),
                     detail={"job": job.name, "round": round_number},
                 )
-    finally:
-        store.close()
     return found
 
 
@@ -212,6 +221,16 @@ def check_turn(admitted: Mapping[str, Any] | None, job: Job, round_number: int) 
         raise NotPermittedError("this job was not admitted here: its first message must be the admission")
     if round_number <= int(admitted["round"]):
         raise NotPermittedError(f"round {round_number} was trained here already")
+
+
+@contextmanager
+def _open(hospital: Hospital) -> Iterator[Store]:
+    """Open the hospital's own store for one step."""
+    store = open_store(hospital.url or f"sqlite:///{hospital.home / 'xinglin.db'}")
+    try:
+        yield store
+    finally:
+        store.close()
 
 
 def _examples(task: Task, hospital: Hospital, store: Store, job: Job, part: str) -> Any:

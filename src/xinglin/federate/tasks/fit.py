@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 
-from xinglin.errors import TrainingError
+from xinglin.errors import ConfigurationError, TrainingError
 from xinglin.federate.tasks.options import FitOptions
 from xinglin.federate.tasks.protocol import Privacy
 
@@ -27,8 +27,10 @@ Loss = Callable[[nn.Module, Row], Tensor]
 class Rows(Dataset[Row]):
     """Examples as tensors with one row each, all of the same length."""
 
-    def __init__(self, *columns: Tensor) -> None:
+    def __init__(self, *columns: Tensor, patients: Sequence[str] | None = None) -> None:
         self.columns = columns
+        self.patients = patients
+        """Whose each row is; ``None``: the data do not say."""
 
     def __len__(self) -> int:
         return len(self.columns[0])
@@ -57,6 +59,7 @@ def fit(
 
     Raises:
         TrainingError: the loss is not finite.
+        ConfigurationError: the unit is the patient, and the data do not say whose the rows are.
     """
     torch.manual_seed(seed)
     module.train()
@@ -70,6 +73,11 @@ def fit(
     else:
         from xinglin.federate.privacy.dpsgd import private_training
 
+        if private.unit == "patient" and rows.patients is None:
+            raise ConfigurationError(
+                "[privacy] unit = 'patient': the data do not say whose the rows are; name the column as [train] patient"
+            )
+        _sample_norms_without_bias()
         loader = DataLoader(rows, batch_size=-(-len(rows) // options.batches(len(rows))))
         run, optimizer, drawn = private_training(
             module,
@@ -78,6 +86,8 @@ def fit(
             noise_multiplier=private.noise_multiplier,
             max_grad_norm=private.max_grad_norm,
             seed=seed,
+            patients=rows.patients if private.unit == "patient" else None,
+            secret=private.secret,
         )
         batches = _again(drawn)
     total = 0.0
@@ -118,6 +128,24 @@ def _shuffled(rows: Rows, options: FitOptions, seed: int) -> Iterator[Row]:
         order = generator.permutation(len(rows)) if parts > 1 else np.arange(len(rows))
         for places in np.array_split(order, parts):
             yield rows.batch(cast(Any, places))
+
+
+def _sample_norms_without_bias() -> None:
+    """Teach Opacus layer norms that have no bias, as ModernBERT's: its own rule asks for one."""
+    from opacus.grad_sample import register_grad_sampler
+    from opacus.utils.tensor_utils import sum_over_all_but_batch_and_last_n
+
+    @register_grad_sampler(nn.LayerNorm)  # type: ignore[untyped-decorator, unused-ignore]
+    def sample(
+        layer: nn.LayerNorm, activations: list[Tensor], backprops: Tensor
+    ) -> dict[nn.Parameter, Tensor]:
+        normed = nn.functional.layer_norm(activations[0], layer.normalized_shape, eps=layer.eps)
+        found = {}
+        if layer.weight is not None and layer.weight.requires_grad:
+            found[layer.weight] = sum_over_all_but_batch_and_last_n(normed * backprops, layer.weight.dim())
+        if layer.bias is not None and layer.bias.requires_grad:
+            found[layer.bias] = sum_over_all_but_batch_and_last_n(backprops, layer.bias.dim())
+        return found
 
 
 def _again(loader: Any) -> Iterator[Row]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from numpy.typing import NDArray
 
@@ -47,12 +47,16 @@ NodeData = Files | Archived
 
 @dataclass(frozen=True, slots=True)
 class Privacy:
-    """How one call of ``train`` is made private: DP-SGD (Abadi et al. 2016, arXiv 1607.00133), unit one example."""
+    """How one call of ``train`` is made private: DP-SGD (Abadi et al. 2016, arXiv 1607.00133)."""
 
     noise_multiplier: float
     """Standard deviation of the noise in units of ``max_grad_norm``."""
     max_grad_norm: float
-    """Clipping norm of one example's gradient."""
+    """Clipping norm of the gradient of one unit."""
+    unit: Literal["example", "patient"] = "example"
+    """Whose presence is hidden; for ``patient`` the data must say which rows are whose."""
+    secret: bytes | None = field(default=None, repr=False)
+    """Makes a run that protects nobody repeatable, as in a benchmark; ``None``: drawn and forgotten."""
 
 
 @dataclass(frozen=True, slots=True)

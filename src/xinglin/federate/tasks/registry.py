@@ -11,6 +11,7 @@ from xinglin.errors import UnknownNameError
 from xinglin.federate.tasks.protocol import Task
 
 TASKS = {
+    "encoder": ("xinglin.federate.tasks.encoder", "Encoder"),
     "tabular": ("xinglin.federate.tasks.tabular", "Tabular"),
 }
 

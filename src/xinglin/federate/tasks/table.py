@@ -47,6 +47,8 @@ class Schema:
     """Largest plausible value of each numeric column. Numbers beyond the bounds are cut to them, and counted."""
     categorical: tuple[str, ...] = ()
     """Columns of levels, as ``cp=1|2|3|4``: one column of 0 and 1 for each level but the first."""
+    patient: str = ""
+    """Column that says whose a row is, for privacy by patient; empty: not read."""
     missing: tuple[str, ...] = ("", "?", "NA", "NaN", "nan", "null")
     """Spellings of *not known*."""
     gaps: Literal["drop", "indicate"] = "drop"
@@ -88,7 +90,7 @@ class Schema:
         return found
 
     def columns(self) -> list[str]:
-        """Return the columns of the table that are read; the target is the last."""
+        """Return the columns of the table that features and target are read from; the target is the last."""
         return [*self.numeric, *(name for name, _ in self.levels()), self.target]
 
     def features(self) -> list[str]:
@@ -109,6 +111,8 @@ class Examples:
     NaN where a number is missing and gaps are indicated."""
     targets: Array
     """float32 of 0 and 1, shape (rows,)."""
+    patients: tuple[str, ...] | None
+    """Whose each row is; ``None``: the job names no such column."""
     dropped: int
     """Rows left out: a missing target, or a missing value where gaps are dropped."""
     outside: int
@@ -141,6 +145,7 @@ def read_examples(node: NodeData, schema: Schema) -> Examples:
     return Examples(
         read.features,
         read.targets,
+        read.patients,
         read.dropped,
         read.outside,
         np.asarray(centre, np.float32),
@@ -159,6 +164,7 @@ def reference(node: NodeData) -> NodeData | None:
 class _Read:
     features: Array
     targets: Array
+    patients: tuple[str, ...] | None
     dropped: int
     outside: int
 
@@ -166,15 +172,16 @@ class _Read:
 def _rows(node: NodeData, schema: Schema) -> _Read:
     rows: list[list[float]] = []
     targets: list[float] = []
+    patients: list[str] = []
     dropped = outside = 0
     wanted, levels = schema.columns(), schema.levels()
     gaps = frozenset(mark.casefold() for mark in schema.missing)
-    for place, cells in _cells(node, wanted):
+    for place, (owner, *found) in cells(node, [schema.patient or schema.target, *wanted]):
         if len(rows) >= MAX_ROWS:
             raise InputTooLargeError(f"expected at most {MAX_ROWS:,} rows")
         texts = [
             None if cell is None or str(cell).strip().casefold() in gaps else str(cell).strip()
-            for cell in cells
+            for cell in found
         ]
         if texts[-1] is None or (schema.gaps == "drop" and None in texts):
             dropped += 1
@@ -183,11 +190,17 @@ def _rows(node: NodeData, schema: Schema) -> _Read:
         outside += beyond
         rows.append(values)
         targets.append(_target(texts[-1], schema, place))
+        if schema.patient and not str(owner or "").strip():
+            raise InvalidInputError(
+                f"{place}: column {schema.patient!r}: expected whose the row is, it is empty"
+            )
+        patients.append(str(owner))
     if not rows:
         raise InvalidInputError(
             f"expected at least one row with all that is needed; {dropped} were left out for missing values"
         )
-    return _Read(np.array(rows, np.float32), np.array(targets, np.float32), dropped, outside)
+    owners = tuple(patients) if schema.patient else None
+    return _Read(np.array(rows, np.float32), np.array(targets, np.float32), owners, dropped, outside)
 
 
 def _numbers(
@@ -242,7 +255,11 @@ def _level(text: str) -> str:
         return text.strip()
 
 
-def _cells(node: NodeData, wanted: list[str]) -> Iterator[tuple[str, list[Any]]]:
+def cells(node: NodeData, wanted: list[str]) -> Iterator[tuple[str, list[Any]]]:
+    """Yield the place of each row and its cells in the wanted columns.
+
+    Of the archive's records, a column is ``subject``, ``age`` or ``sex`` of the header, else the latest value under that code.
+    """
     if isinstance(node, Archived):
         reading = archive.read(node.store, node.dataset, purpose=node.purpose, actor=node.actor)
         for number, record in enumerate(reading, 1):
@@ -266,7 +283,8 @@ def _table(node: Files) -> Table:
 
 
 def _of_record(record: Record, name: str) -> Any:
-    """Return the latest value of what a record says under a code; age and sex stand in its header."""
+    if name == "subject":
+        return record.subject or record.id
     if name in ("age", "sex"):
         return getattr(record.patient, name)
     said = [event for event in record.events if event.code.value == name and event.value is not None]

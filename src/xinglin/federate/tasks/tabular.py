@@ -6,6 +6,11 @@ gradient and Hessian at the round's weights, and the next round begins with the 
 all rows is the pooled one, so the rounds walk the very steps of pooled training; a hospital shows a matrix over its
 patients, never a row. Needs plain averaging of all sites (``fedavg``), which secure aggregation gives too.
 
+With ``intercept = "site"`` each hospital keeps an intercept of its own at home: its base rate is its own affair (name
+``bias`` in ``local_keys``). For ``newton`` it is the best one for the shared weights, and the hospital sends the
+derivatives of its loss with the intercept so profiled out (Murphy and van der Vaart 2000, doi
+10.1080/01621459.2000.10474219); the optimum is that of pooled training with an intercept for each hospital.
+
 Columns are scaled by bounds that the job states (nothing is read from the data), by the hospital's own moments, or by
 the moments over all hospitals. The last travel in the state: round 1 sends them instead of a step.
 """
@@ -19,6 +24,7 @@ from typing import Any, Literal
 
 import numpy as np
 from scipy.linalg import LinAlgError, solve
+from scipy.optimize import brentq
 from scipy.special import expit
 
 from xinglin.errors import ConfigurationError, InvalidInputError, MissingExtraError, TrainingError
@@ -36,6 +42,11 @@ class TabularOptions(Schema):
     scaling: Literal["bounds", "site", "federated"] = "site"
     """Columns are scaled by the job's bounds, by the hospital's own moments, or by those over all hospitals."""
     solver: Literal["sgd", "newton"] = "sgd"
+    intercept: Literal["shared", "site"] = "shared"
+    """One intercept for all, or one for each hospital, which never leaves it."""
+    prior: float = 10.0
+    """Variance of the normal prior on a hospital's own intercept (``newton``): it keeps a hospital finite where all
+    answers are the same, and says little elsewhere."""
     ridge: float = 0.0
     """L2 penalty on the weights (not the intercept) of ``newton``, per row: the objective is the mean loss plus
     ``ridge / 2 * |w|^2``. For ``sgd`` it is ``weight_decay``."""
@@ -54,8 +65,10 @@ class Tabular:
             raise ConfigurationError(
                 f"[train] scaling = {own.scaling!r} needs lower and upper, the plausible bounds of each numeric column"
             )
-        if own.ridge < 0:
-            raise ConfigurationError(f"[train] ridge: expected 0 or more, got {own.ridge}")
+        if own.ridge < 0 or own.prior <= 0:
+            raise ConfigurationError(
+                f"[train] ridge, prior: expected 0 or more and more than 0, got {own.ridge} and {own.prior}"
+            )
         self.features = own.features()
         """Names of the numbers that a row becomes."""
 
@@ -67,8 +80,9 @@ class Tabular:
             state |= {f"moments.{name}": np.zeros(size, np.float32) for name in ("share", "square", "sum")}
             state["moments.known"] = np.zeros(1, np.float32)
         if self._options.solver == "newton":
-            state["newton.gradient"] = np.zeros(size + 1, np.float32)
-            state["newton.hessian"] = np.zeros((size + 1, size + 1), np.float32)
+            sent = size + (self._options.intercept == "shared")
+            state["newton.gradient"] = np.zeros(sent, np.float32)
+            state["newton.hessian"] = np.zeros((sent, sent), np.float32)
             state["newton.known"] = np.zeros(1, np.float32)
         return dict(sorted(state.items()))
 
@@ -107,11 +121,11 @@ class Tabular:
             return Update({**state, **_moments(examples)}, len(examples), counts)
         x = self._scaled(state, examples)
         if own.solver == "newton":
-            new = self._stepped(state)
-            sent, loss = _second_order(x, examples.targets, new)
-            new = dict(sorted({**new, **sent}.items()))
+            prior = own.prior if own.intercept == "site" else None
+            sent, loss = second_order(x, examples.targets, self._stepped(state), prior)
+            new = dict(sorted({**self._stepped(state), **sent}.items()))
         else:
-            new, loss = _descend(state, x, examples.targets, fit_options, private, seed)
+            new, loss = _descend(state, x, examples, fit_options, private, seed)
         return Update(new, len(examples), {"loss": loss, **counts})
 
     def evaluate(self, state: State, examples: Examples) -> dict[str, float]:
@@ -173,8 +187,9 @@ class Tabular:
         """Return the state after the Newton step that its averaged statistics give; without any, as it is."""
         if self._options.solver != "newton" or not round(float(state["newton.known"][0])):
             return state
-        weights = np.r_[state["bias"], state["weight"][0]].astype(np.float64)
-        penalty = np.r_[0.0, np.full(len(self.features), self._options.ridge)]
+        shared = int(self._options.intercept == "shared")
+        weights = np.r_[state["bias"][:shared], state["weight"][0]].astype(np.float64)
+        penalty = np.r_[np.zeros(shared), np.full(len(self.features), self._options.ridge)]
         hessian = state["newton.hessian"].astype(np.float64) + np.diag(penalty)
         try:
             step = solve(hessian, state["newton.gradient"] + penalty * weights, assume_a="sym")
@@ -185,7 +200,7 @@ class Tabular:
         moved = (weights - step).astype(np.float32)
         if not np.isfinite(moved).all():
             raise TrainingError("newton: the weights grow without bound: set ridge above 0")
-        return {**state, "bias": moved[:1], "weight": moved[None, 1:]}
+        return {**state, "bias": moved[:1] if shared else state["bias"], "weight": moved[None, shared:]}
 
 
 def _moments(examples: Examples) -> State:
@@ -200,10 +215,23 @@ def _moments(examples: Examples) -> State:
     }
 
 
-def _second_order(x: Array, y: Array, state: State) -> tuple[State, float]:
-    """Return mean gradient and Hessian of the loss at a state's weights, the intercept first, and the mean loss."""
+def second_order(x: Array, y: Array, state: State, prior: float | None) -> tuple[State, float]:
+    """Return a hospital's mean gradient and Hessian at a state's weights, and its mean loss.
+
+    Args:
+        x: scaled features, shape (rows, features).
+        y: answers, shape (rows,).
+        state: with ``bias`` and ``weight``.
+        prior: variance of the hospital's own intercept, which is then fitted, returned as ``bias`` and profiled out
+            of the derivatives; ``None``: the intercept is shared, and stands first in the derivatives.
+    """
     design = np.c_[np.ones(len(x)), x.astype(np.float64)]
-    logit = design @ np.r_[state["bias"], state["weight"][0]].astype(np.float64)
+    weights = np.r_[state["bias"], state["weight"][0]].astype(np.float64)
+    sent: State = {"newton.known": ONE}
+    if prior is not None:
+        weights[0] = _own_intercept(design[:, 1:] @ weights[1:], y, prior)
+        sent["bias"] = weights[:1].astype(np.float32)
+    logit = design @ weights
     p = expit(logit)
     gradient = design.T @ (p - y) / len(y)
     hessian = (design * (p * (1 - p))[:, None]).T @ design / len(y)
@@ -212,31 +240,46 @@ def _second_order(x: Array, y: Array, state: State) -> tuple[State, float]:
         raise TrainingError(
             "newton: the loss is not finite: look for extreme values in the data, or set ridge above 0"
         )
-    sent = {
-        "newton.gradient": gradient.astype(np.float32),
-        "newton.hessian": hessian.astype(np.float32),
-        "newton.known": ONE,
-    }
+    if prior is not None:
+        own = hessian[0, 0] + 1.0 / (prior * len(y))
+        gradient, hessian = gradient[1:], hessian[1:, 1:] - np.outer(hessian[0, 1:], hessian[0, 1:]) / own
+    sent["newton.gradient"], sent["newton.hessian"] = gradient.astype(np.float32), hessian.astype(np.float32)
     return sent, loss
 
 
+def _own_intercept(offset: Array, y: Array, prior: float) -> float:
+    """Return the intercept that maximises the posterior for given offsets: the root of a falling function."""
+
+    def slope(intercept: float) -> float:
+        return float((y - expit(offset + intercept)).sum() - intercept / prior)
+
+    # At the bounds the prior outweighs every answer, so the root lies between.
+    reach = prior * len(y) + 1.0
+    return float(brentq(slope, -reach, reach))
+
+
 def _descend(
-    state: State, x: Array, y: Array, options: FitOptions, private: Privacy | None, seed: int
+    state: State, x: Array, examples: Examples, options: FitOptions, private: Privacy | None, seed: int
 ) -> tuple[State, float]:
     try:
         import torch
         from torch.nn.functional import binary_cross_entropy_with_logits
     except ModuleNotFoundError as error:
         raise MissingExtraError("Federated training", "federate") from error
+    from xinglin.federate.privacy.guard import require_changed
     from xinglin.federate.tasks.fit import Rows, fit
     from xinglin.federate.tasks.states import load_weights, weights_of
 
     model = torch.nn.Linear(x.shape[1], 1)
     load_weights(model, {name: state[name] for name in ("bias", "weight")})
-    rows = Rows(torch.from_numpy(x), torch.from_numpy(y))
+    rows = Rows(torch.from_numpy(x), torch.from_numpy(examples.targets), patients=examples.patients)
 
     def loss(module: Any, batch: tuple[torch.Tensor, ...]) -> torch.Tensor:
         return binary_cross_entropy_with_logits(module(batch[0])[:, 0], batch[1])
 
     mean = fit(model, rows, loss, options, private=private, seed=seed)
-    return {**state, **weights_of(model, ("bias", "weight"))}, mean
+    trained = weights_of(model, ("bias", "weight"))
+    if private is not None:
+        # Noise moves every weight; without it a balanced site may rightly leave its intercept where it was.
+        require_changed({name: state[name] for name in trained}, trained, trained)
+    return {**state, **trained}, mean

@@ -1,0 +1,67 @@
+"""A federation in one process, for benchmarks of many settings: the product's own task, strategy, and aggregation.
+
+What is left out is the wire, the ledger and the processes; ``federate.local.run_local`` walks the same rounds with all
+of these, and ``fed_heart`` compares the two models bit by bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from xinglin.federate.job import Job
+from xinglin.federate.robust import SiteUpdate
+from xinglin.federate.rounds import aggregate
+from xinglin.federate.strategy import as_state, flower_strategy, node_seed, only, shared_names
+from xinglin.federate.tasks.protocol import Privacy, State, Task
+from xinglin.federate.wire import layout
+
+Hospitals = Mapping[str, Any]
+"""Site -> its examples."""
+Joined = dict[str, State]
+"""Site -> the common part of the model with the site's own part."""
+
+
+def federate(
+    job: Job,
+    task: Task,
+    hospitals: Hospitals,
+    *,
+    private: Mapping[str, Privacy] | None = None,
+    watch: Callable[[int, Joined], None] | None = None,
+) -> Joined:
+    """Run a job's rounds over all hospitals.
+
+    Args:
+        job: rounds, strategy, seed, settings.
+        task: of that job.
+        hospitals: training examples by site.
+        private: how each site's training is made private; ``None``: not at all.
+        watch: called after every round.
+    """
+    state = task.initial(job.seed)
+    shared = shared_names(job, state)
+    own = {site: {name: a for name, a in state.items() if name not in shared} for site in sorted(hospitals)}
+    common = only(state, shared)
+    strategy = flower_strategy(job)
+    options = dict(job.train)
+    if job.strategy.proximal_mu is not None:
+        options["proximal_mu"] = job.strategy.proximal_mu
+    for number in range(1, job.rounds + 1):
+        updates = {}
+        for site in own:
+            update = task.train(
+                {**common, **own[site]},
+                hospitals[site],
+                options=options,
+                private=None if private is None else private[site],
+                seed=node_seed(job, site, number),
+            )
+            updates[site] = SiteUpdate(only(update.state, shared), update.examples)
+            own[site] = {name: a for name, a in update.state.items() if name not in shared}
+        # Flower's adaptive strategies note the state that a round starts from when they hand it out.
+        strategy.current_arrays = dict(common)
+        common = as_state(aggregate(strategy, number, updates), layout(common))
+        if watch is not None:
+            watch(number, {site: {**common, **own[site]} for site in own})
+    return {site: {**common, **own[site]} for site in own}
