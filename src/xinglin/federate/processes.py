@@ -21,6 +21,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -53,7 +54,12 @@ root-certificates = "{certificate}"
 
 
 def start(
-    folder: Path, hospitals: Mapping[str, Path | None], store: Store, *, actor: str = "cli"
+    folder: Path,
+    hospitals: Mapping[str, Path | None],
+    store: Store,
+    *,
+    port: int | None = None,
+    actor: str = "cli",
 ) -> dict[str, Any]:
     """Start a federation, or start it again with the keys it has.
 
@@ -61,6 +67,7 @@ def start(
         folder: of the federation.
         hospitals: site -> folder of its data; ``None``: the archive in the site's own store.
         store: of the coordinator.
+        port: of the SuperLink on loopback; ``None``: one that is free.
 
     Returns:
         What is in ``federation.json``.
@@ -81,7 +88,7 @@ def start(
     if not (places["certificates"] / CA).is_file():
         new_authority(places["certificates"], [HOST, "localhost"])
     write_bundle(places["app"])
-    port = free_port()
+    port = port or free_port()
     connection = _CONNECTION.format(host=HOST, port=port, certificate=places["certificates"].resolve() / CA)
     write_whole(places["flower"] / "config.toml", connection.encode())
     pids: dict[str, int] = {}
@@ -168,6 +175,26 @@ def stop(folder: Path) -> list[str]:
     _stop({name: state["pids"][name] for name in alive})
     save_json({**state, "pids": {}}, folder / FILE)
     return alive
+
+
+def stay(folder: Path) -> None:
+    """Keep a started federation until TERM or Ctrl-C, then stop it: for a container, which ends with its program.
+
+    Raises:
+        ConfigurationError: the SuperLink has ended by itself; its log says why.
+    """
+    asked = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    try:
+        while not asked.wait(1.0):
+            if "superlink" not in running(read_federation(folder)):
+                raise ConfigurationError(f"the SuperLink has ended; see {folder / 'logs' / 'superlink.log'}")
+    finally:
+        stop(folder)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def running(state: Mapping[str, Any]) -> list[str]:
