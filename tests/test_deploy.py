@@ -11,9 +11,13 @@ import os
 import re
 import shlex
 import shutil
+import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +73,9 @@ def core(document: dict[str, Any]) -> None:
 def test_every_manifest_fits_its_schema() -> None:
     found = documents()
     kinds = sorted(document["kind"] for _, document in found)
-    assert kinds == sorted(
-        ["Deployment", "NetworkPolicy", *["PersistentVolumeClaim"] * 2, "PyTorchJob", "RayJob"]
-    )
+    claims = ["PersistentVolumeClaim"] * 2
+    plain = ["ConfigMap", "Deployment", "NetworkPolicy", "Service", "StatefulSet"]
+    assert kinds == sorted([*plain, *claims, *CUSTOM])
     for name, document in found:
         if document["kind"] not in CUSTOM:
             core(document)
@@ -113,7 +117,7 @@ def test_a_wrong_field_of_a_core_kind_is_refused() -> None:
 
 def test_pods_run_as_nobody_and_hold_no_secret() -> None:
     pods = [(name, pod["spec"]) for name, document in documents() for pod in templates(document["spec"])]
-    assert len(pods) == 4
+    assert len(pods) == 5
     for name, pod in pods:
         assert pod["securityContext"]["runAsNonRoot"] is True, name
         containers = [*pod["containers"], *pod.get("initContainers", [])]
@@ -125,7 +129,7 @@ def test_pods_run_as_nobody_and_hold_no_secret() -> None:
             for variable in container.get("env", []):
                 assert not re.search("KEY|TOKEN|PASSWORD|SECRET", variable["name"]), name
             mounted = {mount["name"] for mount in container["volumeMounts"]}
-            assert mounted <= {volume["name"] for volume in pod["volumes"]}, name
+            assert mounted <= {volume["name"] for volume in pod["volumes"]} | {"home"}, name
     volumes = {document["metadata"]["name"] for _, document in documents() if "Claim" in document["kind"]}
     claimed = {
         volume["persistentVolumeClaim"]["claimName"]
@@ -262,6 +266,83 @@ def test_compose_reads_the_file() -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
+def test_a_hospital_joins_through_the_proxy_and_nothing_else_passes(tmp_path: Path) -> None:
+    """The coordinator as the recipe starts it, nginx with the recipe's own configuration, and a real node."""
+    if (nginx := shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")) is None:
+        pytest.skip("NO NODE JOINED THROUGH THE PROXY: apt-get install nginx-light")
+    from xinglin.federate.certificates import new_authority, new_node_key
+    from xinglin.federate.processes import flwr, free_port
+
+    ports = {"8000": free_port(), "9092": free_port(), "9094": free_port()}
+    tls, home = tmp_path / "tls", tmp_path / "home"
+    tls.mkdir()
+    new_authority(tls, ["127.0.0.1"])
+    new_node_key(tmp_path / "key")
+    conf = next(document for _, document in documents() if document["kind"] == "ConfigMap")["data"][
+        "nginx.conf"
+    ]
+    for old, new in (
+        ("/tls/tls.crt", str(tls / "server.pem")),
+        ("/tls/tls.key", str(tls / "server.key")),
+        ("127.0.0.1:8000", f"127.0.0.1:{ports['8000']}"),
+        ("listen 9092", f"listen 127.0.0.1:{ports['9092']}"),
+        ("/tmp/", f"{tmp_path}/"),
+    ):
+        assert old in conf
+        conf = conf.replace(old, new)
+    (tmp_path / "nginx.conf").write_text(conf, encoding="utf-8")
+    stateful = next(document for _, document in documents() if document["kind"] == "StatefulSet")
+    words = stateful["spec"]["template"]["spec"]["containers"][0]["command"]
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(name: str, command: list[str], at: Path) -> subprocess.Popen[bytes]:
+        with (tmp_path / f"{name}.log").open("wb") as log:
+            environment = os.environ | {"XINGLIN_HOME": str(at)}
+            started.append(subprocess.Popen(command, stdout=log, stderr=log, env=environment))
+        return started[-1]
+
+    def ours(*arguments: str) -> list[str]:
+        code = "from xinglin.cli.federate import app; app()"
+        return [sys.executable, "-c", code, *arguments]
+
+    def wait(until: Callable[[], bool], what: str) -> None:
+        deadline = time.monotonic() + 120
+        while not until():
+            assert time.monotonic() < deadline, (what, (tmp_path / "up.log").read_text())
+            time.sleep(0.5)
+
+    try:
+        told = [str(ports["8000"]) if word == "8000" else word for word in words[2:]]
+        up = start("up", ours(*told), home)
+        start("nginx", [nginx, "-c", str(tmp_path / "nginx.conf"), "-g", "daemon off;"], home)
+        folder = home / "coordinator"
+        wait((folder / "federation.json").is_file, "the coordinator")
+        joining = ours("join", "a-1", str(tmp_path / "key.pub"))
+        subprocess.run(joining, check=True, env=os.environ | {"XINGLIN_HOME": str(home)}, capture_output=True)
+        start("node", ours("node", "--site", "a-1", "--superlink", f"127.0.0.1:{ports['9092']}",
+              "--certificate", str(tls / "ca.pem"), "--key", str(tmp_path / "key"),
+              "--port", str(ports["9094"])), tmp_path / "node")  # fmt: skip
+
+        def online() -> bool:
+            nodes = flwr(folder, "supernode", "list", "xinglin", "--format", "json")["nodes"]
+            return [node["status"] for node in nodes] == ["online"]
+
+        wait(online, "the node")
+        context = ssl.create_default_context(cafile=str(tls / "ca.pem"))
+        for path in ("/v1/control/runs", "/v1/runtime/x", "/", "/v1/fleet/../control/runs"):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(f"https://127.0.0.1:{ports['9092']}{path}", context=context)
+            assert refused.value.code == 403, path
+        up.terminate()
+        assert up.wait(timeout=60) == 0
+    finally:
+        for process in reversed(started):
+            if process.poll() is None:
+                process.terminate()
+                process.wait(timeout=60)
+
+
 def commands() -> list[tuple[str, list[str]]]:
     """Every command of ours in the recipes, with its file, from ``xinglin`` on."""
     found = []
@@ -280,18 +361,23 @@ def commands() -> list[tuple[str, list[str]]]:
     usage = sbatch[sbatch.index("train.sbatch department") :].split("\n#\n")[0]
     words = shlex.split(usage.replace("\\\n#", " ").splitlines()[0])
     found.append((SBATCH.name, ["xinglin", "train", *words[1:]]))
+    server = (DEPLOY / "kubernetes/federation-server.yaml").read_text(encoding="utf-8")
+    said = re.findall(r"-- (xinglin federate .+)$", server, re.MULTILINE)
+    found += [("federation-server.yaml", shlex.split(line)) for line in said]
     text = DOCKERFILE.read_text(encoding="utf-8")
     found.append((DOCKERFILE.name, ["xinglin", *json.loads(text[text.rindex("CMD [") + 4 :])]))
     return found
 
 
 def test_every_command_of_the_recipes_exists_with_its_options() -> None:
+    from xinglin.cli.federate import app as federate
     from xinglin.cli.main import app
 
     root = typer.main.get_command(app)
     assert isinstance(root, click.Group)
+    root.add_command(typer.main.get_command(federate), "federate")
     found = commands()
-    assert len(found) == 7
+    assert len(found) == 12
     for name, words in found:
         command: click.Command = root
         rest = words[1:]
