@@ -51,7 +51,7 @@ def test_a_federation_is_seen_as_it_is(
     page.click("[data-key=refresh]")
     page.wait_for_selector(".xf-chart")
     assert "未经注册" in page.inner_text(".xl-foot")
-    assert page.locator(".xf-chart polyline").count() == len(SITES) + 1, "a line a hospital, and their mean"
+    assert page.locator(".xf-chart polyline").count() == len(SITES) + 1 + 2, "their mean, and two gaps"
     assert page.locator(".xf-chart circle").count() == (len(SITES) + 1) * ROUNDS - 3, (
         "nothing is drawn for silence"
     )

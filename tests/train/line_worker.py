@@ -2,6 +2,7 @@
 
     line_worker.py FOLDER SHARDS [SECONDS_A_STEP [RANK:STEP]]
 
+SECONDS_A_STEP pass in vain at every shard until FOLDER/fast is there.
 The worker of RANK kills itself with SIGKILL at STEP in the first life of the group: nothing is tidied up.
 """
 
@@ -44,7 +45,8 @@ def main(folder: Path, shards: int, seconds: float = 0.0, dies: str = "") -> Non
     rank = os.environ.get("RANK", "0")
 
     def drawn(step: int, shard: int, of: int) -> dict[str, torch.Tensor]:
-        time.sleep(seconds)
+        if not (folder / "fast").exists():
+            time.sleep(seconds)
         if first_life and dies == f"{rank}:{step}":
             os.kill(os.getpid(), signal.SIGKILL)
         return draw(step, shard, of)

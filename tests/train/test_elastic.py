@@ -89,7 +89,7 @@ def test_a_host_comes_late_and_is_lost(tmp_path: Path, undisturbed: dict[str, An
     with socket.socket() as free:
         free.bind(("localhost", 0))
         endpoint = f"localhost:{free.getsockname()[1]}"
-    command = torchrun(*(str(WORKER), str(tmp_path), "2", "0.3"), nodes="1:2", workers=1, endpoint=endpoint)
+    command = torchrun(*(str(WORKER), str(tmp_path), "2", "2"), nodes="1:2", workers=1, endpoint=endpoint)
     conf = command.index(QUICK)
 
     def step() -> int:
@@ -117,6 +117,7 @@ def test_a_host_comes_late_and_is_lost(tmp_path: Path, undisturbed: dict[str, An
         hosts.append(host(logs[1], False))
         wait(lambda: len(workers_of(hosts[1].pid)) == 1, "the second host's worker")
         reached = step()
+        (tmp_path / "fast").touch()
         wait(lambda: step() >= reached + 5, "both")
         for process in (*workers_of(hosts[1].pid), hosts[1].pid):
             os.kill(process, signal.SIGKILL)

@@ -62,6 +62,38 @@ def test_a_stopped_run_ends_where_an_unstopped_one_does(tmp_path: Path) -> None:
     assert not torch.equal(_weights(whole), _weights(_line()))
 
 
+@pytest.mark.parametrize(
+    ("signals", "launched"),
+    [((signal.SIGTERM, signal.SIGTERM), False), ((signal.SIGINT, signal.SIGINT), True)],
+)
+def test_a_signal_that_comes_twice_still_saves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, signals: tuple[signal.Signals, ...], launched: bool
+) -> None:
+    """A scheduler tells the whole group, and the launcher tells its workers once more."""
+    if launched:
+        monkeypatch.setenv("TORCHELASTIC_RUN_ID", "run")
+
+    def stop(tick) -> None:
+        if tick.step == 7:
+            for number in signals:
+                os.kill(os.getpid(), number)
+
+    with pytest.raises(KeyboardInterrupt, match="step 7"):
+        train(_line(), _draw, PLAN, tmp_path / "run", report=stop)
+    assert json.loads((tmp_path / "run" / "state.json").read_text())["step"] == 7
+
+
+def test_a_second_ctrl_c_interrupts_at_once(tmp_path: Path) -> None:
+    def stop(tick) -> None:
+        if tick.step == 7:
+            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(_line(), _draw, PLAN, tmp_path / "run", report=stop)
+    assert json.loads((tmp_path / "run" / "state.json").read_text())["step"] == 5
+
+
 def test_an_infinite_loss_stops_with_the_last_state_intact(tmp_path: Path) -> None:
     def broken(step: int, process: int, processes: int) -> dict[str, torch.Tensor]:
         batch = _draw(step, process, processes)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import secrets
 import signal
 import threading
@@ -328,14 +329,17 @@ def _require_fit(folder: Path, states: Mapping[int, Mapping[str, Tensor]], param
 
 @contextmanager
 def _interruptible() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into a flag read between steps; a second one interrupts at once."""
+    """Turn Ctrl-C and TERM into a flag read between steps; a second Ctrl-C interrupts at once.
+
+    Not under torchrun: there a signal comes twice, to the whole group and once more from the launcher.
+    """
     asked = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield asked
         return
 
     def ask(number: int, frame: Any) -> None:
-        if asked.is_set():
+        if asked.is_set() and number == signal.SIGINT and "TORCHELASTIC_RUN_ID" not in os.environ:
             raise KeyboardInterrupt
         asked.set()
 

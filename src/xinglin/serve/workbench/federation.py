@@ -72,7 +72,7 @@ def _budget(one: Budget, lang: Lang) -> Markup:
     line = say(
         "budget_line", lang, spent=f"{one.spent:.3g}", allowed=f"{one.allowed:.3g}", left=f"{one.left:.3g}"
     )
-    delta = say("budget_delta", lang, delta=f"{one.delta:.1g}")
+    delta = say("budget_delta", lang, delta=f"{one.delta:.1g}".replace("e-0", "e-"))
     return tag(
         "li",
         tag(

@@ -11,7 +11,7 @@ from xinglin.measure.markup import Markup, tag, verbatim
 from xinglin.serve.workbench.phrases import say
 
 WIDTH, HEIGHT = 720, 300
-LEFT, RIGHT, TOP, BOTTOM = 52, 14, 14, 40
+LEFT, RIGHT, TOP, BOTTOM = 76, 14, 14, 44
 COLOURS = 8
 """Colours in the style sheet; further hospitals take them again, dashed."""
 COUNTS = ("n", "examples")
@@ -175,7 +175,14 @@ def _look(place: int) -> str:
 
 
 def _curve(points: Sequence[tuple[float, float, int, float]], name: str, look: str, lang: Lang) -> Markup:
-    path = " ".join(f"{x:.1f},{y:.1f}" for x, y, _, _ in points)
+    """Return a line with its points; it is broken where a round is missing."""
+    runs: list[list[str]] = []
+    before: int | None = None
+    for x, y, number, _ in points:
+        if before is None or number != before + 1:
+            runs.append([])
+        runs[-1].append(f"{x:.1f},{y:.1f}")
+        before = number
     dots = [
         tag(
             "circle",
@@ -187,7 +194,7 @@ def _curve(points: Sequence[tuple[float, float, int, float]], name: str, look: s
         )
         for x, y, number, value in points
     ]
-    return tag("g", tag("polyline", points=path, cls=look), dots)
+    return tag("g", [tag("polyline", points=" ".join(run), cls=look) for run in runs], dots)
 
 
 def _ticks(values: Sequence[float], metric: str) -> list[float]:
