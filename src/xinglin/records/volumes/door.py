@@ -24,6 +24,8 @@ _READERS: dict[str, Reader] = {
     ".nrrd": read_nrrd,
     ".mha": read_metaimage,
 }
+VOLUME_SUFFIXES = tuple(_READERS)
+"""Endings of files that are one volume each."""
 _ELSEWHERE = (".mhd", ".nhdr", ".hdr", ".img")
 """Headers and voxels in two files."""
 
