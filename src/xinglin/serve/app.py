@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -19,6 +20,9 @@ from xinglin.serve.explaining import Explaining
 from xinglin.serve.problem import Unexpected, install, problem
 from xinglin.store import Store, open_store
 from xinglin.types import DISCLAIMER
+
+if TYPE_CHECKING:
+    from xinglin.serve.workbench.imaging_study import Detector
 
 
 class BodyLimit:
@@ -73,6 +77,7 @@ def create_app(
     host: str = "127.0.0.1",
     workbench: bool = True,
     batch: int = LARGEST,
+    detector: Detector | None = None,
 ) -> FastAPI:
     """Build the service.
 
@@ -82,6 +87,7 @@ def create_app(
         host: the address it will listen on; anything but this machine needs a login.
         workbench: mount the web workbench (NiceGUI) at ``/``.
         batch: most texts in one run of the text model.
+        detector: marks the findings of a CT that is opened in the workbench; ``None`` shows images without findings.
 
     Raises:
         ConfigurationError: it would listen beyond this machine and nobody can log in.
@@ -125,7 +131,7 @@ def create_app(
         from xinglin.serve.workbench.imaging_study import MAX_UPLOAD
 
         larger["/imaging/upload/"] = MAX_UPLOAD
-        mount(app, differential, store, explaining)
+        mount(app, differential, store, explaining, detector)
     app.add_middleware(Unexpected)
     app.add_middleware(BodyLimit, limit=api.MAX_BODY, larger=larger)
     app.add_middleware(access.Guard, store=store, required=required)

@@ -15,7 +15,7 @@ from xinglin.errors import InputTooLargeError, InvalidInputError, XinglinError
 from xinglin.records.volumes.door import VOLUME_SUFFIXES, read_scan
 from xinglin.records.volumes.scan import Scan
 from xinglin.records.volumes.series import Series, find_series, read_series
-from xinglin.records.volumes.unpack import safe_name, unpack
+from xinglin.records.volumes.unpack import unpack
 from xinglin.serve.workbench.desk import Desk
 from xinglin.serve.workbench.imaging_planes import PLANES, heat_picture, picture
 from xinglin.serve.workbench.imaging_study import MAX_UPLOAD, Upload
@@ -92,7 +92,7 @@ def register() -> None:
     async def upload(request: Request, key: str, name: str) -> Response:
         try:
             held = request.state.desk.studies.upload(key, request.state.user)
-            target = held.place(safe_name(name))
+            target = held.placing.place(name)
             with target.open("wb") as written:
                 async for part in request.stream():
                     held.bytes += len(part)

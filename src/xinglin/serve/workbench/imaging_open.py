@@ -39,11 +39,13 @@ class OpenPage:
                 with ui.element("div").classes("xi-drop"):
                     self._picker("open_files", "files", "multiple", "")
                     self._picker("open_folder", "folder", "webkitdirectory multiple", "xi-second")
-                    self.stated = ui.select(
-                        {"": say("stated_none"), **{name: name for name in MODALITIES}}, value=""
-                    ).props("outlined dense options-dense data-key=stated")
-                    self.stated.props["label"] = say("stated_modality")
-                    self.stated.style("min-width: 240px")
+                with ui.element("div").classes("xi-stated"):
+                    fragment(tag("span", say("stated_modality"), cls="xl-label"))
+                    shown = {"": say("stated_none"), **{name: name for name in MODALITIES}}
+                    self.stated = ui.select(shown, value="").props(
+                        "outlined dense options-dense data-key=stated"
+                    )
+                    self.stated.props["aria-label"] = say("stated_modality")
                 fragment(tag("p", "", cls="xi-told", data_key="upload-told", aria_live="polite"))
                 self.told = ui.html("", sanitize=True)
                 self.list = ui.element("div").classes("xi-series")
@@ -59,7 +61,7 @@ class OpenPage:
         ui.run_javascript(UPLOAD)
 
     def _picker(self, word: str, name: str, how: str, classes: str) -> None:
-        with ui.element("label").classes(classes):
+        with ui.element("label").classes(f"xi-picker {classes}"):
             fragment(tag("span", self.visitor.say(word)))
             field = ui.element("input").props(f"type=file {how} data-key={name}")
             field.on("change", js_handler=f"event => xinglinSend(event.target, {self.key!r})")

@@ -31,9 +31,12 @@ if (!window.xinglinImaging) {
       return;
     }
     // A mouse wheel turns by 100 or so a notch, a touch pad by a few pixels at a time.
-    rest += event.deltaMode === 1 ? event.deltaY * 33 : event.deltaY;
-    const steps = Math.trunc(rest / 50);
-    if (Math.abs(rest) >= 50) { rest -= steps * 50; turn(pane.dataset.plane, Math.sign(steps) * Math.ceil(Math.abs(steps) / 2)); }
+    const moved = event.deltaMode === 1 ? event.deltaY * 33 : event.deltaY;
+    if (Math.abs(moved) >= 60) rest = Math.sign(moved) * 30;
+    else rest += moved;
+    const steps = Math.trunc(rest / 30);
+    rest -= steps * 30;
+    if (steps) turn(pane.dataset.plane, steps);
   }, {passive: false});
   const place = (pane, event) => {
     const image = pane.querySelector('img'), box = image.getBoundingClientRect();
@@ -83,7 +86,8 @@ window.xinglinSend = async (input, key) => {
   const next = async () => {
     while (files.length && !failed) {
       const file = files.shift();
-      const answer = await fetch(`/imaging/upload/${key}?name=${encodeURIComponent(file.name)}`, {method: 'PUT', body: file});
+      const address = `/imaging/upload/${key}?name=${encodeURIComponent(file.webkitRelativePath || file.name)}`;
+      const answer = await fetch(address, {method: 'PUT', body: file});
       if (!answer.ok) { failed = (await answer.json().catch(() => ({}))).detail || String(answer.status); return; }
       done += 1;
       told.style.setProperty('--done', done / (done + files.length));

@@ -21,6 +21,7 @@ from xinglin.apps.imaging.orient import standing
 from xinglin.apps.imaging.resample import upright
 from xinglin.errors import BusyError, InvalidInputError, UnknownNameError
 from xinglin.records.volumes.scan import Scan
+from xinglin.records.volumes.unpack import Placing
 
 MOST = 4
 """Studies of one user; the one longest unseen makes room."""
@@ -30,7 +31,6 @@ LIFETIME = 2 * 3600.0
 """Seconds unseen after which a study is closed."""
 MAX_UPLOAD = 2 * 1024**3
 """Bytes of all files of one upload."""
-MAX_FILES = 20_000
 Detector = Callable[[Scan], Sequence[Mark]]
 
 
@@ -64,21 +64,8 @@ class Upload:
 
     user: str
     folder: tempfile.TemporaryDirectory[str]
+    placing: Placing
     bytes: int = 0
-    files: int = 0
-
-    def place(self, name: str) -> Path:
-        """Return where the next file goes.
-
-        Raises:
-            InvalidInputError: more than 20,000 files.
-        """
-        if self.files >= MAX_FILES:
-            raise InvalidInputError(f"an upload: at most {MAX_FILES:,} files")
-        place = Path(self.folder.name) / f"u{self.files:05}" / name
-        self.files += 1
-        place.parent.mkdir()
-        return place
 
 
 class Studies:
@@ -175,7 +162,8 @@ class Studies:
             for key in [key for key, held in self._uploads.items() if held.user == user][:-3]:
                 self._uploads.pop(key).folder.cleanup()
             key = secrets.token_urlsafe(16)
-            self._uploads[key] = Upload(user, tempfile.TemporaryDirectory(prefix="xinglin-imaging-"))
+            folder = tempfile.TemporaryDirectory(prefix="xinglin-imaging-")
+            self._uploads[key] = Upload(user, folder, Placing(Path(folder.name)))
             return key
 
     def upload(self, key: str, user: str) -> Upload:
