@@ -75,7 +75,7 @@ class Viewer:
         x, y, z = sizes(scan)
         sx, sy, sz = (f"{step:.2f}" for step in scan.spacing)
         shape = say("study_shape", x=x, y=y, z=z, sx=sx, sy=sy, sz=sz)
-        back = tag("a", say("open_studies"), href="/imaging")
+        back = tag("a", say("other_studies"), href="/imaging")
         with ui.element("section").classes("xl-card xi-study"):
             name = tag("h1", self.study.name or "—", " ", tag("span", scan.modality or "?", cls="xl-pill"))
             fragment(tag("div", name, tag("p", shape), tag("p", back)))

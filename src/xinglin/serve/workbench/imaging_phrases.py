@@ -24,6 +24,7 @@ IMAGING: dict[str, tuple[str, str]] = {
     "series_scout": ("定位像", "scout"),
     "unreadable_files": ("有 {count} 个文件不能读取,第一个:{first}", "{count} files cannot be read, the first: {first}"),
     "open_studies": ("已打开", "Open"),
+    "other_studies": ("打开其他检查", "Open another study"),
     "close_study": ("关闭", "Close"),
     "study_shape": (
         "{x} × {y} × {z} 体素,{sx} × {sy} × {sz} mm",

@@ -163,13 +163,12 @@ def drawing(
         )
     if cross:
         x, y = to_picture(scan, plane, at)
-        gap = 9.0
-        parts += [
-            _line(0, y, max(0, x - gap / step[axes.across]), y, "xi-cross"),
-            _line(x + gap / step[axes.across], y, width, y, "xi-cross"),
-            _line(x, 0, x, max(0, y - gap / step[axes.up]), "xi-cross"),
-            _line(x, y + gap / step[axes.up], x, height, "xi-cross"),
-        ]
+        aside, above = 9.0 / step[axes.across], 9.0 / step[axes.up]
+        ends = (
+            *((0.0, y, x - aside, y), (x + aside, y, float(width), y)),
+            *((x, 0.0, x, y - above), (x, y + above, x, float(height))),
+        )
+        parts += [_line(*four, "xi-cross") for four in ends if four[0] <= four[2] and four[1] <= four[3]]
     for mark, classes in marks:
         voxel = scan.locate(mark.point)
         radius = max(4.0, (mark.diameter or 8.0) / 2 + 2)
