@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
-from xinglin.apps.imaging.resample import isotropic, upright
 from xinglin.apps.imaging.grey import PRESETS, Window, normalised, own_window
+from xinglin.apps.imaging.resample import isotropic, upright
 from xinglin.errors import InvalidInputError
 from xinglin.records.volumes import Scan, read_scan
 

@@ -15,7 +15,7 @@ from xinglin.records.volumes.scan import Scan
 
 
 def standing(scan: Scan) -> Scan:
-    """Return the scan with its array seen in patient order; ``files`` follow where z stays the axis of slices, else empty."""
+    """Return the scan with its array seen in patient order; ``files`` follow if z stays the axis of slices, else none."""
     axes = scan.affine[:3, :3] / np.array(scan.spacing)
     order = max(
         permutations(range(3)), key=lambda chosen: sum(abs(axes[k, at]) for k, at in enumerate(chosen))

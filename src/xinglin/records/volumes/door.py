@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from xinglin.records.volumes.files import scan_of
 from xinglin.records.volumes.itk import read_metaimage, read_nrrd
 from xinglin.records.volumes.nifti import read_nifti
 from xinglin.records.volumes.scan import Scan
-from xinglin.records.volumes.series import Series, find_series, read_series
+from xinglin.records.volumes.series import Series, content_frame, find_series, read_series
 
 Reader = Callable[[Path], tuple[NDArray[Any], NDArray[np.float64], tuple[str, ...]]]
 _READERS: dict[str, Reader] = {
@@ -24,6 +23,8 @@ _READERS: dict[str, Reader] = {
     ".nrrd": read_nrrd,
     ".mha": read_metaimage,
 }
+VOLUME_SUFFIXES = tuple(_READERS)
+"""Endings of files that are one volume each."""
 _ELSEWHERE = (".mhd", ".nhdr", ".hdr", ".img")
 """Headers and voxels in two files."""
 
@@ -87,13 +88,11 @@ def _from_file(path: Path, reader: Reader, expected: str | None, stated: str | N
             + ("state it if it is so" if stated is None else f"you state {stated[:16]}")
         )
     array, affine, notes = reader(path)
-    with path.open("rb") as opened:
-        frame = "sha256:" + hashlib.file_digest(opened, "sha256").hexdigest()
     if stated is not None:
         notes += (
             f"格式不注明检查类型,按使用者所述视为 {stated}。The format names no modality: {stated} as stated.",
         )
-    return scan_of(_narrow(array, path), affine, modality=stated, frame=frame, notes=notes)
+    return scan_of(_narrow(array, path), affine, modality=stated, frame=content_frame(path), notes=notes)
 
 
 def _narrow(array: NDArray[Any], path: Path) -> NDArray[Any]:

@@ -19,8 +19,9 @@ from xinglin.types import DISCLAIMER
 
 FOLDER = Path(__file__).parent
 STYLES = (
-    *(FOLDER / "frame.css", FOLDER / "answer.css", FOLDER / "annotate.css", FOLDER / "federation.css"),
-    *(STYLE, FOLDER / "print.css"),
+    *(FOLDER / f"{name}.css" for name in ("frame", "answer", "annotate", "federation", "imaging")),
+    STYLE,
+    FOLDER / "print.css",
 )
 FAVICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><g fill="#c4622d">'
@@ -31,7 +32,7 @@ FAVICON = (
     + '</g><circle cx="12" cy="12" r="2.1" fill="#fff6ea"/></svg>'
 )
 NAVIGATION = (
-    *(("case", "/"), ("history", "/history"), ("annotate", "/annotate")),
+    *(("case", "/"), ("imaging", "/imaging"), ("history", "/history"), ("annotate", "/annotate")),
     *(("federation", "/federation"), ("graph", "/graph"), ("about", "/about")),
 )
 KEYS = (
@@ -56,6 +57,16 @@ ANNOTATION_KEYS = (
     ("?", "key_help"),
     ("Esc", "key_esc"),
 )
+IMAGING_KEYS = (
+    ("↑ ↓  滚轮 Wheel", "key_slice"),
+    ("← →", "key_finding"),
+    ("1  …  5", "key_window"),
+    ("A  R", "key_decide"),
+    ("M", "key_measure"),
+    ("Ctrl + 滚轮 Wheel", "key_zoom"),
+    ("?", "key_help"),
+)
+KEYS_OF = {"annotate": ANNOTATION_KEYS, "imaging": IMAGING_KEYS}
 SCRIPT = """
 window.xinglin = {
   press(key) {
@@ -108,7 +119,7 @@ def frame(visitor: Visitor, page: str) -> Iterator[None]:
     with ui.element("header").classes("xl-top"):
         _navigation(visitor, page)
         ui.element("div").classes("xl-grow")
-        _preferences(visitor, ANNOTATION_KEYS if page == "annotate" else KEYS)
+        _preferences(visitor, KEYS_OF.get(page, KEYS))
     with ui.element("main").classes(f"xl-main xl-{page}").props("id=main tabindex=-1"):
         yield
     other = "en" if visitor.lang == "zh" else "zh"
