@@ -83,12 +83,11 @@ def find_in_volume(
     inside = None if mask is None else isotropic(_masked(mask, hu.shape), spacing) > 0
     maps = volume_maps(network, millimetres, inside=inside, views=views, report=report)
     found = tops(network, maps, millimetres, most=most, floor=floor)
-    return [
-        Candidate(
-            tuple(p / s for p, s in zip(nodule.point, spacing, strict=True)), nodule.diameter, nodule.logit
-        )  # type: ignore[arg-type]
-        for nodule in found
-    ]
+    candidates = []
+    for nodule in found:
+        z, y, x = (place / step for place, step in zip(nodule.point, spacing, strict=True))
+        candidates.append(Candidate((z, y, x), nodule.diameter, nodule.logit))
+    return candidates
 
 
 def isotropic(values: NDArray[Any], spacing: tuple[float, float, float]) -> NDArray[np.int16]:
