@@ -18,9 +18,13 @@ NODULES = "lung-nodules"
 def predict_windows(
     inputs: Annotated[
         Path,
-        typer.Option(help="文件夹:windows.npy.xz 与 windows_inputs.csv Folder with the windows and their table."),
+        typer.Option(
+            help="文件夹:windows.npy.xz 与 windows_inputs.csv Folder with the windows and their table."
+        ),
     ],
-    out: Annotated[Path, typer.Option(help="输出 CSV To write: probability and coordinates of every window.")],
+    out: Annotated[
+        Path, typer.Option(help="输出 CSV To write: probability and coordinates of every window.")
+    ],
     model: Annotated[
         Path | None, typer.Option(help="检测模型文件夹 Folder of a detector; empty: the shipped one.")
     ] = None,
@@ -90,9 +94,13 @@ def evaluate_windows(
 
     table = Table("指标 figure", "值 value", "95 %", "n", box=None, pad_edge=False)
     for key, figure in scores.figures.items():
-        table.add_row(FIGURES[key], f"{figure.value:.3f}", f"[{figure.low:.3f}, {figure.high:.3f}]", str(figure.n))
+        table.add_row(
+            FIGURES[key], f"{figure.value:.3f}", f"[{figure.low:.3f}, {figure.high:.3f}]", str(figure.n)
+        )
     console = Console()
-    console.print(f"[bold]nodule-windows[/]  {data.name}: {scores.windows} 窗 windows, {scores.positives} 阳性 positive")
+    console.print(
+        f"[bold]nodule-windows[/]  {data.name}: {scores.windows} 窗 windows, {scores.positives} 阳性 positive"
+    )
     console.print(table)
     if scores.ignored:
         console.print(f"· 真值表之外的预测 predictions not in the truth, ignored: {scores.ignored}")

@@ -20,7 +20,7 @@ def nodules(
     ],
     out: Annotated[Path, typer.Option(help="输出检查点文件夹 Folder of the checkpoint.")],
     weak_epochs: Annotated[int, typer.Option(min=1, help="第一阶段轮数 Epochs of stage 1.")] = 12,
-    centre_epochs: Annotated[int, typer.Option(min=1, help="第二阶段轮数 Epochs of stage 2.")] = 16,
+    centre_epochs: Annotated[int, typer.Option(min=1, help="第二阶段轮数 Epochs of stage 2.")] = 8,
     width: Annotated[int, typer.Option(min=4, max=256, help="通道数 Channels.")] = 16,
     threads: Annotated[int, typer.Option(min=1, help="线程数 CPU threads.")] = 1,
     seed: Seed = 0,
@@ -42,17 +42,23 @@ def nodules(
     def report(stage: str, tick: Tick) -> None:
         if tick.step % 10 == 0 or tick.step == tick.steps:
             text = f"{STAGES[stage]}  {tick.step}/{tick.steps}  loss {tick.losses['loss']:.3f}  "
-            typer.echo(f"\r{text}剩余 left {tick.seconds_left:.0f} s   ", err=True, nl=tick.step == tick.steps)
+            typer.echo(
+                f"\r{text}剩余 left {tick.seconds_left:.0f} s   ", err=True, nl=tick.step == tick.steps
+            )
 
     options = NoduleOptions(weak_epochs=weak_epochs, centre_epochs=centre_epochs, width=width, seed=seed)
     shown = report if sys.stderr.isatty() and not as_json else None
     made = train_nodules(data, out, options, threads=threads, report=shown)
     _remember(made.id, made.manifest["metrics"])
     if as_json:
-        typer.echo(json.dumps({"id": made.id, "out": str(out), "metrics": made.manifest["metrics"]}, indent=2))
+        typer.echo(
+            json.dumps({"id": made.id, "out": str(out), "metrics": made.manifest["metrics"]}, indent=2)
+        )
         return
     for name, figure in made.manifest["metrics"].items():
-        typer.echo(f"{name} {figure['value']:.4f} [{figure['low']:.4f}, {figure['high']:.4f}], n = {figure['n']}")
+        typer.echo(
+            f"{name} {figure['value']:.4f} [{figure['low']:.4f}, {figure['high']:.4f}], n = {figure['n']}"
+        )
     typer.echo(str(out))
 
 

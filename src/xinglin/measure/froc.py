@@ -152,7 +152,5 @@ def froc(scans: Sequence[Matched], *, seed: int = 0, repetitions: int = 1000) ->
         bootstrap(lambda index, k=k: float(read(index)[k]), len(scans), seed=seed, repetitions=repetitions)  # type: ignore[misc]
         for k in range(len(RATES))
     )
-    cpm = bootstrap(
-        lambda index: float(read(index).mean()), len(scans), seed=seed, repetitions=repetitions
-    )
+    cpm = bootstrap(lambda index: float(read(index).mean()), len(scans), seed=seed, repetitions=repetitions)
     return Froc(figures, cpm, len(scans), sum(scan.nodules for scan in scans))

@@ -295,7 +295,9 @@ def _manifest(folder: Path) -> dict[str, Any]:
                 f"{MANIFEST}: expected {key!r} as in docs/checkpoint.md; got {body.get(key)!r:.60}"
             )
     if body["kind"] not in get_args(Kind):
-        raise CheckpointError(f"{MANIFEST}: kind: expected one of {', '.join(get_args(Kind))}, got {body['kind']!r:.60}")
+        raise CheckpointError(
+            f"{MANIFEST}: kind: expected one of {', '.join(get_args(Kind))}, got {body['kind']!r:.60}"
+        )
     if not all(isinstance(item, dict) for item in body["data"]):
         raise CheckpointError(f"{MANIFEST}: data: expected objects")
     if len(body["files"]) > MAX_FILES:

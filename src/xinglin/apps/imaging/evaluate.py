@@ -105,7 +105,9 @@ def _joined(paths: Iterable[Path]) -> dict[str, dict[str, str]]:
                 mine.setdefault("split", row["split"])
     labelled = {name: row for name, row in joined.items() if "label" in row}
     if not labelled:
-        raise InvalidInputError("truth: expected a column label with 0 or 1 in one of the files; there is none")
+        raise InvalidInputError(
+            "truth: expected a column label with 0 or 1 in one of the files; there is none"
+        )
     return labelled
 
 
@@ -120,7 +122,9 @@ def _rows(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
         raise InvalidInputError(f"{path.name}: expected CSV in UTF-8") from None
     absent = [name for name in needed if name not in (reader.fieldnames or ())]
     if absent:
-        raise InvalidInputError(f"{path.name}: expected the columns {', '.join(needed)}; missing {', '.join(absent)}")
+        raise InvalidInputError(
+            f"{path.name}: expected the columns {', '.join(needed)}; missing {', '.join(absent)}"
+        )
     rows = [{key: (value or "").strip() for key, value in row.items() if key} for row in reader]
     seen: set[str] = set()
     for number, row in enumerate(rows, 2):
@@ -142,5 +146,7 @@ def _numbers(rows: Sequence[Mapping[str, str]], keys: Sequence[str], table: str)
     except (KeyError, ValueError):
         values = np.full((1, 1), math.nan)
     if not np.isfinite(values).all():
-        raise InvalidInputError(f"{table}: expected a finite number in {', '.join(keys)} of every scored window")
+        raise InvalidInputError(
+            f"{table}: expected a finite number in {', '.join(keys)} of every scored window"
+        )
     return values

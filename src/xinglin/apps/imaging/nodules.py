@@ -50,7 +50,9 @@ def exact(network: InstanceMaps, maps: Floats, at: tuple[int, int, int], hu: Flo
         hu: the image of the maps, (z, y, x).
     """
     found = voted(network, maps, at)
-    point = tuple(float(np.clip(value, 0, size - 1)) for value, size in zip(found.point, hu.shape, strict=True))
+    point = tuple(
+        float(np.clip(value, 0, size - 1)) for value, size in zip(found.point, hu.shape, strict=True)
+    )
     blob = centre(hu, point)  # type: ignore[arg-type]
     away = float(np.linalg.norm(np.subtract(blob.point, point)))
     diameter = blob.diameter if np.isnan(found.diameter) else found.diameter

@@ -84,7 +84,9 @@ def find_in_volume(
     maps = volume_maps(network, millimetres, inside=inside, views=views, report=report)
     found = tops(network, maps, millimetres, most=most, floor=floor)
     return [
-        Candidate(tuple(p / s for p, s in zip(nodule.point, spacing, strict=True)), nodule.diameter, nodule.logit)  # type: ignore[arg-type]
+        Candidate(
+            tuple(p / s for p, s in zip(nodule.point, spacing, strict=True)), nodule.diameter, nodule.logit
+        )  # type: ignore[arg-type]
         for nodule in found
     ]
 
@@ -147,7 +149,9 @@ def volume_maps(
     blocks = [-(-size // inner) for size, inner in zip(hu.shape, INNER, strict=True)]
     step = network.stride
     kept = [inner // step for inner in INNER]
-    maps = np.zeros((len(network.channels), *(n * k for n, k in zip(blocks, kept, strict=True))), dtype=np.float32)
+    maps = np.zeros(
+        (len(network.channels), *(n * k for n, k in zip(blocks, kept, strict=True))), dtype=np.float32
+    )
     maps[0] = -np.inf
     places = [place for place in np.ndindex(*blocks) if _worth(hu, inside, place)]
     for start in range(0, len(places), _BATCH):
@@ -184,7 +188,9 @@ def tops(
     from scipy.ndimage import maximum_filter
 
     logits = maps[0]
-    peaks = np.argwhere((logits == maximum_filter(logits, 3, mode="constant", cval=-np.inf)) & (logits > floor))
+    peaks = np.argwhere(
+        (logits == maximum_filter(logits, 3, mode="constant", cval=-np.inf)) & (logits > floor)
+    )
     order = np.argsort(-logits[tuple(peaks.T)], kind="stable")[: 4 * most]
     found = [exact(network, maps, tuple(map(int, peaks[i])), hu) for i in order]  # type: ignore[arg-type]
     if not found:

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from xinglin.apps.imaging.nodules import Nodule, in_window
 from xinglin.errors import InputTooLargeError, InvalidInputError, MissingDataError
-from xinglin.model.vision.images import WINDOW, hounsfield, read_array
+from xinglin.model.vision.images import WINDOW, hounsfield, read_array, scaled
 from xinglin.model.vision.reading import averaged, window_logits
 from xinglin.model.vision.runtime import InstanceMaps
 
@@ -99,20 +99,13 @@ def predict_windows(
     answers: list[WindowAnswer] = []
     for start in range(0, len(images), _BATCH):
         hu = hounsfield(images[start : start + _BATCH])
-        maps = averaged(network, scaled_windows(hu))
+        maps = averaged(network, scaled(hu))
         for offset, (logit, map_) in enumerate(zip(window_logits(network, maps), maps, strict=True)):
             nodule = in_window(network, map_, hu[offset])
             answers.append(WindowAnswer(frames[start + offset], probability(network, float(logit)), nodule))
         if report is not None:
             report(len(answers), len(images))
     return answers
-
-
-def scaled_windows(hu: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return what the network sees of windows in HU."""
-    from xinglin.model.vision.images import scaled
-
-    return scaled(hu)
 
 
 def probability(network: InstanceMaps, logit: float) -> float:
@@ -148,7 +141,9 @@ def _frames(path: Path) -> list[Frame]:
     reader = csv.DictReader(io.StringIO(text, newline=""))
     missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
     if missing:
-        raise InvalidInputError(f"{path.name}: expected the columns {', '.join(COLUMNS)}; missing {', '.join(missing)}")
+        raise InvalidInputError(
+            f"{path.name}: expected the columns {', '.join(COLUMNS)}; missing {', '.join(missing)}"
+        )
     frames: dict[str, Frame] = {}
     for number, row in enumerate(reader, 2):
         if len(frames) >= MAX_WINDOWS:

@@ -3,8 +3,8 @@
 The network, trained on yes and no alone, points at a nodule to about 2 mm. The image itself knows better where a
 round thing has its centre: the scale-normalised Laplacian of Gaussian (Lindeberg 1998) peaks at the centre of a ball
 of diameter ``2 sqrt(3) sigma``. So the response is multiplied by a Gaussian around the network's point, its maximum
-over place and scale is taken, and a parabola through the neighbours gives the fraction of a voxel. No coordinate of
-any truth is used.
+over place and scale chooses the blob, and the blob's own top, with a parabola through the neighbours for the fraction
+of a voxel, is the centre. No coordinate of any truth is used.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ REACH = 5
 """Millimetres from the network's point within which the centre is looked for."""
 SPREAD = 3.0
 """Standard deviation in mm of the Gaussian around the network's point."""
+CLIMB = 3
+"""Steps of a voxel from the best weighted response to the response's own top."""
 TOP = 200.0
 """HU above which nothing counts more: bone and calcium would draw the centre to themselves."""
 
@@ -59,8 +61,10 @@ def centre(hu: NDArray[np.floating], point: tuple[float, float, float] | Floats,
     response = float(responses[best])
     if response <= 0:
         return Centred(tuple(map(float, about)), 2 * 3**0.5 * SCALES[0], response)  # type: ignore[arg-type]
-    refined = parabolic(responses[best[0]], tuple(map(int, best[1:])))
-    scale = float(np.exp(_vertex(np.log(SCALES), responses[(slice(None), *best[1:])], int(best[0]))))
+    # The weight has chosen the blob; where its top is, the image alone says.
+    top = _climbed(responses[best[0]], tuple(map(int, best[1:])))
+    refined = parabolic(responses[best[0]], top)
+    scale = float(np.exp(_vertex(np.log(SCALES), responses[(slice(None), *top)], int(best[0]))))
     return Centred(tuple((refined + low).tolist()), 2 * 3**0.5 * scale, response)
 
 
@@ -78,6 +82,19 @@ def parabolic(values: NDArray[np.floating], at: tuple[int, ...]) -> NDArray[np.f
         if bend < 0:
             found[axis] += np.clip(0.5 * float(line[0] - line[2]) / bend, -0.5, 0.5)
     return found
+
+
+def _climbed(values: NDArray[np.floating], at: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the local maximum that steps to the best of the 26 neighbours lead to, at most ``CLIMB`` of them."""
+    for _ in range(CLIMB):
+        low = [max(0, index - 1) for index in at]
+        box = values[tuple(slice(start, index + 2) for start, index in zip(low, at, strict=True))]
+        step = np.unravel_index(int(box.argmax()), box.shape)
+        there = tuple(int(start + move) for start, move in zip(low, step, strict=True))
+        if there == at:
+            break
+        at = there
+    return at
 
 
 def _vertex(places: NDArray[np.float64], values: NDArray[np.floating], index: int) -> float:

@@ -63,7 +63,9 @@ class ConvolutionalInstances(nn.Module):
     With ``attention`` the score of the gated attention is one more channel at the end.
     """
 
-    def __init__(self, width: int = 16, depth: int = 2, channels: int = 1, *, attention: bool = False) -> None:
+    def __init__(
+        self, width: int = 16, depth: int = 2, channels: int = 1, *, attention: bool = False
+    ) -> None:
         super().__init__()
         self.stem = ConvolutionalStem(width, depth)
         self.head = nn.Conv3d(width, channels, 1)

@@ -84,7 +84,7 @@ class _Reader:
 
 
 def _trace(network: nn.Module, path: Path, identity: str) -> None:
-    dims = {axis: torch.export.Dim.DYNAMIC for axis in (0, 2, 3, 4)}
+    dims = dict.fromkeys((0, 2, 3, 4), torch.export.Dim.DYNAMIC)
     example = torch.zeros(2, 1, 20, 32, 36)
     program = torch.onnx.export(
         network.to(memory_format=torch.contiguous_format).eval(),
@@ -96,7 +96,9 @@ def _trace(network: nn.Module, path: Path, identity: str) -> None:
         verbose=False,
     )
     if program is None:
-        raise CheckpointError(f"{path.name}: torch exported nothing: check the versions of torch and onnxscript")
+        raise CheckpointError(
+            f"{path.name}: torch exported nothing: check the versions of torch and onnxscript"
+        )
     import onnx
 
     onnx.save(program.model_proto, str(path))
@@ -122,8 +124,12 @@ def _agrees(network: nn.Module, path: Path, samples: NDArray[np.float32]) -> Non
         expected = network(torch.from_numpy(samples)[:, None]).numpy()
     found = open_session(path, 1).run(["maps"], {"images": samples[:, None]})[0]
     delta = float(np.abs(found - expected).max())
-    if not delta <= TOLERANCE * max(1.0, float(np.abs(expected).max())):  # asked so that NaN is refused as well
-        raise CheckpointError(f"{path.name}: disagrees with torch by {delta:.2g}: report it with your versions")
+    if not delta <= TOLERANCE * max(
+        1.0, float(np.abs(expected).max())
+    ):  # asked so that NaN is refused as well
+        raise CheckpointError(
+            f"{path.name}: disagrees with torch by {delta:.2g}: report it with your versions"
+        )
 
 
 @contextmanager

@@ -24,7 +24,9 @@ def highest(logits: Floats, stride: int, first: float, shape: tuple[int, ...]) -
     return np.clip(point, 0, np.array(shape) - 1)
 
 
-def suppressed(points: NDArray[np.float64], scores: NDArray[np.floating], distance: float) -> NDArray[np.int64]:
+def suppressed(
+    points: NDArray[np.float64], scores: NDArray[np.floating], distance: float
+) -> NDArray[np.int64]:
     """Return the indices kept by 3-D non-maximum suppression, best first.
 
     A point goes when a better one lies nearer than ``distance`` (same unit as ``points``); ties: lower index first.

@@ -83,7 +83,9 @@ def voted(network: InstanceMaps, maps: Floats, at: tuple[int, int, int]) -> Foun
     if not total > 0:
         return Found(tuple(_own(network, at).ravel().tolist()), float(maps[(0, *at)]), float("nan"))
     point = (means * weights).sum((1, 2, 3)) / total
-    size = float((np.exp(box[names.index("size")]) * weights).sum() / total) if "size" in names else float("nan")
+    size = (
+        float((np.exp(box[names.index("size")]) * weights).sum() / total) if "size" in names else float("nan")
+    )
     return Found(tuple(point.tolist()), float(maps[(0, *at)]), size)
 
 

@@ -95,5 +95,7 @@ class InstanceMaps:
             raise InvalidInputError(
                 f"images: expected (n, z, y, x) with sizes that are multiples of {self.align}, got {images.shape}"
             )
-        found: Floats = self._session.run(["maps"], {"images": images[:, None].astype(np.float32, copy=False)})[0]
+        found: Floats = self._session.run(
+            ["maps"], {"images": images[:, None].astype(np.float32, copy=False)}
+        )[0]
         return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,11 +39,11 @@ def thick_slices(size: int, thickness: float, phase: float) -> Floats:
     edges = np.arange(-phase, size + thickness, thickness)
     average, centres = [], []
     voxels = np.arange(size)
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         share = np.clip(np.minimum(high, voxels + 1) - np.maximum(low, voxels), 0, 1)
         if share.sum() > 0:
             average.append(share / share.sum())
-            centres.append((low + high) / 2 - 0.5)
+            centres.append(average[-1] @ voxels)  # of what the window holds of it
     weights = np.array([np.interp(voxels, centres, row) for row in np.eye(len(centres))]).T
     return np.asarray(weights @ np.array(average), dtype=np.float32)
 

@@ -51,7 +51,7 @@ class NoduleOptions:
     pooling: Pooling = "log-sum-exp"
     sharpness: float = SHARPNESS
     weak_epochs: int = 12
-    centre_epochs: int = 16
+    centre_epochs: int = 8
     batch: int = 32
     learning_rate: float = 3e-3
     seed: int = 0
@@ -144,9 +144,7 @@ def read_maps(
 
 def weak_auroc(network: nn.Module, windows: Windows, how: Pooling, sharpness: float = SHARPNESS) -> float:
     """Return the AUROC of the pooled logit, averaged over flips."""
-    pooled = read_maps(
-        network, windows.images, lambda maps: pool(maps, how, sharpness).view(-1, 1, 1, 1, 1)
-    )
+    pooled = read_maps(network, windows.images, lambda maps: pool(maps, how, sharpness).view(-1, 1, 1, 1, 1))
     return auroc(windows.labels, pooled.ravel())
 
 
@@ -159,7 +157,9 @@ def _plan(
     centres: Centres | None = None,
 ) -> Plan:
     """The plan of a stage; its digest is that of everything that decides the weights."""
-    settings: dict[str, Any] = {"stage": stage, "data": windows.digest, **asdict(options)}
+    settings: dict[str, Any] = {"stage": stage, "data": windows.digest, **asdict(options), "epochs": epochs}
+    for name in ("weak_epochs", "centre_epochs"):  # more of the second stage leaves the first as it is
+        del settings[name]
     digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
     digest.update(np.ascontiguousarray(windows.images).tobytes())
     if centres is not None:

@@ -31,7 +31,8 @@ NAME = "lung-nodules"
 CHANNELS = ("logit", "z", "y", "x", "size")
 LICENCE = "Apache-2.0 (cubes); LIDC-IDRI images CC BY 3.0"
 LIMITS = (
-    "仅在 20 x 32 x 32 mm、含结节直径不超过 12 mm 的窗口上训练与评价;整幅 CT 的输出是得分,不是概率;未报告结节不等于没有结节。"
+    "仅在 20 x 32 x 32 mm、结节直径不超过 12 mm 的窗口上训练与评价;整幅 CT 的输出是得分,不是概率;"
+    "未报告结节不等于没有结节。"
     "Trained and scored on windows of 20 x 32 x 32 mm with nodules of at most 12 mm; output on a whole CT is a score, "
     "no probability; that nothing is reported does not mean that there is no nodule."
 )
@@ -68,7 +69,9 @@ def train_nodules(
     train, valid = windows.where(~windows.valid), windows.where(windows.valid)
     for name, part in (("train", train), ("valid", valid)):
         if len(set(part.labels.tolist())) < 2:
-            raise InvalidInputError(f"{name}: expected windows with and without a nodule, got {len(part)} of one kind")
+            raise InvalidInputError(
+                f"{name}: expected windows with and without a nodule, got {len(part)} of one kind"
+            )
     state = out.parent / f".{out.name}.training"
 
     def said(stage: str) -> Callable[[Tick], None] | None:
@@ -104,13 +107,19 @@ def write_detector(
         }
     ]
     seconds = {name: round(run.seconds) for name, run in runs.items()}
-    settings: dict[str, Any] = {**asdict(options), "wall_seconds": seconds, "supervision": "window labels only"}
+    settings: dict[str, Any] = {
+        **asdict(options),
+        "wall_seconds": seconds,
+        "supervision": "window labels only",
+    }
     with saving(out) as new:
         write_network(network, config, new)
         about = {"name": NAME, "kind": "detector", "data": data, "settings": settings, "limits": LIMITS}
         sealed = seal_checkpoint(new, seeds=[options.seed, options.seed + 1], metrics={}, **about)  # type: ignore[arg-type]
         network.eval()
-        samples = np.random.default_rng(options.seed).choice(len(train), min(_CALIBRATING, len(train)), replace=False)
+        samples = np.random.default_rng(options.seed).choice(
+            len(train), min(_CALIBRATING, len(train)), replace=False
+        )
         export_maps(network, new, sealed.id, scaled(hounsfield(train.images[np.sort(samples)])))
         reseal_checkpoint(new)
         metrics, calibration = _validated(new, valid)
@@ -150,7 +159,13 @@ def _validated(folder: Path, valid: Windows) -> tuple[dict[str, Any], dict[str, 
         figure: Figure = auroc_figure(valid.labels, logits[precision].astype(float))
         metrics[f"valid_auroc_{precision}"] = figure.as_json() | {"n": figure.n}
     slope, intercept = platt(logits["fp32"], valid.labels)
-    calibration = {"method": "platt", "slope": slope, "intercept": intercept, "n": len(valid), "split": "valid"}
+    calibration = {
+        "method": "platt",
+        "slope": slope,
+        "intercept": intercept,
+        "n": len(valid),
+        "split": "valid",
+    }
     return metrics, calibration
 
 
@@ -173,13 +188,15 @@ def _card(folder: Path, records: int, metrics: dict[str, Any], settings: dict[st
         "xinglin imaging predict-windows --inputs DIR --out FILE.csv",
         "```",
         "",
-        "`model.onnx` and `model.int8.onnx` take `images` (n, 1, z, y, x; 1 mm; (HU + 296) / 704 after clipping to -1000..408)",
-        "and give `maps` (n, 5, z/2, y/2, x/2): logit, offset z, y, x in mm, logarithm of the diameter in mm.",
+        "`model.onnx` and `model.int8.onnx` take `images` (n, 1, z, y, x; 1 mm; (HU + 296) / 704 after clipping to",
+        "-1000..408) and give `maps` (n, 5, z/2, y/2, x/2): logit, offset z, y, x in mm, logarithm of the diameter in mm.",
         "",
         "## 数据 Data",
         "",
         f"{records:,} training windows of luna16-nodule-cubes with one label each (nodule somewhere inside: yes or no).",
-        "No coordinate and no mask was read. " + LICENCE + ". LIDC-IDRI: Armato et al. 2011; LUNA16: Setio et al. 2017.",
+        "No coordinate and no mask was read. "
+        + LICENCE
+        + ". LIDC-IDRI: Armato et al. 2011; LUNA16: Setio et al. 2017.",
         "",
         "## 指标 Metrics",
         "",

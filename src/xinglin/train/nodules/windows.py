@@ -127,7 +127,9 @@ def _cut(folder: Path, rows: Sequence[Mapping[str, str]]) -> NDArray[np.uint8]:
         name = f"cubes_{shard:02d}.npy.xz"
         cubes = read_array(folder / name, limit=_MAX_SHARD)
         if cubes.shape[1:] != CUBE or max(position for _, position, _ in parts) >= len(cubes):
-            raise InvalidInputError(f"{name}: expected cubes of {CUBE} for every row of {CUBES}, got {cubes.shape}")
+            raise InvalidInputError(
+                f"{name}: expected cubes of {CUBE} for every row of {CUBES}, got {cubes.shape}"
+            )
         for place, position, box in parts:
             images[place] = cubes[position][box]
     return images
@@ -144,7 +146,9 @@ def _table(path: Path, needed: Sequence[str]) -> Iterator[dict[str, str]]:
         reader = csv.DictReader(file)
         missing = [name for name in needed if name not in (reader.fieldnames or ())]
         if missing:
-            raise InvalidInputError(f"{path.name}: expected the columns {', '.join(needed)}; missing {', '.join(missing)}")
+            raise InvalidInputError(
+                f"{path.name}: expected the columns {', '.join(needed)}; missing {', '.join(missing)}"
+            )
         for number, row in enumerate(reader):
             if number >= MAX_WINDOWS:
                 raise InputTooLargeError(f"{path.name}: expected at most {MAX_WINDOWS} rows")
@@ -154,5 +158,7 @@ def _table(path: Path, needed: Sequence[str]) -> Iterator[dict[str, str]]:
 def _whole(table: str, row: Mapping[str, str], key: str, most: int) -> int:
     text = row.get(key, "")
     if not text.isascii() or not text.isdigit() or int(text) > most:
-        raise InvalidInputError(f"{table}: {key}: expected a whole number from 0 to {most}, got {text[:20]!r}")
+        raise InvalidInputError(
+            f"{table}: {key}: expected a whole number from 0 to {most}, got {text[:20]!r}"
+        )
     return int(text)
