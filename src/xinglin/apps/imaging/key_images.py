@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xinglin.apps.imaging.measured import Nodule
-from xinglin.apps.imaging.products import MANUFACTURER, SERIES, Names, disclaimer, highdicom_of
+from xinglin.apps.imaging.products import MANUFACTURER, SERIES, Names, disclaimer, highdicom_of, in_utf8
 from xinglin.apps.imaging.report import Report
 from xinglin.apps.imaging.source import required
 from xinglin.errors import MissingExtraError
@@ -49,6 +49,7 @@ def key_image(report: Report, one: Nodule) -> Any:
         patient_orientation=directions(header),
     )
     made.ImageType = ["DERIVED", "SECONDARY"]
+    made.BodyPartExamined = source.text("BodyPartExamined") or "CHEST"
     made.SeriesDescription = f"{report.algorithm.name} key images"[:64]
     made.ManufacturerModelName = report.algorithm.name[:64]
     made.SoftwareVersions = report.algorithm.version
@@ -59,7 +60,7 @@ def key_image(report: Report, one: Nodule) -> Any:
     )
     made.ImageComments = disclaimer()
     made.SourceImageSequence = [_reference(header)]
-    return made
+    return in_utf8(made)
 
 
 def drawn(report: Report, one: Nodule) -> NDArray[np.uint8]:

@@ -60,6 +60,13 @@ def disclaimer() -> str:
     return f"{DISCLAIMER['zh']} {DISCLAIMER['en']}"
 
 
+def in_utf8(dataset: Any) -> Any:
+    """Have a product's text written as UTF-8, whatever the character set of the images that it took names from."""
+    dataset.decode()
+    dataset.SpecificCharacterSet = "ISO_IR 192"
+    return dataset
+
+
 def write_dicom(dataset: Any, path: Path) -> None:
     """Write a dataset as a DICOM file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from xinglin.apps.imaging.products import MANUFACTURER, SERIES, Names, disclaimer, highdicom_of
+from xinglin.apps.imaging.products import MANUFACTURER, SERIES, Names, disclaimer, highdicom_of, in_utf8
 from xinglin.apps.imaging.report import Report
 from xinglin.apps.imaging.source import required
 
@@ -76,4 +76,4 @@ def segmentation(report: Report) -> Any | None:
         series_description=f"{report.algorithm.name} SEG"[:64],
     )
     made.ImageComments = disclaimer()
-    return made
+    return in_utf8(made)

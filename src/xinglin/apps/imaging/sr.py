@@ -1,8 +1,9 @@
 """A report as a DICOM Structured Report: Comprehensive 3D SR, TID 1500 (PS3.16), one measurement group a nodule.
 
-Each group (TID 1411) carries the nodule's tracking identifier and UID, a circle on the nearest slice, and its
-measurements, each inferred from the centre as a 3-D point in the series' frame of reference. Values are those of the
-report, unrounded but for what a Decimal String holds (16 characters).
+Each group (TID 1501) carries the nodule's tracking identifier and UID and its measurements. Each measurement is inferred
+from the centre, a 3-D point in the series' frame of reference; the diameter also from a circle on the nearest slice, for
+viewers that show no 3-D points. Values are those of the report, unrounded but for what a Decimal String holds (16
+characters).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from xinglin.apps.imaging.measured import Nodule
-from xinglin.apps.imaging.products import MANUFACTURER, SERIES, Names, disclaimer, highdicom_of
+from xinglin.apps.imaging.products import MANUFACTURER, SERIES, Names, disclaimer, highdicom_of, in_utf8
 from xinglin.apps.imaging.report import Report
 from xinglin.apps.imaging.source import required
 
@@ -51,7 +52,8 @@ def structured_report(report: Report) -> Any:
     content = sr.MeasurementReport(
         observation_context=sr.ObservationContext(observer_device_context=device),
         procedure_reported=sr.CodedConcept("25045-6", "LN", "CT unspecified body region"),
-        imaging_measurements=[_group(report, one, names, sr, codes) for one in report.nodules] or None,
+        imaging_measurements=[_group(report, one, names, sr, codes) for one in report.nodules]
+        or [_nothing(names, sr)],
         title=sr.CodedConcept("126000", "DCM", "Imaging Measurement Report"),
         language_of_content_item_and_descendants=sr.LanguageOfContentItemAndDescendants(
             sr.CodedConcept("en", "RFC5646", "English")
@@ -65,7 +67,7 @@ def structured_report(report: Report) -> Any:
             )
         )
     slices = sorted({one.slice for one in report.nodules}) or [0]
-    return sr.Comprehensive3DSR(
+    made = sr.Comprehensive3DSR(
         evidence=[source.headers[z] for z in slices],
         content=content[0],
         series_instance_uid=names.uid("sr series"),
@@ -79,6 +81,7 @@ def structured_report(report: Report) -> Any:
         is_verified=False,
         series_description=f"{report.algorithm.name} SR"[:64],
     )
+    return in_utf8(made)
 
 
 def _group(report: Report, one: Nodule, names: Names, sr: Any, codes: Any) -> Any:
@@ -91,12 +94,18 @@ def _group(report: Report, one: Nodule, names: Names, sr: Any, codes: Any) -> An
         frame_of_reference_uid=report.source.text("FrameOfReferenceUID"),
     )
 
-    def measured(name: Any, value: float, unit: Any) -> Any:
+    ring = sr.CoordinatesForMeasurement(
+        graphic_type=sr.GraphicTypeValues.CIRCLE,
+        graphic_data=circle(one, header),
+        source_image=sr.SourceImageForRegion.from_source_image(header),
+    )
+
+    def measured(name: Any, value: float, unit: Any, *more: Any) -> Any:
         return sr.Measurement(
-            name=name, value=value, unit=unit, algorithm_id=algorithm, referenced_coordinates=[centre]
+            name=name, value=value, unit=unit, algorithm_id=algorithm, referenced_coordinates=[centre, *more]
         )
 
-    measurements = [measured(codes.SCT.Diameter, one.diameter, codes.UCUM.Millimeter)]
+    measurements = [measured(codes.SCT.Diameter, one.diameter, codes.UCUM.Millimeter, ring)]
     if one.volume is not None:
         measurements.append(measured(codes.SCT.Volume, one.volume, codes.UCUM.CubicMillimeter))
     score = sr.CodedConcept("score", SCHEME, "Detection score, no probability")
@@ -112,20 +121,26 @@ def _group(report: Report, one: Nodule, names: Names, sr: Any, codes: Any) -> An
                 value=sr.CodedConcept(value, SCHEME, meaning),
             )
         )
-    return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+    return sr.MeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(uid=uid, identifier=identifier),
-        referenced_regions=[
-            sr.ImageRegion(
-                graphic_type=sr.GraphicTypeValues.CIRCLE,
-                graphic_data=circle(one, header),
-                source_image=sr.SourceImageForRegion.from_source_image(header),
-            )
-        ],
         finding_type=codes.SCT.Nodule,
         finding_sites=[sr.FindingSite(anatomic_location=codes.SCT.Lung)],
         algorithm_id=algorithm,
         measurements=measurements,
         qualitative_evaluations=evaluations or None,
+    )
+
+
+def _nothing(names: Names, sr: Any) -> Any:
+    """The one group of a report without nodules; the template wants one, and silence would read as a negative study."""
+    return sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(uid=names.uid("search"), identifier="search"),
+        qualitative_evaluations=[
+            sr.QualitativeEvaluation(
+                name=sr.CodedConcept("result", SCHEME, "Result of the search"),
+                value=sr.CodedConcept("none", SCHEME, "No candidate found; not a negative study"),
+            )
+        ],
     )
 
 

@@ -17,12 +17,12 @@ KINDS = {
 
 
 def findings_text(report: Report) -> str:
-    """Return 影像所见: each nodule with its series and slice, from head to foot; Chinese, then English."""
+    """Return 影像所见: each nodule under its number, from head to foot, with series and slice; Chinese, then English."""
     zh, en = [], []
     for one in ordered(report.nodules):
         chinese, english = _nodule(report, one)
-        zh.append(f"{len(zh) + 1}. {chinese}")
-        en.append(f"{len(en) + 1}. {english}")
+        zh.append(f"结节 {one.number}:{chinese}")
+        en.append(f"Nodule {one.number}: {english}")
     zh += [note for note, _ in report.notes if note]
     en += [note for _, note in report.notes if note]
     told = f"{report.algorithm.name} {report.algorithm.version}"
@@ -74,8 +74,8 @@ def _nodule(report: Report, one: Nodule) -> tuple[str, str]:
         en = f"slice {one.slice + 1} (counted from voxel z = 0)"
     at = f"{one.point.x:.1f}, {one.point.y:.1f}, {one.point.z:.1f}"
     chinese, english = KINDS[one.kind]
-    zh += f":肺内{chinese}结节候选,直径约 {one.diameter:.1f} mm"
-    en += f": candidate nodule, {english}, diameter about {one.diameter:.1f} mm"
+    zh += f",肺内{chinese}结节候选,直径约 {one.diameter:.1f} mm"
+    en += f", candidate nodule, {english}, diameter about {one.diameter:.1f} mm"
     if one.volume is not None:
         zh += f",体积约 {one.volume:.0f} mm³"
         en += f", volume about {one.volume:.0f} mm3"
