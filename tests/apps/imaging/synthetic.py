@@ -84,33 +84,32 @@ def write_series(
     folder.mkdir(parents=True, exist_ok=True)
     hu, affine = voxels(geometry, spheres, seed), geometry.affine()
     study, series, frame = generate_uid(), generate_uid(), frame or generate_uid()
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = CT, ExplicitVRLittleEndian
+    made = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
+    made.SOPClassUID, made.ImageType = CT, ["ORIGINAL", "PRIMARY", "AXIAL"]
+    made.PatientName, made.PatientID = "Synthetic^Sphere", patient
+    made.PatientBirthDate, made.PatientSex = "19600101", "O"
+    made.StudyDate = made.SeriesDate = made.AcquisitionDate = made.ContentDate = day
+    made.StudyTime = made.SeriesTime = made.AcquisitionTime = made.ContentTime = "120000"
+    made.AccessionNumber, made.StudyID, made.ReferringPhysicianName = "A1", "1", ""
+    made.Modality, made.Manufacturer, made.BodyPartExamined = "CT", "synthetic", "CHEST"
+    made.StudyInstanceUID, made.SeriesInstanceUID, made.FrameOfReferenceUID = study, series, frame
+    made.PositionReferenceIndicator, made.PatientPosition = "", "HFS"
+    made.SeriesNumber, made.AcquisitionNumber, made.KVP = 3, 1, "120"
+    made.ImageOrientationPatient = [*geometry.right, *geometry.down]
+    made.PixelSpacing, made.SliceThickness = [geometry.pixel] * 2, geometry.step
+    made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
+    made.Rows, made.Columns = geometry.shape[1:]
+    made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 16, 15, 1
+    made.RescaleSlope, made.RescaleIntercept, made.RescaleType = 1, 0, "HU"
+    for keyword, value in changed.items():
+        setattr(made, keyword, value)
     for z, plane in enumerate(hu):
-        meta = FileMetaDataset()
-        meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = CT, generate_uid()
-        meta.TransferSyntaxUID = ExplicitVRLittleEndian
-        made = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-        made.SOPClassUID, made.SOPInstanceUID = CT, meta.MediaStorageSOPInstanceUID
-        made.ImageType = ["ORIGINAL", "PRIMARY", "AXIAL"]
-        made.PatientName, made.PatientID = "Synthetic^Sphere", patient
-        made.PatientBirthDate, made.PatientSex = "19600101", "O"
-        made.StudyDate = made.SeriesDate = made.AcquisitionDate = made.ContentDate = day
-        made.StudyTime = made.SeriesTime = made.AcquisitionTime = made.ContentTime = "120000"
-        made.AccessionNumber, made.StudyID, made.ReferringPhysicianName = "A1", "1", ""
-        made.Modality, made.Manufacturer, made.BodyPartExamined = "CT", "synthetic", "CHEST"
-        made.StudyInstanceUID, made.SeriesInstanceUID, made.FrameOfReferenceUID = study, series, frame
-        made.PositionReferenceIndicator, made.PatientPosition = "", "HFS"
-        made.SeriesNumber, made.InstanceNumber, made.AcquisitionNumber = 3, z + 1, 1
-        made.KVP = "120"
+        made.SOPInstanceUID = meta.MediaStorageSOPInstanceUID = generate_uid()
+        made.InstanceNumber = z + 1
         made.ImagePositionPatient = [f"{v:.6f}" for v in affine[:3, :3] @ (0, 0, z) + affine[:3, 3]]
-        made.ImageOrientationPatient = [*geometry.right, *geometry.down]
-        made.PixelSpacing, made.SliceThickness = [geometry.pixel] * 2, geometry.step
-        made.SamplesPerPixel, made.PhotometricInterpretation = 1, "MONOCHROME2"
-        made.Rows, made.Columns = plane.shape
-        made.BitsAllocated, made.BitsStored, made.HighBit, made.PixelRepresentation = 16, 16, 15, 1
-        made.RescaleSlope, made.RescaleIntercept, made.RescaleType = 1, 0, "HU"
         made.PixelData = plane.astype("<i2").tobytes()
-        for keyword, value in changed.items():
-            setattr(made, keyword, value)
         made.save_as(folder / f"{generate_uid().rsplit('.', 1)[1]}.dcm", enforce_file_format=True)
     return folder
 
