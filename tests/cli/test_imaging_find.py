@@ -8,9 +8,9 @@ from pathlib import Path
 import pydicom
 import pytest
 import typer
-from tests.apps.imaging.synthetic import Geometry, Sphere, brightest, write_series
 from typer.testing import CliRunner
 
+from tests.apps.imaging.synthetic import Geometry, Sphere, brightest, write_series
 from xinglin.apps.imaging.measured import Algorithm
 from xinglin.cli import imaging_detector
 from xinglin.cli.imaging_find import find
@@ -41,7 +41,9 @@ def test_all_products_in_one_run(app: typer.Typer, tmp_path: Path) -> None:
     arguments += ["--key-images", str(out / "key"), "--fhir", str(out / "fhir.json"), "--screening"]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
-    assert "影像所见" in done.output and "Lung-RADS" in done.output and "未经注册" in done.output
+    assert "影像所见" in done.output
+    assert "Lung-RADS" in done.output
+    assert "未经注册" in done.output
     assert pydicom.dcmread(out / "sr.dcm").Modality == "SR"
     assert pydicom.dcmread(out / "seg.dcm").Modality == "SEG"
     assert [path.name for path in sorted((out / "key").iterdir())] == ["nodule-001.dcm"]
@@ -51,9 +53,11 @@ def test_all_products_in_one_run(app: typer.Typer, tmp_path: Path) -> None:
         verify(connection)
         noted = list(entries(connection))
     assert [entry.action for entry in noted] == ["imaging.find", "imaging.write"]
-    assert len(noted[1].detail["files"]) == 4 and noted[0].detail["nodules"] == 1
+    assert len(noted[1].detail["files"]) == 4
+    assert noted[0].detail["nodules"] == 1
     header = pydicom.dcmread(next(folder.iterdir()))
-    assert header.SeriesInstanceUID not in str(noted) and header.PatientID not in str(noted)
+    assert header.SeriesInstanceUID not in str(noted)
+    assert header.PatientID not in str(noted)
 
 
 def test_json_and_a_file_that_names_no_modality(app: typer.Typer, tmp_path: Path) -> None:
@@ -68,4 +72,6 @@ def test_json_and_a_file_that_names_no_modality(app: typer.Typer, tmp_path: Path
     done = CliRunner().invoke(app, ["find", str(tmp_path / "a.nii.gz"), "--stated", "CT", "--json"])
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
-    assert told["nodules"] == [] and told["negative"] is None and "不等于阴性" in told["notes"][0]["zh"]
+    assert told["nodules"] == []
+    assert told["negative"] is None
+    assert "不等于阴性" in told["notes"][0]["zh"]

@@ -31,14 +31,20 @@ Screening = Annotated[
 def find(
     path: Annotated[Path, typer.Argument(help=SCANS)],
     as_json: AsJson = False,
-    sr: Annotated[Path | None, typer.Option(help="写 DICOM 结构化报告 Write a DICOM structured report.")] = None,
+    sr: Annotated[
+        Path | None, typer.Option(help="写 DICOM 结构化报告 Write a DICOM structured report.")
+    ] = None,
     seg: Annotated[Path | None, typer.Option(help="写 DICOM 分割 Write a DICOM segmentation.")] = None,
     key_images: Annotated[
         Path | None, typer.Option(help="关键图像文件夹 Folder for key images (Secondary Capture).")
     ] = None,
     fhir: Annotated[Path | None, typer.Option(help="写 FHIR R4 Bundle Write a FHIR R4 Bundle.")] = None,
-    prior: Annotated[Path | None, typer.Option(help="同一患者的既往检查 An earlier scan of the patient.")] = None,
-    series: Annotated[str | None, typer.Option(help="多序列时的 Series Instance UID Where there are several.")] = None,
+    prior: Annotated[
+        Path | None, typer.Option(help="同一患者的既往检查 An earlier scan of the patient.")
+    ] = None,
+    series: Annotated[
+        str | None, typer.Option(help="多序列时的 Series Instance UID Where there are several.")
+    ] = None,
     stated: Annotated[
         str | None, typer.Option(help="格式不注明时由您声明,如 CT The modality, where the format names none.")
     ] = None,

@@ -45,12 +45,18 @@ class Orthanc:
 
     def upload(self, folder: Path) -> None:
         for path in sorted(folder.glob("*.dcm")):
-            request = urllib.request.Request(f"http://127.0.0.1:{self.http}/instances", data=path.read_bytes())
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{self.http}/instances", data=path.read_bytes()
+            )
             urllib.request.urlopen(request, timeout=20).close()
 
     def send(self, modality: str, series: str) -> None:
         """Have it send a series to one of its modalities, as a radiographer does."""
-        found = [one for one in self.get("/series") if self.get(f"/series/{one}")["MainDicomTags"]["SeriesInstanceUID"] == series]
+        found = [
+            one
+            for one in self.get("/series")
+            if self.get(f"/series/{one}")["MainDicomTags"]["SeriesInstanceUID"] == series
+        ]
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.http}/modalities/{modality}/store", data=json.dumps(found).encode()
         )
@@ -61,7 +67,9 @@ class Orthanc:
 def running(folder: Path, node_port: int, aet: str = "XINGLIN") -> Iterator[Orthanc]:
     binary = shutil.which("Orthanc")
     if binary is None or not PLUGIN.is_file():
-        pytest.skip("Orthanc or its DICOMweb plugin is not installed: apt-get install orthanc orthanc-dicomweb")
+        pytest.skip(
+            "Orthanc or its DICOMweb plugin is not installed: apt-get install orthanc orthanc-dicomweb"
+        )
     made = Orthanc(free_port(), free_port())
     settings = {
         "Name": "test",
@@ -79,7 +87,9 @@ def running(folder: Path, node_port: int, aet: str = "XINGLIN") -> Iterator[Orth
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "orthanc.json").write_text(json.dumps(settings))
     with (folder / "log").open("wb") as written:
-        process = subprocess.Popen([binary, folder / "orthanc.json"], stdout=written, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            [binary, folder / "orthanc.json"], stdout=written, stderr=subprocess.STDOUT
+        )
     try:
         for _ in range(200):
             try:

@@ -52,7 +52,13 @@ OBLIQUE = Geometry(right=(0.8, 0.6, 0.0), down=(-0.48, 0.64, 0.6))
 FLIPPED = Geometry(right=(-1, 0, 0), down=(0, -1, 0), pixel=0.8, step=1.25)
 CORONAL = Geometry(right=(1, 0, 0), down=(0, 0, -1))
 TILTED = Geometry(tilt=18.0)
-GEOMETRIES = {"axial": Geometry(), "oblique": OBLIQUE, "flipped": FLIPPED, "coronal": CORONAL, "tilted": TILTED}
+GEOMETRIES = {
+    "axial": Geometry(),
+    "oblique": OBLIQUE,
+    "flipped": FLIPPED,
+    "coronal": CORONAL,
+    "tilted": TILTED,
+}
 
 
 def voxels(geometry: Geometry, spheres: Sequence[Sphere], seed: int = 0) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,11 +12,11 @@ from typing import Any
 import pydicom
 import pytest
 from pydicom.dataset import Dataset
+
 from tests.apps.imaging.orthanc import free_port, running
 from tests.apps.imaging.synthetic import Geometry, Sphere, brightest, write_series
-
 from xinglin.apps.imaging.measured import Algorithm
-from xinglin.apps.imaging.node.options import NodeOptions, Peer
+from xinglin.apps.imaging.node.options import NodeOptions, Peer, Tls
 from xinglin.apps.imaging.node.run import Node
 from xinglin.errors import ConfigurationError
 from xinglin.ledger import entries, verify
@@ -68,7 +69,9 @@ def by_number(folder: Path) -> list[Path]:
     return sorted(folder.iterdir(), key=lambda path: pydicom.dcmread(path).InstanceNumber)
 
 
-def push(port: int, files: list[Path], *, caller: str = "SCANNER", called: str = "XINGLIN") -> list[int | None]:
+def push(
+    port: int, files: list[Path], *, caller: str = "SCANNER", called: str = "XINGLIN"
+) -> list[int | None]:
     from pydicom.uid import ExplicitVRLittleEndian
     from pynetdicom import AE
 
@@ -98,7 +101,8 @@ def test_a_pacs_sends_a_series_and_gets_results(start: Any, store: Store, tmp_pa
         until(lambda: "imaging.node.sent" in actions(store))
         assert pacs.modalities() == ["CT", "OT", "SEG", "SR"]
         # All hang on the patient's own study.
-        assert len(pacs.get("/studies")) == 1 and len(pacs.get("/patients")) == 1
+        assert len(pacs.get("/studies")) == 1
+        assert len(pacs.get("/patients")) == 1
     assert actions(store) == ["imaging.node.received", "imaging.node.result", "imaging.node.sent"]
     with store.read() as connection:
         verify(connection)
@@ -128,7 +132,8 @@ def test_series_by_dicomweb_and_results_back(tmp_path: Path) -> None:
         fetched.mkdir()
         assert web.fetch(header.StudyInstanceUID, series, fetched) == SMALL.shape[0]
         scan, original = read_scan(fetched), read_scan(folder)
-        assert (scan.array == original.array).all() and (scan.affine == original.affine).all()
+        assert (scan.array == original.array).all()
+        assert (scan.affine == original.affine).all()
         report = make_report(scan, brightest, ALGORITHM)
         write_dicom(structured_report(report), tmp_path / "sr.dcm")
         web.store([tmp_path / "sr.dcm"])
@@ -159,7 +164,9 @@ def test_what_cannot_be_used_is_said_and_the_next_series_is_served(
     told = "\n".join(reasons(store))
     for word in ("different patients", "LOCALIZER", "expected CT, got MR", "not evenly spaced"):
         assert word in told
-    assert "SYNTHETIC" not in told and "SYNTHETIC" not in caplog.text and uid not in caplog.text
+    assert "SYNTHETIC" not in told
+    assert "SYNTHETIC" not in caplog.text
+    assert uid not in caplog.text
     # Two series of two patients in one association are two series.
     good = [write_series(tmp_path / f"g{n}", SPHERES, SMALL, patient=f"P{n}") for n in (1, 2)]
     assert set(push(port, [path for folder in good for path in folder.iterdir()])) == {0}
@@ -251,7 +258,8 @@ def test_a_restart_goes_on_with_what_was_received(store: Store, tmp_path: Path) 
     time.sleep(0.2)
     after.step()
     assert actions(store) == ["imaging.node.received", "imaging.node.result", "imaging.node.spooled"]
-    assert not list(after.inbox.folder.iterdir()) and not list(after.inbox.work.iterdir())
+    assert not list(after.inbox.folder.iterdir())
+    assert not list(after.inbox.work.iterdir())
 
 
 def test_images_that_come_late_are_no_series_of_their_own(store: Store, tmp_path: Path) -> None:
@@ -265,7 +273,8 @@ def test_images_that_come_late_are_no_series_of_their_own(store: Store, tmp_path
         node.inbox.keep(path.read_bytes())
     time.sleep(0.05)
     node.step()
-    assert len(reasons(store)) == 1 and "send the whole series again" in reasons(store)[0]
+    assert len(reasons(store)) == 1
+    assert "send the whole series again" in reasons(store)[0]
     for path in ordered:
         node.inbox.keep(path.read_bytes())
     time.sleep(0.05)
@@ -281,3 +290,54 @@ def test_options_refuse_what_is_unsafe(tmp_path: Path) -> None:
     for text in ("PACS", "PACS@host", "PACS@host:0", "@host:104", "PACS@host:x"):
         with pytest.raises(ConfigurationError):
             Peer.parse(text)
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority, a certificate that it signed for 127.0.0.1, and one that signed itself."""
+    folder = tmp_path_factory.mktemp("tls")
+    new = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-days",
+        "2",
+    ]
+    for name in ("ca", "stranger"):
+        made = ["-keyout", f"{name}.key", "-out", f"{name}.pem", "-subj", f"/CN={name}"]
+        subprocess.run([*new, *made], cwd=folder, check=True, capture_output=True)
+    signed = ["-CA", "ca.pem", "-CAkey", "ca.key", "-addext", "subjectAltName=IP:127.0.0.1"]
+    signed += ["-addext", "basicConstraints=critical,CA:FALSE"]
+    made = ["-keyout", "node.key", "-out", "node.pem", "-subj", "/CN=node"]
+    subprocess.run([*new, *signed, *made], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def test_tls_lets_in_only_whom_the_authority_signed(start: Any, tmp_path: Path, certificates: Path) -> None:
+    from pynetdicom import AE
+
+    mine = Tls(certificates / "node.pem", certificates / "node.key", certificates / "ca.pem")
+    stranger = Tls(certificates / "stranger.pem", certificates / "stranger.key", certificates / "ca.pem")
+    node = start(options(tmp_path, tls=mine))
+
+    def echo(tls: Tls | None) -> bool:
+        entity = AE(ae_title="SCANNER")
+        entity.acse_timeout = entity.network_timeout = 3
+        entity.add_requested_context("1.2.840.10008.1.1")
+        context = None if tls is None else (tls.client(), "127.0.0.1")
+        link = entity.associate("127.0.0.1", node.options.port, ae_title="XINGLIN", tls_args=context)
+        answered = link.is_established and link.send_c_echo().get("Status") == 0
+        if link.is_established:
+            link.release()
+        return answered
+
+    assert echo(mine)
+    assert not echo(stranger)
+    assert not echo(None)
+    with pytest.raises(ConfigurationError, match="cannot be read"):
+        Tls(certificates / "node.pem", certificates / "ca.key", certificates / "none").server()

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from tests.apps.imaging.synthetic import FLIPPED, OBLIQUE, TILTED, Geometry, Sphere, brightest, write_series
 
+from tests.apps.imaging.synthetic import FLIPPED, OBLIQUE, TILTED, Geometry, Sphere, brightest, write_series
 from xinglin.apps.imaging.fhir import bundle
 from xinglin.apps.imaging.key_images import key_image, letter
 from xinglin.apps.imaging.measured import Algorithm
@@ -42,7 +42,9 @@ def valid(path: Path) -> str:
     """What dciodvfy says; fails on any line that is an error."""
     if shutil.which("dciodvfy") is None:
         pytest.skip("dicom3tools is not installed: apt-get install dicom3tools")
-    done = subprocess.run(["dciodvfy", str(path)], capture_output=True, text=True, check=False, errors="replace")
+    done = subprocess.run(
+        ["dciodvfy", str(path)], capture_output=True, text=True, check=False, errors="replace"
+    )
     told = done.stdout + done.stderr
     assert [line for line in told.splitlines() if line.startswith("Error")] == []
     return told
@@ -77,7 +79,8 @@ def test_the_report_reads_back_with_the_same_numbers(report: Report, tmp_path: P
         values = {m.name.meaning: m for m in group.get_measurements()}
         assert values["Diameter"].value == pytest.approx(one.diameter, rel=1e-9)
         assert values["Volume"].value == pytest.approx(one.volume, rel=1e-9)
-        assert values["Diameter"].unit.value == "mm" and values["Volume"].unit.value == "mm3"
+        assert values["Diameter"].unit.value == "mm"
+        assert values["Volume"].unit.value == "mm3"
         (point,) = [item for item in values["Diameter"][0].ContentSequence if item.ValueType == "SCOORD3D"]
         assert point.GraphicType == "POINT"
         assert point.ReferencedFrameOfReferenceUID == report.scan.frame
@@ -137,10 +140,13 @@ def test_a_key_image_is_valid_and_says_what_is_drawn_in(tmp_path: Path) -> None:
     write_dicom(key_image(report, one), tmp_path / "key.dcm")
     valid(tmp_path / "key.dcm")
     read = pydicom.dcmread(tmp_path / "key.dcm")
-    assert read.ImageType[0] == "DERIVED" and "drawn into the pixels" in read.DerivationDescription
-    assert DISCLAIMER["zh"] in read.ImageComments and "blob" in read.DerivationDescription
+    assert read.ImageType[0] == "DERIVED"
+    assert "drawn into the pixels" in read.DerivationDescription
+    assert DISCLAIMER["zh"] in read.ImageComments
+    assert "blob" in read.DerivationDescription
     pixels = read.pixel_array
-    assert pixels.ndim == 3 and min(pixels.shape[:2]) >= 400
+    assert pixels.ndim == 3
+    assert min(pixels.shape[:2]) >= 400
     yellow = (pixels[..., 0] > 230) & (pixels[..., 2] < 40)
     rows, columns = np.nonzero(yellow)
     scale = pixels.shape[0] / report.scan.array.shape[1]
@@ -152,7 +158,9 @@ def test_a_key_image_is_valid_and_says_what_is_drawn_in(tmp_path: Path) -> None:
 
 
 def test_letters_name_the_side() -> None:
-    assert [letter(np.array(way)) for way in ([1, 0, 0], [0, -1, 0], [0, 0.1, 1], [-0.8, 0.6, 0])] == list("LAHR")
+    assert [letter(np.array(way)) for way in ([1, 0, 0], [0, -1, 0], [0, 0.1, 1], [-0.8, 0.6, 0])] == list(
+        "LAHR"
+    )
 
 
 def test_observations_are_valid_fhir(report: Report) -> None:
@@ -164,7 +172,8 @@ def test_observations_are_valid_fhir(report: Report) -> None:
     for entry, one in zip(body["entry"], report.nodules, strict=True):
         resource = entry["resource"]
         values = {c["code"]["text"]: c.get("valueQuantity", {}).get("value") for c in resource["component"]}
-        assert values["LPS x"] == one.point.x and values["LPS z"] == one.point.z
+        assert values["LPS x"] == one.point.x
+        assert values["LPS z"] == one.point.z
         assert values["体积 volume"] == one.volume
         study = report.source.text("StudyInstanceUID")
         assert resource["derivedFrom"][0]["identifier"]["value"] == f"urn:oid:{study}"

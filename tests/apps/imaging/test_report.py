@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.apps.imaging.synthetic import GEOMETRIES, Geometry, Sphere, brightest, write_series
 
+from tests.apps.imaging.synthetic import GEOMETRIES, Geometry, Sphere, brightest, write_series
 from xinglin.apps.imaging.measured import Algorithm
 from xinglin.apps.imaging.report import as_json, make_report
 from xinglin.apps.imaging.wording import findings_text, rows
@@ -55,13 +55,16 @@ def test_a_solid_core_in_ground_glass_is_part_solid(tmp_path: Path) -> None:
     report = make_report(read_scan(write_series(tmp_path, spheres)), brightest, ALGORITHM)
     (one,) = report.nodules
     assert one.kind == "part-solid"
-    assert one.segment is not None and one.segment.solid is not None
+    assert one.segment is not None
+    assert one.segment.solid is not None
     assert 0 < one.segment.solid < one.segment.volume / 2
 
 
 def test_thick_slices_tell_no_type(tmp_path: Path) -> None:
     geometry = Geometry(step=5.0, shape=(20, 64, 72))
-    report = make_report(read_scan(write_series(tmp_path, [BIG], geometry)), brightest, ALGORITHM, screening=True)
+    report = make_report(
+        read_scan(write_series(tmp_path, [BIG], geometry)), brightest, ALGORITHM, screening=True
+    )
     assert [one.kind for one in report.nodules] == [None]
     assert report.highest is None
 
@@ -71,18 +74,25 @@ def test_words_name_series_and_slice_and_say_what_they_are(tmp_path: Path) -> No
     text = findings_text(report)
     image = report.source.instance(report.nodules[0].slice)
     assert f"序列 3 图像 {image}" in text
-    assert "实性结节候选,直径约 10." in text and "Lung-RADS 4A" in text
-    assert DISCLAIMER["zh"] in text and DISCLAIMER["en"] in text
-    assert "blob 1.0" in text and "不是概率" in text
-    assert "Synthetic" not in text and "SYNTHETIC-1" not in text
+    assert "实性结节候选,直径约 10." in text
+    assert "Lung-RADS 4A" in text
+    assert DISCLAIMER["zh"] in text
+    assert DISCLAIMER["en"] in text
+    assert "blob 1.0" in text
+    assert "不是概率" in text
+    assert "Synthetic" not in text
+    assert "SYNTHETIC-1" not in text
     heads, lines = rows(report)
-    assert len(lines) == 1 and len(lines[0]) == len(heads) and lines[0][1] == f"3/{image}"
+    assert len(lines) == 1
+    assert len(lines[0]) == len(heads)
+    assert lines[0][1] == f"3/{image}"
 
 
 def test_no_category_unless_somebody_says_screening(tmp_path: Path) -> None:
     report = make_report(read_scan(write_series(tmp_path, [BIG])), brightest, ALGORITHM)
     told = as_json(report)
-    assert told["lung_rads"] is None and told["nodules"][0]["lung_rads"] is None
+    assert told["lung_rads"] is None
+    assert told["nodules"][0]["lung_rads"] is None
     assert "Lung-RADS" not in findings_text(report)
     assert told["nodules"][0]["probability"] is None
 
@@ -90,8 +100,11 @@ def test_no_category_unless_somebody_says_screening(tmp_path: Path) -> None:
 def test_nothing_found_is_not_negative(tmp_path: Path) -> None:
     report = make_report(read_scan(write_series(tmp_path, [])), brightest, ALGORITHM, screening=True)
     told = as_json(report)
-    assert told["nodules"] == [] and told["negative"] is None and told["lung_rads"] is None
-    assert "不等于阴性检查" in findings_text(report) and "not a negative study" in findings_text(report)
+    assert told["nodules"] == []
+    assert told["negative"] is None
+    assert told["lung_rads"] is None
+    assert "不等于阴性检查" in findings_text(report)
+    assert "not a negative study" in findings_text(report)
 
 
 def test_doubling_time_against_a_prior_that_lay_elsewhere(tmp_path: Path) -> None:
@@ -105,11 +118,13 @@ def test_doubling_time_against_a_prior_that_lay_elsewhere(tmp_path: Path) -> Non
     prior = read_scan(write_series(tmp_path / "a", [small, *rib], before, day="20250101"))
     scan = read_scan(write_series(tmp_path / "b", [grown, *moved_rib], after, day="20250411", seed=5))
     report = make_report(scan, brightest, ALGORITHM, prior=prior)
-    assert report.comparison is not None and report.comparison.days == 100
+    assert report.comparison is not None
+    assert report.comparison.days == 100
     assert np.linalg.norm(report.comparison.moved - shift) < 6
     change = next(one for one in report.comparison.changes if one.nodule.kind == "solid")
     assert change.doubling == pytest.approx(100, rel=0.15)
-    assert "体积倍增时间约" in findings_text(report) and "刚体" in findings_text(report)
+    assert "体积倍增时间约" in findings_text(report)
+    assert "刚体" in findings_text(report)
     assert report.highest is None
 
 

@@ -69,7 +69,11 @@ def _nodule(report: Report, one: Nodule) -> dict[str, Any]:
         ),
         {"code": {"text": "坐标系 frame of reference"}, "valueString": report.scan.frame},
         {
-            "code": {"text": "概率 probability" if report.algorithm.calibrated else "分数(非概率) score, no probability"},
+            "code": {
+                "text": "概率 probability"
+                if report.algorithm.calibrated
+                else "分数(非概率) score, no probability"
+            },
             "valueQuantity": {"value": one.score, "unit": "1", "system": UCUM, "code": "1"},
         },
     ]

@@ -66,9 +66,7 @@ def compare(
     names = [side[1].text("PatientID") for side in (earlier, later)]
     if None not in names and names[0] != names[1]:
         raise InvalidInputError("--prior: (0010,0020) PatientID differs: the prior is of another patient")
-    days = (
-        None if earlier[1].day is None or later[1].day is None else (later[1].day - earlier[1].day).days
-    )
+    days = None if earlier[1].day is None or later[1].day is None else (later[1].day - earlier[1].day).days
     if days is not None and days < 0:
         raise InvalidInputError("--prior: its date is after that of the scan: give the earlier one as prior")
     same = earlier[0].frame == later[0].frame

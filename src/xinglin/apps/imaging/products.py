@@ -34,7 +34,15 @@ class Names:
         algorithm = self.report.algorithm
         places = [(one.voxel, one.diameter, one.score) for one in self.report.nodules]
         prior = None if self.report.comparison is None else self.report.comparison.earlier_day
-        told = (self.report.scan.series, algorithm.name, algorithm.version, places, prior, self.report.screening, parts)
+        told = (
+            self.report.scan.series,
+            algorithm.name,
+            algorithm.version,
+            places,
+            prior,
+            self.report.screening,
+            parts,
+        )
         return f"2.25.{int.from_bytes(hashlib.sha256(repr(told).encode()).digest()[:16])}"
 
     def tracking(self, nodule: Nodule) -> tuple[str, str]:

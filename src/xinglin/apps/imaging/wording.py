@@ -45,7 +45,9 @@ def rows(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     heads += ("体积 volume\nmm3", "类型 type", "分数 score")
     heads += ("Lung-RADS",) if report.screening else ()
     heads += ("倍增 doubling\n天 days",) if report.comparison is not None else ()
-    changes = {} if report.comparison is None else {one.nodule.number: one for one in report.comparison.changes}
+    changes = (
+        {} if report.comparison is None else {one.nodule.number: one for one in report.comparison.changes}
+    )
     lines = []
     for one in report.nodules:
         point = f"{one.point.x:.1f}, {one.point.y:.1f}, {one.point.z:.1f}"
@@ -68,7 +70,10 @@ def place(report: Report, one: Nodule) -> str:
 def _nodule(report: Report, one: Nodule) -> tuple[str, str]:
     series, image = report.source.text("SeriesNumber"), report.source.instance(one.slice)
     if image is not None:
-        zh, en = f"序列 {series or '未编号'} 图像 {image}", f"series {series or 'without number'}, image {image}"
+        zh, en = (
+            f"序列 {series or '未编号'} 图像 {image}",
+            f"series {series or 'without number'}, image {image}",
+        )
     else:
         zh = f"第 {one.slice + 1} 层(自体素 z=0 起数)"
         en = f"slice {one.slice + 1} (counted from voxel z = 0)"

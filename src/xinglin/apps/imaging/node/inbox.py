@@ -92,7 +92,11 @@ class Inbox:
             waiting = self._waiting.get(key)
             if waiting is None and len(self._waiting) >= self.options.max_series:
                 raise BusyError(f"{self.options.max_series} series wait already")
-            if waiting is not None and len(waiting.sizes) >= self.options.max_images and name not in waiting.sizes:
+            if (
+                waiting is not None
+                and len(waiting.sizes) >= self.options.max_images
+                and name not in waiting.sizes
+            ):
                 raise InputTooLargeError(f"a series: at most {self.options.max_images} images")
             if self.used() + len(content) > self.options.quota:
                 raise BusyError("the spool is full")
@@ -111,7 +115,9 @@ class Inbox:
         """Return the keys of the series to which nothing came for the idle time, oldest first."""
         now = time.monotonic()
         with self._turn:
-            ready = [(one.last, key) for key, one in self._waiting.items() if now - one.last >= self.options.idle]
+            ready = [
+                (one.last, key) for key, one in self._waiting.items() if now - one.last >= self.options.idle
+            ]
         return [key for _, key in sorted(ready)]
 
     def take(self, key: str) -> tuple[Path, int]:
@@ -155,8 +161,10 @@ def _names(content: bytes) -> tuple[str, str]:
     try:
         with silent():
             whole: Any = pydicom.dcmread(BytesIO(content))
-            cut = "PixelData" in whole and not whole.file_meta.TransferSyntaxUID.is_encapsulated and (
-                len(whole.PixelData) < _expected(whole)
+            cut = (
+                "PixelData" in whole
+                and not whole.file_meta.TransferSyntaxUID.is_encapsulated
+                and (len(whole.PixelData) < _expected(whole))
             )
     except Exception as error:
         raise InvalidInputError(f"an image cannot be read ({type(error).__name__}): cut short?") from None
@@ -169,7 +177,12 @@ def _names(content: bytes) -> tuple[str, str]:
 
 
 def _expected(header: Any) -> int:
-    bits = int(header.Rows) * int(header.Columns) * int(header.get("SamplesPerPixel", 1)) * int(header.BitsAllocated)
+    bits = (
+        int(header.Rows)
+        * int(header.Columns)
+        * int(header.get("SamplesPerPixel", 1))
+        * int(header.BitsAllocated)
+    )
     return bits * int(header.get("NumberOfFrames") or 1) // 8
 
 

@@ -55,7 +55,9 @@ class Tls:
             context.load_verify_locations(self.authority)
             context.verify_mode = ssl.CERT_REQUIRED
         except (OSError, ssl.SSLError) as error:
-            raise ConfigurationError(f"TLS: the certificate, key or authority cannot be read: {error.strerror}") from None
+            raise ConfigurationError(
+                f"TLS: the certificate, key or authority cannot be read: {error.strerror}"
+            ) from None
         return context
 
 
@@ -95,7 +97,15 @@ class NodeOptions:
             raise ConfigurationError("a node needs the AE titles that may connect: there is no 'anyone'")
         for title in (self.aet, *self.callers):
             checked_aet(title)
-        numbers = (self.idle, self.retry, self.timeout, self.max_file, self.max_images, self.max_series, self.quota)
+        numbers = (
+            self.idle,
+            self.retry,
+            self.timeout,
+            self.max_file,
+            self.max_images,
+            self.max_series,
+            self.quota,
+        )
         if min(numbers) <= 0 or self.max_connections < 1:
             raise ConfigurationError("the bounds of a node must be positive")
 
@@ -106,6 +116,12 @@ def checked_aet(title: str) -> str:
     Raises:
         ConfigurationError: it is none.
     """
-    if not (0 < len(title.strip()) and len(title) <= 16 and title.isascii() and title.isprintable() and "\\" not in title):
+    if not (
+        0 < len(title.strip())
+        and len(title) <= 16
+        and title.isascii()
+        and title.isprintable()
+        and "\\" not in title
+    ):
         raise ConfigurationError("AE title: expected 1 to 16 printable ASCII characters")
     return title.strip()

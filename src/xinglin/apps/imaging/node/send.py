@@ -42,7 +42,10 @@ def send(options: NodeOptions, peer: Peer, files: Sequence[Path]) -> tuple[list[
             try:
                 status = link.send_c_store(dataset)
             except (ValueError, RuntimeError) as error:
-                return sent, f"the peer does not take this kind of object or went away: {type(error).__name__}"
+                return (
+                    sent,
+                    f"the peer does not take this kind of object or went away: {type(error).__name__}",
+                )
             code = status.get("Status")
             if code is None:
                 return sent, "the peer stopped answering"

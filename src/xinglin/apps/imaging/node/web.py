@@ -21,7 +21,13 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from xinglin.errors import ConfigurationError, InputTooLargeError, InvalidInputError, MissingDataError, XinglinError
+from xinglin.errors import (
+    ConfigurationError,
+    InputTooLargeError,
+    InvalidInputError,
+    MissingDataError,
+    XinglinError,
+)
 
 CHUNK = 1024**2
 MAX_JSON = 16 * 1024**2
@@ -115,7 +121,9 @@ class Web:
             parts += [head, path.read_bytes(), b"\r\n"]
         parts.append(f"--{boundary}--\r\n".encode())
         kind = f'multipart/related; type="application/dicom"; boundary={boundary}'
-        with self._ask("/studies", accept="application/dicom+json", body=b"".join(parts), kind=kind) as answer:
+        with self._ask(
+            "/studies", accept="application/dicom+json", body=b"".join(parts), kind=kind
+        ) as answer:
             body = answer.read(MAX_JSON)
         try:
             failed = json.loads(body).get("00081198", {}).get("Value", []) if body else []
@@ -163,7 +171,11 @@ def _uid(text: Any) -> str:
 
 def _boundary(headers: Message) -> bytes:
     told = headers.get_param("boundary")
-    if headers.get_content_type() != "multipart/related" or not isinstance(told, str) or not 0 < len(told) <= 70:
+    if (
+        headers.get_content_type() != "multipart/related"
+        or not isinstance(told, str)
+        or not 0 < len(told) <= 70
+    ):
         raise InvalidInputError("DICOMweb: expected an answer of type multipart/related with a boundary")
     return b"--" + told.encode()
 
