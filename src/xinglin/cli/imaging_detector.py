@@ -1,0 +1,40 @@
+"""The detector that ``xinglin imaging`` uses: a checkpoint, loaded and named."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from xinglin.apps.imaging.measured import Algorithm, Detect
+    from xinglin.apps.imaging.slide import Candidate, Report
+    from xinglin.records.volumes import Scan
+
+NODULES = "lung-nodules"
+"""The detector that comes with the package."""
+
+
+def load_detector(
+    folder: Path | None, *, most: int, threads: int, progress: Report | None = None
+) -> tuple[Detect, Algorithm]:
+    """Load a detector; its scores on a whole CT are logits, no probabilities.
+
+    Args:
+        folder: a sealed checkpoint of kind ``detector``; ``None``: the one that comes with the package.
+        most: nodules named at most.
+        threads: CPU threads.
+        progress: called with windows done and windows in all.
+    """
+    from xinglin.apps.imaging.measured import Algorithm
+    from xinglin.apps.imaging.slide import find_in_volume
+    from xinglin.model.shipped import shipped_folder
+    from xinglin.model.vision.runtime import InstanceMaps
+
+    network = InstanceMaps.load(folder or shipped_folder(NODULES), threads=threads)
+
+    def detect(scan: Scan) -> Sequence[Candidate]:
+        x, y, z = scan.spacing
+        return find_in_volume(network, scan.array, (z, y, x), most=most, report=progress)
+
+    return detect, Algorithm(f"xinglin {NODULES}", network.id[:16])
