@@ -28,6 +28,26 @@ OPERATIONS = [
     ("GET", "/api/cases/{case}"),
     ("PUT", "/api/cases/{case}/confirmed"),
     ("DELETE", "/api/cases/{case}"),
+    *(
+        (method, f"/api/labels/campaigns{path}")
+        for method, path in (
+            ("GET", ""),
+            ("POST", ""),
+            *(
+                ("GET", f"/{{campaign}}/{name}")
+                for name in ("scheme", "classes", "overview", "second-looks", "results")
+            ),
+            *(
+                ("POST", f"/{{campaign}}/{name}")
+                for name in ("roles", "next", "undo", "second-looks", "audit")
+            ),
+            *(("POST", f"/{{campaign}}/{name}") for name in ("import", "close")),
+            *(
+                ("POST", f"/{{campaign}}/cases/{{slot}}/{name}")
+                for name in ("label", "vote", "answer", "skip")
+            ),
+        )
+    ),
     ("GET", "/cds-services"),
     ("POST", "/cds-services/xinglin-patient-view"),
     ("POST", "/cds-services/xinglin-order-select"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from xinglin.explain.cohort import Cohort, as_json
 from xinglin.explain.cohort_page import cohort_page
 from xinglin.explain.phrases import Lang, pair, plain, signed
 from xinglin.explain.trust import failures_of
-from xinglin.records import decode_json, record_from_json
+from xinglin.records import record_from_json
 from xinglin.types import DISCLAIMER, Record
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def read_cases(path: Path, most: int) -> tuple[list[Record], str, list[str]]:
     """Read a JSONL file of cases: our own JSON, one a line (docs/answer.md); other keys are passed over.
 
     Args:
-        path: UTF-8, at most 512 MiB.
+        path: UTF-8 or GB18030, gzipped or not, at most 512 MiB.
         most: cases that are read; the first ones.
 
     Returns:
@@ -105,36 +106,30 @@ def read_cases(path: Path, most: int) -> tuple[list[Record], str, list[str]]:
         InputTooLargeError: the file is too large.
         InvalidInputError: a line is no case; names the line.
     """
+    from xinglin.records.readers.jsonl import json_lines
+
     if not path.is_file():
         raise MissingDataError(f"--data: there is no file {path}")
     if path.stat().st_size > MAX_BYTES:
         raise InputTooLargeError(f"--data: at most {MAX_BYTES // 2**20} MiB, got {path.stat().st_size} bytes")
-    data = path.read_bytes()
     records: list[Record] = []
     passed_over: dict[str, None] = {}
-    for number, line in enumerate(data.splitlines(), 1):
-        if not line.strip():
-            continue
-        if len(records) == most:
-            break
-        where = f"{path.name}, line {number}"
-        case = decode_json(line, where)
-        if not isinstance(case, dict):
-            raise InvalidInputError(
-                f'{where}: expected an object with the key "text", got {type(case).__name__}'
-            )
-        if not isinstance(case.get("text"), str):
-            raise InvalidInputError(f'{where}: expected the key "text" with the words of the case')
-        passed_over |= dict.fromkeys(key for key in case if key not in KNOWN)
-        kept = {key: case[key] for key in KNOWN if key in case}
-        kept["id"] = str(kept.get("id", number))
+    for line in islice(json_lines(path), most):
         try:
+            case = line.value()
+            if not isinstance(case.get("text"), str):
+                raise InvalidInputError('expected the key "text" with the words of the case')
+            kept = {key: case[key] for key in KNOWN if key in case}
+            kept["id"] = str(kept.get("id", line.number))
             records.append(record_from_json(kept))
         except InvalidInputError as error:
-            raise InvalidInputError(f"{where}: {error}") from None
+            raise InvalidInputError(f"{path.name}, line {line.number}: {error}") from None
+        passed_over |= dict.fromkeys(key for key in case if key not in KNOWN)
     if not records:
         raise InvalidInputError(f"{path.name}: expected cases, one JSON object a line; the file has none")
-    return records, hashlib.sha256(data).hexdigest(), list(passed_over)
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return records, digest, list(passed_over)
 
 
 def show_cohort(cohort: Cohort, lang: Lang, console: Console | None = None) -> None:

@@ -14,12 +14,12 @@ from xinglin.cli.labels_truth import agreement, noise, select, truth
 from xinglin.cli.options import AsJson
 
 if TYPE_CHECKING:
-    from xinglin.labels.assign import Task
     from xinglin.labels.campaign import Campaign, Role, Stage
     from xinglin.labels.decide import SkipReason
     from xinglin.labels.scheme import Scheme
     from xinglin.labels.verify import ModelVote
     from xinglin.store import Store
+    from xinglin.types import Record
 
 app = typer.Typer(help="标注与错误率证书 Annotation and the certificate of its error.", no_args_is_help=True)
 
@@ -126,24 +126,13 @@ def status(
 @app.command("next")
 def next_case(campaign: Name, actor: As, stage: StageOption = "annotation") -> None:
     """领取下一份病历并显示。Take the next case and show it."""
-    from xinglin.errors import ConflictError
-    from xinglin.labels.assign import claim, fetch, mark_opened
-    from xinglin.labels.verify import has_vote, keep_vote
+    from xinglin.labels.verify import next_task
 
     store, made = _campaign(campaign)
-    while held := claim(store, made, actor, _stage(stage)):
-        try:
-            task = fetch(store, made, held[0], actor)
-        except ConflictError as error:  # it left the campaign meanwhile
-            typer.echo(str(error), err=True)
-            continue
-        break
-    else:
+    task = next_task(store, made, actor, _stage(stage), lambda record: _vote(record, made.scheme))
+    if task is None:
         typer.echo("没有可做的病历 no case is open to you at this stage")
         return
-    if made.assisted and task.stage in ("annotation", "arbitration") and not has_vote(store, task.item):
-        keep_vote(store, made, task, _vote(task, made.scheme))
-    mark_opened(store, made, task, actor)
     show_task(task, made.scheme)
 
 
@@ -380,11 +369,11 @@ def _scheme(path: Path, system: str, multi: bool) -> Scheme:
     return scheme_from_json(value)
 
 
-def _vote(task: Task, scheme: Scheme) -> ModelVote:
+def _vote(record: Record, scheme: Scheme) -> ModelVote:
     from xinglin.apps.diagnosis import load_differential
     from xinglin.serve.model_vote import model_vote
 
-    return model_vote(load_differential(), task.record, scheme)
+    return model_vote(load_differential(), record, scheme)
 
 
 def _span(text: str) -> tuple[int, int]:

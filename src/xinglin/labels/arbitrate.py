@@ -2,9 +2,10 @@
 
 A record is settled without an arbiter only if nobody disagrees: both blind labels, both labels after the model's vote
 was seen, and that vote itself are one code. Under a multi-label scheme labels agree when they hold the same codes, and
-the vote, which names one class and says nothing of others, agrees when its code is among them. An annotator who comes round to the model does not settle anything: the
-disagreement stays on record and a third person decides. That is the rule whose error rate ``python -m benchmarks
-annotation`` simulates; it spends more arbiters than a rule on the last labels alone, and certifies less surprise.
+the vote, which names one class and says nothing of others, agrees when its code is among them. An annotator who comes
+round to the model does not settle anything: the disagreement stays on record and a third person decides. That is the
+rule whose error rate ``python -m benchmarks annotation`` simulates; it spends more arbiters than a rule on the last
+labels alone, and certifies less surprise. A settled record may be looked at again (:mod:`.second_looks`).
 """
 
 from __future__ import annotations

@@ -261,6 +261,24 @@ def read_campaign(store: Store, name: str) -> Campaign:
     return _campaign(found)
 
 
+def own_campaign(store: Store, name: str, user: str) -> tuple[Campaign, tuple[Role, ...]]:
+    """Return a campaign by its name or id, and the roles that a user has in it.
+
+    Raises:
+        UnknownNameError: there is none, or the user takes no part in it: whether there is one is not told.
+    """
+    try:
+        campaign = read_campaign(store, name)
+    except UnknownNameError:
+        held: tuple[Role, ...] = ()
+    else:
+        with store.read() as connection:
+            held = roles_of(connection, campaign.id, user)
+    if not held:
+        raise UnknownNameError(f"{user} takes part in no campaign {name!r}: ask its lead for a role")
+    return campaign, held
+
+
 def list_campaigns(store: Store, user: str | None = None) -> list[tuple[Campaign, tuple[Role, ...]]]:
     """Return the campaigns, newest first, each with the roles of a user; ``None`` lists all of them."""
     with store.read() as connection:
@@ -320,7 +338,7 @@ def _add_role(connection: Connection, campaign: str, user: str, role: Role) -> N
 
 
 def roles_of(connection: Connection, campaign: str, user: str) -> tuple[Role, ...]:
-    """Return the roles of a person in a campaign."""
+    """Return the roles of a person in a campaign, by name."""
     roles = campaign_roles.c
     rows = connection.execute(
         select(roles.role).where(roles.campaign == campaign, roles.user == user).order_by(roles.role)

@@ -49,11 +49,15 @@ def dawid_skene(
         raise InvalidInputError(f"smoothing: expected at least 0, got {smoothing}")
     ascent = Ascent(len(votes), max_iterations, tolerance)
     table = votes.by_item()
-    voted = np.diff(table.indptr) > 0
+    each = np.diff(table.indptr)
+    voted = each > 0
+    # Sums over fewer items are made only where an item has no vote.
+    some = slice(None) if voted.all() else voted
     posterior = shares(votes)
     going = True
     while going:
-        posterior[~voted] = 0.0
+        if some is voted:
+            posterior[~voted] = 0.0
         prior = np.ones(len(posterior)) @ posterior / voted.sum()
         # axes: annotator, label, true class
         expected = (table.T @ posterior).reshape(annotators, classes, classes)
@@ -63,9 +67,10 @@ def dawid_skene(
             log_confusion, log_prior = np.log(confusion), np.log(prior)
         joint = table @ log_confusion.reshape(annotators * classes, classes)
         joint += log_prior
-        posterior, evidence = normalised(joint)
+        # a class without a posterior has log 0 and makes the bound infinite
+        posterior, evidence = normalised(joint, -float(each.max() * log_confusion.min() + log_prior.min()))
         penalty = smoothing * float(log_confusion.sum()) if smoothing else 0.0
-        going = ascent.goes_on(float(evidence[voted].sum()) + penalty)
+        going = ascent.goes_on(float(evidence[some].sum()) + penalty)
     confusion = np.where(total > 0, confusion, np.nan).transpose(0, 2, 1)
     return truth(votes, "dawid-skene", posterior, prior, ascent, {"confusion": confusion})
 

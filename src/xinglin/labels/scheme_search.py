@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xinglin.labels.scheme import Scheme, SchemeClass
 from xinglin.terms.search import ConceptSearch
-from xinglin.terms.search_index import Concept, build_index
+from xinglin.terms.search_index import Concept, Kind, build_index
 
 
 class SchemeSearch:
@@ -22,5 +22,9 @@ class SchemeSearch:
 
 
 def _concept(one: SchemeClass) -> Concept:
-    names = ((one.zh, "preferred"), (one.en, "fsn"), (one.code.value, "synonym"))
+    names: tuple[tuple[str, Kind], ...] = (
+        (one.zh, "preferred"),
+        (one.en, "fsn"),
+        (one.code.value, "synonym"),
+    )
     return Concept(one.code.value, tuple((term, kind) for term, kind in names if term))

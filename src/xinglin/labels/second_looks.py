@@ -112,8 +112,10 @@ def _experts(result: Result) -> list[tuple[str, Answer]]:
 
 def _votes(rows: list[Vote], items: int, classes: dict[Answer, int]) -> Votes:
     people = {who: place for place, who in enumerate(dict.fromkeys(row[1] for row in rows))}
-    columns = zip(*((place, people[who], classes[answer]) for place, who, answer in rows), strict=True)
-    return Votes(*(np.array(column, np.int64) for column in columns), items, len(people), len(classes))
+    places = np.array([place for place, _, _ in rows], np.int64)
+    whose = np.array([people[who] for _, who, _ in rows], np.int64)
+    given = np.array([classes[answer] for _, _, answer in rows], np.int64)
+    return Votes(places, whose, given, items, len(people), len(classes))
 
 
 def open_looks(
@@ -200,11 +202,8 @@ def _reviews(connection: Connection, campaign: Campaign) -> int:
 def _free_arbiters(connection: Connection, campaign: Campaign, records: list[str]) -> dict[str, int]:
     """How many arbiters have never held a place on each record."""
     roles, slots = campaign_roles.c, campaign_slots.c
-    arbiters = set(
-        connection.execute(
-            select(roles.user).where(roles.campaign == campaign.id, roles.role == "arbiter")
-        ).scalars()
-    )
+    query = select(roles.user).where(roles.campaign == campaign.id, roles.role == "arbiter")
+    arbiters: set[str] = set(connection.execute(query).scalars())
     held: dict[str, set[str]] = {record: set() for record in records}
     for part in chunks(records):
         for row in connection.execute(

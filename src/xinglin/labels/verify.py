@@ -7,19 +7,20 @@ The vote arrives as an argument: what votes lies above this room. It takes part 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from sqlalchemy import insert, select, update
 
-from xinglin.errors import ConfigurationError, InvalidInputError, NotPermittedError
+from xinglin.errors import ConfigurationError, ConflictError, InvalidInputError, NotPermittedError
 from xinglin.labels.arbitrate import code_of, lock_place
-from xinglin.labels.assign import Task, held_by
-from xinglin.labels.campaign import Campaign, stamp
+from xinglin.labels.assign import Task, claim, fetch, held_by, mark_opened
+from xinglin.labels.campaign import Campaign, Stage, stamp
 from xinglin.labels.decide import checked_spans
 from xinglin.ledger import append
 from xinglin.store import Store
 from xinglin.store.tables import campaign_slots, campaign_votes
-from xinglin.types import Code
+from xinglin.types import Code, Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,37 @@ def keep_vote(store: Store, campaign: Campaign, task: Task, vote: ModelVote) -> 
             subjects=(item.subject,),
             detail={"campaign": campaign.id, "abstained": code is None},
         )
+
+
+def next_task(
+    store: Store, campaign: Campaign, user: str, stage: Stage, voter: Callable[[Record], ModelVote]
+) -> Task | None:
+    """Take the next case of a stage, or the one that is held, and write down that it is opened.
+
+    Args:
+        store: where.
+        campaign: which.
+        user: who asks.
+        stage: what is to be done.
+        voter: what votes on a record in an assisted campaign, before anybody labels it.
+
+    Returns:
+        The case; ``None`` when none is open to this person. One that has left the campaign meanwhile is passed by.
+
+    Raises:
+        NotPermittedError: the person has not the role of that stage, or no grant.
+        ConfigurationError: the campaign is closed.
+    """
+    while held := claim(store, campaign, user, stage):
+        try:
+            task = fetch(store, campaign, held[0], user)
+        except ConflictError:
+            continue
+        if campaign.assisted and stage in ("annotation", "arbitration") and not has_vote(store, task.item):
+            keep_vote(store, campaign, task, voter(task.record))
+        mark_opened(store, campaign, task, user)
+        return task
+    return None
 
 
 def has_vote(store: Store, item: int) -> bool:

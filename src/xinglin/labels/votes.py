@@ -151,18 +151,24 @@ def truth(
     )
 
 
-def normalised(joint: Array) -> tuple[Array, Array]:
-    """Turn log joint probabilities, shape (items, classes), into the posterior (in place) and the log evidence."""
+def normalised(joint: Array, bound: float | None = None) -> tuple[Array, Array]:
+    """Turn log joint probabilities, shape (items, classes), into the posterior (in place) and the log evidence.
+
+    Args:
+        joint: the log joint probabilities.
+        bound: what no number exceeds in size, where that is known; else it is looked up.
+    """
     # Most votes leave numbers whose exponential is safe as it is; only others pay for the shift.
-    if joint.min() < -SAFE or joint.max() > SAFE:
+    if (bound is None or not bound < SAFE) and (joint.min() < -SAFE or joint.max() > SAFE):
         top = joint.max(axis=1)
         joint -= top[:, None]
     else:
-        top = np.zeros(len(joint))
+        top = None
     np.exp(joint, out=joint)
     mass = joint @ np.ones(joint.shape[1])  # quicker than a sum over a short axis
     joint *= (1 / mass)[:, None]
-    return joint, top + np.log(mass)
+    evidence = np.log(mass)
+    return joint, evidence if top is None else top + evidence
 
 
 @dataclass(slots=True)

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, bindparam, insert, select, update
 
 from xinglin.errors import UnknownNameError
 from xinglin.store.keys import keyed_digest, new_salt
@@ -93,7 +93,7 @@ def find_subject(connection: Connection, dataset: Dataset, subject: str) -> Subj
             subjects.c.dataset == dataset.id, subjects.c.key == dataset.subject_key(subject)
         )
     ).first()
-    return None if row is None else Subject(*row)
+    return None if row is None else _subject(row)
 
 
 def enrol(
@@ -147,8 +147,12 @@ def _under(connection: Connection, dataset: Dataset, keys: Sequence[str]) -> dic
     for part in chunks(keys):
         query = select(*_SUBJECT).where(subjects.c.dataset == dataset.id, subjects.c.key.in_(part))
         for row in connection.execute(query):
-            found[row.key] = Subject(*row)
+            found[row.key] = _subject(row)
     return found
+
+
+def _subject(row: Row[Any]) -> Subject:
+    return Subject(row.id, row.key, row.salt, row.data_key)
 
 
 def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -1,8 +1,9 @@
 """The stored records of a data set: kept once, read for a purpose, erased with their subject.
 
 Bodies lie in the database as canonical JSON, deflated where it pays, encrypted where the store has a key
-(:mod:`.sealing`); volumes are files and stand in the body by path. Identifiers of records and subjects stand in the body only: the store finds both by HMACs under
-the data set's salt, and the ledger names a subject by an HMAC under a salt of its own.
+(:mod:`.sealing`); volumes are files and stand in the body by path. Identifiers of records and subjects stand in the body
+only: the store finds both by HMACs under the data set's salt, and the ledger names a subject by an HMAC under a salt of
+its own.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import chain
+from pathlib import Path
 from typing import Any, ClassVar
 
 from xinglin.errors import InvalidInputError, XinglinError
@@ -40,37 +41,16 @@ class JsonLines(AtPath):
 
     def items(self, unit: Unit, start: int) -> Iterator[Item]:
         """Yield the lines that are not blank."""
-        encoding, mark = encoding_of(unit.path, MAX_RECORD)
-        taken = 0
-        for number, line in enumerate(lines(unit.path, MAX_RECORD), start=1):
-            if line is not None:
-                line = line[mark if number == 1 else 0 :]
-                if not line or line.isspace():
-                    continue
-            taken += 1
-            if taken <= start:
-                continue
-            place = f"line {number}"
-            if line is None:
-                problem = f"expected at most {MAX_RECORD // 2**20} MiB in a line"
-                yield Item(place, problem=problem, encoding=encoding)
-                continue
+        for line in json_lines(unit.path, start):
+            place = f"line {line.number}"
             try:
-                record = self._record(line, encoding, f"{unit.name}#{number}")
+                record = self._record(line.value(), f"{unit.name}#{line.number}")
             except XinglinError as error:
-                yield Item(place, problem=str(error), encoding=encoding)
+                yield Item(place, problem=str(error), encoding=line.encoding)
             else:
-                yield Item(place, record, encoding=encoding)
+                yield Item(place, record, encoding=line.encoding)
 
-    def _record(self, line: bytes, encoding: str, unnamed: str) -> Record:
-        if encoding != "utf-8":
-            try:
-                line = line.decode(encoding).encode()
-            except UnicodeDecodeError as error:
-                raise InvalidInputError(f"expected {encoding.upper()}, byte {error.start} is not") from None
-        decoded = decode_json(line, "JSON")
-        if not isinstance(decoded, dict):
-            raise InvalidInputError(f"expected an object a line, got {type(decoded).__name__}")
+    def _record(self, decoded: dict[str, Any], unnamed: str) -> Record:
         if self.mapping is not None:
             return record_from_row(self.mapping, lambda column: _at(decoded, column), unnamed=unnamed)
         if self.stored:
@@ -78,6 +58,59 @@ class JsonLines(AtPath):
         record = record_from_json(decoded)
         # A Bundle of a named patient bears the patient's id; only what says neither is named by its place.
         return record if decoded.get("id") or record.subject else replace(record, id=unnamed)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonLine:
+    """One line of a file, not yet decoded."""
+
+    number: int
+    """From 1, blank lines counted."""
+    content: bytes | None
+    """``None``: too long."""
+    encoding: str
+
+    def value(self) -> dict[str, Any]:
+        """Return the object that stands there.
+
+        Raises:
+            InvalidInputError: the line is too long, not of the file's encoding, no strict JSON, or no object.
+        """
+        line = self.content
+        if line is None:
+            raise InvalidInputError(f"expected at most {MAX_RECORD // 2**20} MiB in a line")
+        if self.encoding != "utf-8":
+            try:
+                line = line.decode(self.encoding).encode()
+            except UnicodeDecodeError as error:
+                raise InvalidInputError(f"expected {self.encoding.upper()}, byte {error.start} is not") from None
+        decoded = decode_json(line, "JSON")
+        if not isinstance(decoded, dict):
+            raise InvalidInputError(f"expected an object a line, got {type(decoded).__name__}")
+        return decoded
+
+
+def json_lines(path: Path, start: int = 0) -> Iterator[JsonLine]:
+    """Yield the lines of a file that are not blank, behind the first ``start`` of them.
+
+    Args:
+        path: UTF-8 or GB18030, with a mark or not, gzipped or not.
+        start: lines to leave out.
+
+    Raises:
+        InvalidInputError: neither encoding, or the gzip stream is damaged; lines before the damage have been yielded.
+        InputTooLargeError: it expands without measure.
+    """
+    encoding, mark = encoding_of(path, MAX_RECORD)
+    taken = 0
+    for number, line in enumerate(lines(path, MAX_RECORD), start=1):
+        if line is not None:
+            line = line[mark if number == 1 else 0 :]
+            if not line or line.isspace():
+                continue
+        taken += 1
+        if taken > start:
+            yield JsonLine(number, line, encoding)
 
 
 def _at(decoded: Any, column: str) -> Cell:

@@ -13,7 +13,7 @@ from nicegui import events, ui
 from xinglin.errors import InvalidInputError, UnknownNameError
 from xinglin.labels.answer import Answer
 from xinglin.labels.assign import waiting
-from xinglin.labels.campaign import ROLE_OF, STAGES, Campaign, Stage, list_campaigns
+from xinglin.labels.campaign import ROLE_OF, STAGES, Campaign, Stage, list_campaigns, own_campaign
 from xinglin.labels.decide import REASONS, SkipReason, checked_spans
 from xinglin.measure.markup import tag
 from xinglin.serve.model_vote import model_vote
@@ -225,7 +225,8 @@ class AnnotatePage:
         say, count = self.visitor.say, len(self.choice.picked)
         space = tag("kbd", "空格" if self.visitor.lang == "zh" else "Space")
         self.give.set_visibility(self.flow.vote is None)
-        self.give_words.set_content(str(tag("span", say("give", count=count), space)))
+        words = say("give", count=count) if count else say("give_first")
+        self.give_words.set_content(str(tag("span", words, space)))
         if self.flow.vote is not None and self.flow.task is not None:
             kept = self.choice.picked == self.flow.task.decided
             word = say("vote_confirm") if kept else say("give", count=count)
@@ -340,10 +341,9 @@ def _asked(visitor: Visitor, name: str | None, stage: str | None) -> tuple[Campa
     Raises:
         UnknownNameError: no such campaign of this person, or no such stage.
     """
-    for campaign, _ in list_campaigns(visitor.desk.store, visitor.user):
-        if campaign.id == name and stage in STAGES:
-            return campaign, cast(Stage, stage)
-    raise UnknownNameError(visitor.say("annotate_none"))
+    if stage not in STAGES:
+        raise UnknownNameError(visitor.say("annotate_none"))
+    return own_campaign(visitor.desk.store, name or "", visitor.user)[0], cast(Stage, stage)
 
 
 def register() -> None:

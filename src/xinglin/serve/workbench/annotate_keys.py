@@ -54,7 +54,8 @@ if (!window.xinglinDesk) {
   });
   // A button that was clicked keeps the focus, and the next space would press it again.
   document.addEventListener('click', event => {
-    if (event.detail && event.target.closest('.xa-choice, .xa-confirm, .xa-acts, .xa-sure, .xa-giving')) document.activeElement.blur();
+    const pressed = event.target.closest('.xa-choice, .xa-confirm, .xa-acts, .xa-sure, .xa-giving');
+    if (event.detail && pressed) document.activeElement.blur();
   });
   const length = text => [...text].length;
   // The cursor: offsets in UTF-16 units; `from` is the start once it is set, `at` the character under the cursor.

@@ -80,7 +80,11 @@ def agreement_card(found: Overview, lang: Lang) -> Markup:
     ]
     heading = tag("h2", icon("check"), say("lead_quality", lang))
     codes = [
-        tag("tr", tag("th", code.display or code.value, scope="row"), tag("td", _alpha(alpha, lang), cls="xl-number"))
+        tag(
+            "tr",
+            tag("th", code.display or code.value, scope="row"),
+            tag("td", _alpha(alpha, lang), cls="xl-number"),
+        )
         for code, alpha in found.by_code
     ]
     more = None
@@ -101,7 +105,10 @@ def looks_line(found: Looks, budget: float, lang: Lang) -> Markup:
     )
     return tag(
         "div",
-        [tag("span", tag("small", say(word, lang)), " ", tag("b", value), cls="xl-fact") for word, value in facts],
+        [
+            tag("span", tag("small", say(word, lang)), " ", tag("b", value), cls="xl-fact")
+            for word, value in facts
+        ],
         cls="xa-looks",
     )
 
@@ -198,7 +205,7 @@ class LeadPage:
                     )
                     button = ui.button(say("lead_looks_open"), on_click=guarded(self._open_looks))
                     button.props("unelevated no-caps data-key=looks-open")
-            with ui.element("section").classes("xl-card"):
+            with ui.element("section").classes("xl-card xa-wide"):
                 fragment(tag("h2", icon("page"), say("lead_export")))
                 fragment(tag("p", say("export_hint"), cls="xl-muted"))
                 with ui.element("div").classes("xl-actions"):

@@ -43,6 +43,7 @@ ANNOTATION: dict[str, tuple[str, str]] = {
     "sure_certain": ("肯定", "certain"),
     "none_applies": ("都不符合", "None applies"),
     "give": ("给出 {count} 项", "Give {count}"),
+    "give_first": ("先选类别", "Choose classes"),
     "give_nothing": ("先选择类别;都不符合请按 X", "Choose classes first, or press X if none applies"),
     "mark_clear": ("清除标记", "Clear marks"),
     "pass_on": ("跳过", "Pass on"),
