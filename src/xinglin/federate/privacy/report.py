@@ -54,7 +54,8 @@ def account(connection: Connection, delta: float, *, kind: Kind = "rdp") -> dict
     own = limits["patient"]
     at = own.delta if own is not None else delta
     cohorts = []
-    for (number,) in connection.execute(select(privacy_cohorts.c.id).order_by(privacy_cohorts.c.id)).all():
+    numbers = connection.execute(select(privacy_cohorts.c.id).order_by(privacy_cohorts.c.id)).scalars()
+    for number in list(numbers):
         cohort = find_cohort(connection, number)
         found = spent(connection, cohort, at, kind)
         cohorts.append(
