@@ -16,6 +16,7 @@ from scipy.stats import norm
 
 from xinglin.errors import ConfigurationError, InvalidInputError
 from xinglin.federate.privacy.accountant import ORDERS, Step, check_delta, epsilon, merged, noise_for
+from xinglin.federate.privacy.group import at_least_one, group_curve
 
 ROUND = Step(32 / 4000, 1.0, 125)
 DELTA = 1e-5
@@ -32,6 +33,8 @@ def test_every_epsilon_is_that_of_dp_accounting() -> None:
     for row in rows:
         if row["rdp"] is not None:
             assert ours(row, "rdp") == pytest.approx(row["rdp"], rel=1e-3), row["name"]
+        else:
+            assert ours(row, "rdp") <= 1.5 * row["pld"], row["name"]
         assert ours(row, "rdp") >= row["pld"] - 1e-3, row["name"]
 
 
@@ -119,9 +122,45 @@ def test_the_ends_of_the_scale() -> None:
     assert epsilon([ROUND, Step(0.5, 0.0)], DELTA) == math.inf
     assert epsilon([Step(1.0, 0.01, 5)], DELTA, "prv") == epsilon([Step(1.0, 0.01, 5)], DELTA) > 1000
     assert Step(1.0, 2.0).of_group(3) == Step(1.0, 2.0 / 3)
-    group = Step(0.1, 2.0, 4).of_group(3)
-    assert group.sample_rate == pytest.approx(1 - 0.9**3)
-    assert (group.noise_multiplier, group.steps) == (2.0 / 3, 4)
+    assert Step(0.1, 2.0, 4).of_group(3) == Step(0.1, 2.0, 4, 3)
+    assert Step(0.1, 2.0, 4).of_group(1) == Step(0.1, 2.0, 4)
+
+
+def test_the_divergence_of_a_group_of_one_is_that_of_opacus() -> None:
+    from opacus.accountants.analysis.rdp import compute_rdp
+
+    for rate, noise in ((0.01, 1.0), (0.3, 4.0), (0.05, 0.6)):
+        grid = group_curve(rate, noise, 1, ORDERS)
+        exact = compute_rdp(q=rate, noise_multiplier=noise, steps=1, orders=ORDERS)
+        known = np.isfinite(grid)
+        assert known.sum() > 100
+        np.testing.assert_allclose(grid[known], exact[known], rtol=3e-6, atol=1e-11)
+        assert (grid[known] >= exact[known] * (1 - 1e-9)).all()
+
+
+@pytest.mark.parametrize(("rate", "noise", "size"), [(0.2, 2.0, 2), (0.5, 3.0, 3), (0.05, 1.0, 4)])
+def test_the_divergence_of_a_group_bounds_sums_over_who_was_drawn(
+    rate: float, noise: float, size: int
+) -> None:
+    """At order 3 the moment is a sum over what three independent draws of the group would have been."""
+    chance = [math.comb(size, k) * rate**k * (1 - rate) ** (size - k) for k in range(size + 1)]
+    moment = sum(
+        chance[a] * chance[b] * chance[c] * math.exp((a * b + b * c + a * c) / noise**2)
+        for a in range(size + 1)
+        for b in range(size + 1)
+        for c in range(size + 1)
+    )
+    (found,) = group_curve(rate, noise, size, [3.0])
+    assert found == pytest.approx(math.log(moment) / 2, rel=1e-5)
+
+
+def test_more_examples_of_a_patient_cost_more_and_less_than_the_crude_bound() -> None:
+    sizes = (1, 2, 3, 8, 64, 256, 257)
+    found = [epsilon([Step(0.01, 60.0, 200).of_group(size)], DELTA) for size in sizes]
+    assert found == sorted(found)
+    for size, eps in zip(sizes[1:], found[1:], strict=True):
+        rate, noise, count = at_least_one(0.01, 60.0, 200, size)
+        assert eps <= epsilon([Step(rate, noise, count)], DELTA) + 1e-9
 
 
 @pytest.mark.parametrize(
@@ -145,8 +184,11 @@ def test_other_numbers_out_of_range_are_refused() -> None:
     for target in (0.0, -1.0, math.nan, math.inf):
         with pytest.raises(InvalidInputError, match="epsilon"):
             noise_for(target, DELTA, 0.1, 1)
-    with pytest.raises(InvalidInputError, match="group"):
-        ROUND.of_group(0)
+    for size in (0, -1, 1.5, True):
+        with pytest.raises(InvalidInputError, match="group"):
+            ROUND.of_group(size)  # type: ignore[arg-type]
+    with pytest.raises(InvalidInputError, match="group already"):
+        ROUND.of_group(2).of_group(2)
     check_delta(np.nextafter(1 / 4000, 0), 4000)
     with pytest.raises(InvalidInputError, match=r"1/n = 0\.00025 with n = 4000"):
         check_delta(1 / 4000, 4000)
