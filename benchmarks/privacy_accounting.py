@@ -47,8 +47,9 @@ def run(quick: bool) -> list[Line]:
                 Line(row["name"], "epsilon, rdp", ours(row, "rdp"), "", steps,
                      reference=row["rdp"], reference_name="dp-accounting, RDP", note=note)
             )  # fmt: skip
+        kind, name = ("prv", "epsilon, prv") if row["group"] == 1 else ("rdp", "epsilon, rdp of the mixture")
         lines.append(
-            Line(row["name"], "epsilon, prv", ours(row, "prv"), "", steps,
+            Line(row["name"], name, ours(row, kind), "", steps,
                  reference=row["pld"], reference_name="dp-accounting, PLD", note=note)
         )  # fmt: skip
     return lines

@@ -63,7 +63,7 @@ def group_curve(sample_rate: float, noise_multiplier: float, group: int, orders:
     whole = (
         np.asarray(orders, float) * (group / sd) ** 2 / 2
     )  # all of them in every step: the Gaussian mechanism
-    return np.minimum(curve, whole)
+    return np.asarray(np.minimum(curve, whole), float)
 
 
 def at_least_one(
