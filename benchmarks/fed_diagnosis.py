@@ -71,7 +71,12 @@ def run(quick: bool) -> list[Line]:
         rows = [json.loads(line) for line in stream]
     if quick:
         rows = rows[:: max(1, len(rows) // 600)]
-    return _Bench(rows, quick).lines()
+    lines = _Bench(rows, quick).lines()
+    if not quick:
+        from benchmarks._federation_page import write_page
+
+        write_page("fed-diagnosis", lines)
+    return lines
 
 
 class _Bench:
