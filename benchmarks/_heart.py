@@ -57,7 +57,7 @@ def write_hospitals(data: Path, folder: Path) -> dict[str, Path]:
     """
     from sklearn.model_selection import train_test_split
 
-    from xinglin.records.manifest import Consent, build_manifest, write_manifest
+    from xinglin.federate.permit import describe
 
     folders = {}
     for site in SITES:
@@ -85,10 +85,7 @@ def write_hospitals(data: Path, folder: Path) -> dict[str, Path]:
                 writer = csv.DictWriter(stream, list(rows[0]))
                 writer.writeheader()
                 writer.writerows(rows[place] for place in sorted(places))
-        manifest = build_manifest(
-            folders[site], name=f"heart-{site}", licence="CC-BY-4.0", consent=Consent(basis="open licence")
-        )
-        write_manifest(manifest, folders[site] / "manifest.json")
+        describe(folders[site], f"heart-{site}", licence="CC-BY-4.0", basis="open licence")
     return folders
 
 

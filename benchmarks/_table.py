@@ -9,7 +9,8 @@ from benchmarks._line import Line, shown
 HEAD = ("name", "figure", "value", "95 %", "n", "reference", "ratio", "note")
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def cells(line: Line) -> tuple[str, ...]:
+    """Return a line as the cells under ``HEAD``."""
     interval = "" if line.low is None or line.high is None else f"{shown(line.low)} – {shown(line.high)}"
     reference = "" if line.reference is None else f"{shown(line.reference)} ({line.reference_name})"
     ratio = "" if line.ratio is None else f"{shown(line.ratio)} x"
@@ -27,7 +28,7 @@ def table(lines: Mapping[str, Sequence[Line]], where: str) -> None:
     for name, found in lines.items():
         grid = Table(*HEAD, title=name, title_justify="left", box=None, pad_edge=False)
         for line in found:
-            grid.add_row(*_cells(line))
+            grid.add_row(*cells(line))
         console.print(grid)
     console.print(where, style="dim")
 
@@ -46,7 +47,7 @@ def markdown(
         f"Machine: {where}. {shared}",
     ]
     for name, found in lines.items():
-        rows = [HEAD, ("---",) * len(HEAD), *(_cells(line) for line in found)]
+        rows = [HEAD, ("---",) * len(HEAD), *(cells(line) for line in found)]
         grid = "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows)
         parts.append(f"## {name}\n\n{titles[name]}\n\n{grid}")
     return "\n\n".join(parts) + "\n"

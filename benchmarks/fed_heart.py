@@ -2,14 +2,18 @@
 
 Every figure is accuracy at one half: over all 254 test rows (*pooled test*) and as the mean over the four hospitals
 (*mean client*). Settings are chosen by cross-validation inside the training parts (stratified folds at each hospital),
-by the mean of both figures; the test parts are scored once. That choice is not covered by epsilon, as in FLamby.
+by the mean of both figures, never on the test parts (which were seen, though, with untuned settings while this file was
+written). That choice is not covered by epsilon, as in FLamby.
 
 *newton*: the hospitals send gradient and Hessian, round by round (``federate/tasks/tabular.py``). *own intercept*: the
 intercept stays at the hospital, so its model is its own; a hospital that was not there has none. The strategies of
-FLamby's table run with one shared model, one local epoch a round. *private*: DP-SGD at each hospital, one full-batch
-step a round; every hospital's own rows are covered by (1, 1e-4) over the whole job. With scaling by *bounds* nothing is
-read from the data beside the gradients; with *site* scaling, as FLamby's, each hospital's moments stay at home, but
-epsilon does not cover what they do to the gradients.
+FLamby's table run with one shared model, one local epoch a round; *pooled* and *alone* are our own regression in one
+place. *federated* scaling: by the moments over all hospitals, which travel as sums.
+
+*private*: DP-SGD at each hospital, one full-batch step a round; every hospital's own rows are covered by (1, 1e-4) over
+the whole job, its own intercept included. With scaling by *bounds* nothing is read from the data beside the gradients;
+with *site* scaling, as FLamby's, each hospital's moments stay at home, but epsilon does not cover what they do to the
+gradients.
 """
 
 from __future__ import annotations
@@ -86,6 +90,13 @@ ARMS: dict[str, Grid] = {
         max_grad_norm=(0.5, 1.0),
     ),
 }
+AIMS: dict[str, tuple[float | None, float | None]] = {
+    "newton, own intercept": (0.79, 0.735),
+    "newton, one model": (0.79, 0.735),
+    "private, own intercept, bounds": (None, 0.71),
+    "private, own intercept, site": (None, 0.71),
+}
+"""Pooled test and mean client: as good as FLamby's pooled training, and better than its private one."""
 STRATEGY = ("proximal_mu", "eta", "tau", "local_keys")
 """Settings that belong to the strategy."""
 ELSEWHERE = ("rounds", "max_grad_norm", *STRATEGY)
@@ -110,7 +121,12 @@ def run(quick: bool) -> list[Line]:
     from benchmarks._heart import write_hospitals
 
     with tempfile.TemporaryDirectory() as folder:
-        return _Bench(write_hospitals(data, Path(folder) / "data"), Path(folder), quick).lines()
+        lines = _Bench(write_hospitals(data, Path(folder) / "data"), Path(folder), quick).lines()
+    if not quick:
+        from benchmarks._federation_page import write_page
+
+        write_page("fed-heart", lines)
+    return lines
 
 
 class _Bench:
@@ -273,8 +289,6 @@ class _Bench:
     def _table_lines(
         self, found: Mapping[str, Sequence[dict[str, Array]]], notes: Mapping[str, str]
     ) -> Iterator[Line]:
-        aims = {"newton, own intercept": (0.79, 0.735), "private, own intercept, bounds": (None, 0.71),
-                "private, own intercept, site": (None, 0.71)}  # fmt: skip
         for name, runs in found.items():
             values = np.mean([figures(run) for run in runs], axis=0)
             bounds = interval(runs)
@@ -282,7 +296,7 @@ class _Bench:
             if name.startswith("private"):
                 published = (None, PUBLISHED_PRIVATE)
             for place, figure in enumerate(("pooled test", "mean client")):
-                limit = aims.get(name, (None, None))[place]
+                limit = AIMS.get(name, (None, None))[place]
                 said = [notes[name]] if place == 0 else [self._each(runs)]
                 if limit is not None:
                     said.insert(0, aim(float(values[place]), limit, "", at_most=False))
@@ -345,10 +359,17 @@ class _Bench:
         if self.quick:
             return lines
         from xinglin.federate.local import run_local
+        from xinglin.federate.permit import permit
         from xinglin.store import open_store
 
         setting |= {"scaling": "site", "intercept": "site", "local_keys": ("bias",)}
         job = self._job("newton", setting, 0)
+        for site in SITES:
+            home = self.folder / "federation" / "sites" / site
+            home.mkdir(parents=True)
+            own = open_store(f"sqlite:///{home / 'xinglin.db'}")
+            permit(own, "heart", purpose="training", basis="open licence", by="benchmark")
+            own.close()
         store = open_store(f"sqlite:///{self.folder / 'coordinator.db'}")
         try:
             engine = run_local(job, self.folders, self.folder / "federation", store)

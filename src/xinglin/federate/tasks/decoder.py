@@ -257,7 +257,7 @@ def _rows(ids: Sequence[Sequence[int]], learnt: Sequence[int], owners: Sequence[
 def _loss(module: nn.Module, batch: Row) -> Tensor:
     """Return each pair's mean loss over its answer, shape (pairs,): one pair's length does not weigh another's."""
     tokens, mask, targets = batch
-    longest = max(2, int(mask.sum(1).max())) if len(mask) else 2
+    longest = max(2, int(mask.sum(1).max()))
     tokens, mask, targets = tokens[:, :longest], mask[:, :longest], targets[:, :longest]
     positions = torch.arange(longest).expand(len(tokens), -1)
     logits = module(input_ids=tokens, attention_mask=mask, position_ids=positions, use_cache=False).logits

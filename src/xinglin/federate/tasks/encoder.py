@@ -193,7 +193,7 @@ class Encoder:
 
     def _logits(self, module: nn.Module, batch: Row) -> Tensor:
         read, mask = batch[0], batch[1]
-        longest = int(mask.sum(1).max()) if len(mask) else 1
+        longest = int(mask.sum(1).max())
         read, mask = read[:, :longest], mask[:, :longest]
         hidden = read.float() if read.is_floating_point() else self._below(read, mask)
         logits: Tensor = module(inputs_embeds=hidden, attention_mask=mask).logits

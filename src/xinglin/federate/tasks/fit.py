@@ -95,18 +95,22 @@ def fit(
     for _ in range(plan.steps):
         batch = next(batches)
         optimizer.zero_grad(set_to_none=True)
-        value = loss(run, batch)
-        # An empty Poisson batch has no mean loss, but its step adds the noise that the accountant has counted.
-        if len(batch[0]) and not math.isfinite(value.item()):
-            raise TrainingError(
-                "training: the loss is not finite: lower learning_rate, or look for extreme values in the data"
-            )
-        total += value.item() if len(batch[0]) else 0.0
-        with warnings.catch_warnings():
-            warnings.filterwarnings(
-                "ignore", "Full backward hook is firing", UserWarning
-            )  # Opacus means it so
-            value.backward()  # type: ignore[no-untyped-call]
+        if len(batch[0]):
+            value = loss(run, batch)
+            if not math.isfinite(value.item()):
+                raise TrainingError(
+                    "training: the loss is not finite: lower learning_rate, or look for extreme values in the data"
+                )
+            total += value.item()
+            with warnings.catch_warnings():
+                warnings.filterwarnings(
+                    "ignore", "Full backward hook is firing", UserWarning
+                )  # Opacus means it so
+                value.backward()  # type: ignore[no-untyped-call]
+        else:
+            # Poisson sampling drew nobody: the step is noise alone, as the accountant has counted it.
+            for parameter in trained:
+                parameter.grad_sample = parameter.new_zeros((0, *parameter.shape))  # type: ignore[attr-defined]
         if options.proximal_mu:
             with torch.no_grad():
                 for parameter, anchor in zip(trained, anchors, strict=True):
