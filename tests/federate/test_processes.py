@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,22 +45,28 @@ class Running:
         return last
 
 
-@pytest.fixture(scope="module")
-def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
-    place = tmp_path_factory.mktemp("federation")
+@contextmanager
+def started(place: Path, rows: dict[str, int], limit: float | None = None) -> Iterator[Running]:
+    """Start a federation whose hospitals let each patient spend at most ``limit``."""
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("XINGLIN_HOME", str(place / "coordinator"))
         environment.setenv("OMP_NUM_THREADS", "1")
         environment.delenv("XINGLIN_DATABASE_URL", raising=False)
-        tables, store, folder = write_tables(place / "data", SITES), open_store(), place / "fed"
+        tables, store, folder = write_tables(place / "data", rows), open_store(), place / "fed"
         for site in tables:
-            allow(folder / "nodes" / site / "home", a_job(), epsilon=None)
+            allow(folder / "nodes" / site / "home", a_job(), epsilon=limit)
         processes.start(folder, tables, store)
     try:
         yield Running(folder, store, tables)
     finally:
         processes.stop(folder)
         store.close()
+
+
+@pytest.fixture(scope="module")
+def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with started(tmp_path_factory.mktemp("federation"), SITES) as running:
+        yield running
 
 
 def until(happened: Callable[[], bool], seconds: float) -> None:
@@ -136,6 +143,24 @@ def test_a_killed_node_does_not_stop_the_job(federation: Running, tmp_path: Path
     assert first == {"site-1": "ok", "site-2": "ok", "site-3": "silent"}
     assert second == {"site-1": "ok", "site-2": "ok"}
     assert "site-3" not in processes.running(processes.read_federation(federation.folder))
+
+
+@pytest.mark.slow
+def test_the_nodes_enforce_the_budget_over_jobs(tmp_path: Path) -> None:
+    pytest.importorskip("opacus")
+    private = '[privacy]\nunit = "example"\nepsilon = 2.0\ndelta = 1e-3\n'
+    job = JOB.format(rounds=1, timeout=300) + private
+    with started(tmp_path, {"site-1": 60, "site-2": 90}, limit=2.5) as running:
+        first = running.run(job, tmp_path / "JOB.toml")
+        assert first.state == "done", first.reason
+        budgets = [site.budget for site in first.rounds[1].sites]
+        assert all(one is not None and 1.5 < one.spent <= 2.0 and one.allowed == 2.5 for one in budgets)
+        second = running.run(job.replace('"tiny"', '"again"', 1), tmp_path / "AGAIN.toml")
+        assert second.state == "stopped"
+        assert (second.reason or "").count("privacy budget exceeded") == 2
+        bare = running.run(JOB.format(rounds=1, timeout=300), tmp_path / "BARE.toml")
+        assert bare.state == "stopped"
+        assert (bare.reason or "").count("privacy budget exceeded") == 2
 
 
 def test_keys_are_never_overwritten_and_folders_are_checked(tmp_path: Path) -> None:

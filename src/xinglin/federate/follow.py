@@ -9,7 +9,7 @@ from xinglin.federate.history import end_job
 from xinglin.federate.overview import JobHistory, job_history
 from xinglin.store import Store
 
-PAUSE, ENQUIRE = 0.5, 15.0
+PAUSE, ENQUIRE = 0.5, 60.0
 """Seconds between two looks into the store, and between two questions whether the process still runs."""
 
 
