@@ -71,7 +71,9 @@ def run(quick: bool) -> list[Line]:
         rows = [json.loads(line) for line in stream]
     if quick:
         rows = rows[:: max(1, len(rows) // 300)]
-    lines = _Bench(rows, quick).lines()
+    bench = _Bench(rows, quick)
+    lines = bench.lines()
+    bench.kept.done()
     if not quick:
         from benchmarks._federation_page import write_page
 
@@ -108,7 +110,7 @@ class _Bench:
             quick,
             len(rows),
         ]
-        self._kept = Kept("fed-diagnosis", settings)
+        self.kept = Kept("fed-diagnosis", settings)
         self._encoded: dict[int, Any] = {}
 
     def lines(self) -> list[Line]:
@@ -117,7 +119,7 @@ class _Bench:
         mixes = [self._mix(self._dealt(seed)) for seed in range(self.seeds)]
         for seed in range(self.seeds):
             for name, made in self._arms(seed, rate, rounds).items():
-                found = self._kept.get(f"{name}-{seed}", made)
+                found = self.kept.get(f"{name}-{seed}", made)
                 hits.setdefault(name, []).append(np.array(found["hits"], float))
         return self._report(hits, mixes, rate, rounds)
 
@@ -153,7 +155,7 @@ class _Bench:
             marks = {}
             most = HEAD_ROUNDS if "head only" in arm else self.rounds
             for each in rates:
-                found = self._kept.get(
+                found = self.kept.get(
                     f"development-{arm}-{each:g}",
                     lambda arm=arm, each=each, most=most: self._joint(  # type: ignore[misc]
                         arm, DEVELOPMENT, each, most, self.dev
