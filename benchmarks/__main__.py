@@ -35,6 +35,7 @@ def main() -> int:
         help="redo one part (of scoreboard: a data set); repeatable",
     )
     options = parser.parse_args()
+    options.names = [name.replace("-", "_") for name in options.names]
     for name in options.names:
         if name not in NAMES:
             near = get_close_matches(name, NAMES, n=1)

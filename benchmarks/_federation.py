@@ -6,12 +6,15 @@ of these, and ``fed_heart`` compares the two models bit by bit.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from flwr.supercore.task_identity import TaskIdentity
+
 from xinglin.federate.job import Job
+from xinglin.federate.joining import aggregate
 from xinglin.federate.robust import SiteUpdate
-from xinglin.federate.rounds import aggregate
 from xinglin.federate.strategy import as_state, flower_strategy, node_seed, only, shared_names
 from xinglin.federate.tasks.protocol import Privacy, State, Task
 from xinglin.federate.wire import layout
@@ -39,6 +42,9 @@ def federate(
         private: how each site's training is made private; ``None``: not at all.
         watch: called after every round.
     """
+    # A message of Flower bears the number of its run, which outside of a run nobody has set.
+    logging.getLogger("flwr").setLevel(logging.WARNING)
+    TaskIdentity.run_id, TaskIdentity.task_id, TaskIdentity.node_id = 1, 1, 0
     state = task.initial(job.seed)
     shared = shared_names(job, state)
     own = {site: {name: a for name, a in state.items() if name not in shared} for site in sorted(hospitals)}

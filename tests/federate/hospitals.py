@@ -34,6 +34,26 @@ BASE: dict[str, Any] = {
     },
 }
 
+JOB = """
+[job]
+name = "tiny"
+task = "tabular"
+rounds = {rounds}
+seed = 3
+timeout = {timeout}
+[data]
+dataset = "tiny"
+[train]
+target = "sick"
+positive = ["1"]
+negative = ["0"]
+numeric = ["age", "pressure", "sugar"]
+steps = 5
+batch = 16
+learning_rate = 0.3
+"""
+"""The same job as a file."""
+
 
 def a_job(**sections: Mapping[str, Any]) -> Job:
     merged = {name: {**BASE.get(name, {}), **sections.get(name, {})} for name in {*BASE, *sections}}

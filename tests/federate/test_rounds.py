@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.federate.hospitals import a_job, allow, newest, run_direct, write_tables
-from xinglin.errors import ConfigurationError, TrainingError
+from xinglin.errors import ConfigurationError, InvalidInputError, TrainingError
 from xinglin.federate import site as steps
 from xinglin.federate import wire
 from xinglin.federate.job import STRATEGIES
@@ -269,7 +270,7 @@ def test_another_version_is_refused_by_name(
     store: Store, tables: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(steps, "__version__", "9.9.9")
-    with pytest.raises(TrainingError, match="version mismatch: this hospital runs xinglin 9.9.9"):
+    with pytest.raises(TrainingError, match=r"version mismatch: this hospital runs xinglin 9\.9\.9"):
         run_direct(a_job(), tables, tmp_path, store)
 
 
@@ -318,3 +319,23 @@ def test_a_private_job_needs_a_stated_limit(store: Store, tables: dict[str, Path
     job = a_job(privacy={"unit": "example", "epsilon": 2.0, "delta": 1e-3})
     with pytest.raises(TrainingError, match="no privacy limit is stated"):
         run_direct(job, tables, tmp_path, store)
+
+
+def test_hospital_level_noise_is_added_at_the_coordinator_and_counted_at_the_hospital(
+    store: Store, tables: dict[str, Path], tmp_path: Path
+) -> None:
+    pytest.importorskip("opacus")
+    asked = {"unit": "hospital", "epsilon": 500.0, "delta": 1e-3, "clip": 0.05}
+    job = a_job(privacy=asked)
+    for site in tables:
+        allow(tmp_path / "sites" / site, job, epsilon=600.0)
+    state = run_direct(job, tables, tmp_path, store)
+    # Two steps of at most clip, and little noise: the model cannot be far from where it began.
+    assert 0 < np.linalg.norm(np.concatenate([array.ravel() for array in state.values()])) < 0.2
+    told = json.loads(next((tmp_path / "jobs").rglob("privacy.json")).read_text(encoding="utf-8"))
+    assert told["epsilon"] <= 500.0
+    assert "next to nothing" in told["note"]["en"]
+    budgets = [site.budget for site in newest(store).rounds[2].sites]
+    assert all(one is not None and one.unit == "hospital" and 0 < one.spent <= 500.0 for one in budgets)
+    with pytest.raises(InvalidInputError, match="expected less than 1/n"):
+        run_direct(a_job(privacy={**asked, "delta": 0.3}), tables, tmp_path, store, number="b1")

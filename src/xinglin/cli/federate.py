@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xinglin.cli import federate_budget
 from xinglin.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     help="联邦训练:病历不出院 Hospitals train together; records stay home.", no_args_is_help=True
 )
-budget = typer.Typer(help="本院的隐私预算 This hospital's privacy budget.", no_args_is_help=True)
-app.add_typer(budget, name="budget")
+app.add_typer(federate_budget.app, name="budget")
 
 Place = Annotated[
     Path | None, typer.Option("--dir", help="联邦的文件夹 Folder of the federation; default in XINGLIN_HOME.")
@@ -55,18 +55,15 @@ def up(
     consent: Basis = None,
     epsilon: Epsilon = None,
     delta: Delta = 1e-5,
-    port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="协调端回环端口 The SuperLink's port on loopback.")
-    ] = None,
-    stay: Annotated[
-        bool, typer.Option("--stay", help="不退出,收到 TERM 时停止联邦 Stay; stop the federation on TERM.")
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="回环端口 Port on loopback.")] = None,
+    stays: Annotated[
+        bool, typer.Option("--stay", help="留在前台,收到信号即停止 Stay until asked to end, then stop it.")
     ] = False,
 ) -> None:
-    """在本机启动联邦:证书、密钥、协调端、每院一个节点。Start a federation on loopback: certificates, keys, SuperLink, nodes."""
+    """在本机启动联邦:证书、密钥、协调端、每院一个节点。Start a federation on loopback: keys, SuperLink, nodes."""
     from xinglin.cli.federate_shown import show_up
     from xinglin.errors import InvalidInputError
-    from xinglin.federate.processes import start
-    from xinglin.federate.processes import stay as keep_up
+    from xinglin.federate.processes import start, stay
     from xinglin.store import open_store
 
     place = _place(folder)
@@ -78,8 +75,8 @@ def up(
             home = place / "nodes" / site / "home"
             _permit(home, own, dataset, "training", consent, epsilon, delta)
     show_up(start(place, hospitals, open_store(), port=port), place)
-    if stay:
-        keep_up(place)
+    if stays:
+        stay(place)
 
 
 @app.command()
@@ -165,24 +162,6 @@ def permit(
 
     state(open_store(), dataset, purpose=purpose, basis=basis, by=by)
     typer.echo(f"已授权 granted: {dataset} / {purpose}")
-
-
-@budget.command("limit")
-def limit(
-    epsilon: Annotated[float, typer.Option(min=0.0, help="每位患者一生的 ε 上限 Lifetime ε of a patient.")],
-    delta: Annotated[float, typer.Option(min=0.0, max=1.0, help="δ,小于 1/n δ, below 1/n.")],
-    by: Annotated[str, typer.Option("--as", help="声明人 Who states it.")] = "cli",
-    hospital: Annotated[
-        bool, typer.Option("--hospital", help="以医院为单位 Of the hospital as a unit.")
-    ] = False,
-) -> None:
-    """声明本院的隐私上限;最新的声明有效。State this hospital's limit; the newest statement holds."""
-    from xinglin.federate.privacy.budget import state_limit
-    from xinglin.store import open_store
-
-    with open_store().write() as connection:
-        state_limit(connection, epsilon, delta, by=by, holder="hospital" if hospital else "patient")
-    typer.echo(f"上限 limit: ε {epsilon:g}, δ {delta:g}")
 
 
 @app.command()

@@ -33,6 +33,8 @@ STRATEGIES: dict[str, frozenset[str]] = {
 """Strategy -> the numbers that it takes."""
 ROBUST = ("fedmedian", "fedtrimmed", "krum")
 """Strategies that look at single updates, which secure aggregation hides."""
+AVERAGES = ("fedavg", "fedprox")
+"""Strategies that are a plain average at the coordinator."""
 
 Option = str | int | float | bool | list[str] | list[int] | list[float]
 
@@ -176,6 +178,15 @@ class Job(_Section):
 
     @model_validator(mode="after")
     def _compatible(self) -> Job:
+        if (
+            self.privacy is not None
+            and self.privacy.unit == "hospital"
+            and self.strategy.name not in AVERAGES
+        ):
+            raise ValueError(
+                f"[privacy] unit hospital averages clipped updates itself: choose {' or '.join(AVERAGES)}, "
+                f"not {self.strategy.name}"
+            )
         if self.secure.secagg:
             reason = None
             if self.strategy.name in ROBUST:
@@ -184,7 +195,7 @@ class Job(_Section):
                 reason = "max_norm measures single updates"
             elif self.privacy is not None and self.privacy.unit == "hospital":
                 reason = "unit hospital clips single updates at the server"
-            elif self.strategy.name not in ("fedavg", "fedprox"):
+            elif self.strategy.name not in AVERAGES:
                 reason = f"Flower's SecAgg+ averages, it does not run {self.strategy.name}"
             if reason:
                 raise ValueError(

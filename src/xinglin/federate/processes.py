@@ -21,7 +21,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -67,7 +66,7 @@ def start(
         folder: of the federation.
         hospitals: site -> folder of its data; ``None``: the archive in the site's own store.
         store: of the coordinator.
-        port: of the SuperLink on loopback; ``None``: one that is free.
+        port: of loopback; ``None`` takes a free one.
 
     Returns:
         What is in ``federation.json``.
@@ -178,23 +177,19 @@ def stop(folder: Path) -> list[str]:
 
 
 def stay(folder: Path) -> None:
-    """Keep a started federation until TERM or Ctrl-C, then stop it: for a container, which ends with its program.
+    """Wait until the SuperLink ends, or this process is asked to (SIGTERM, SIGINT), then stop the federation."""
 
-    Raises:
-        ConfigurationError: the SuperLink has ended by itself; its log says why.
-    """
-    asked = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    def leave(_signal: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, leave)
     try:
-        while not asked.wait(1.0):
-            if "superlink" not in running(read_federation(folder)):
-                raise ConfigurationError(f"the SuperLink has ended; see {folder / 'logs' / 'superlink.log'}")
+        while "superlink" in running(read_federation(folder)):
+            time.sleep(1)
+    except KeyboardInterrupt:
+        pass
     finally:
         stop(folder)
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def running(state: Mapping[str, Any]) -> list[str]:
@@ -329,13 +324,19 @@ def _wait(certificate: Path, port: int, pid: int, log: Path) -> None:
 
 
 def _is_ours(pid: int) -> bool:
-    """Whether a process runs and leads a session of its own, as ours do; a number may be used again by another."""
+    """Whether a process runs and is one of ours: it leads a session, and where the system tells, its command is Flower's.
+
+    After a restart of the machine or the container a number may be another's.
+    """
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # a child that ended is collected, so that it does not seem to run
     try:
-        return os.getsid(pid) == pid
-    except ProcessLookupError:
+        if os.getsid(pid) != pid:
+            return False
+    except (ProcessLookupError, PermissionError):
         return False
+    command = Path(f"/proc/{pid}/cmdline")
+    return not command.parent.is_dir() or b"flower-super" in command.read_bytes()
 
 
 def _stop(pids: Mapping[str, int], patience: float = 10.0) -> None:

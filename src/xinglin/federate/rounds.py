@@ -8,6 +8,7 @@ silent is asked in the background whether it is back, and takes part again once 
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from xinglin.errors import InvalidInputError, TrainingError, XinglinError
 from xinglin.federate.asking import ask
 from xinglin.federate.history import Answer, end_job, open_job, record_round
 from xinglin.federate.job import Job
+from xinglin.federate.joining import joined, most_norm, promise
 from xinglin.federate.keep import save_json, save_state
 from xinglin.federate.overview import Budget
 from xinglin.federate.robust import SiteUpdate, refuse
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 ACTOR = "coordinator"
 GATHER = 60.0
 """Seconds for which a job waits for registered hospitals that are not there yet, before it begins without them."""
-MODEL, SUMMARY = "model.safetensors", "summary.json"
+MODEL, SUMMARY, PRIVACY = "model.safetensors", "summary.json", "privacy.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +114,15 @@ def _rounds(grid: Grid, coordination: Coordination, context: Context) -> State:
     sites, answers = _admission(grid, coordination)
     _record(coordination, 0, answers, started, None)
     _enough(job, "the admission", sites.present(), answers)
+    if (promised := promise(job, len(sites.nodes))) is not None:
+        save_json(promised, coordination.folder / PRIVACY)
     strategy = flower_strategy(job)
     for number in range(1, job.rounds + 1):
         started = time.monotonic()
         _welcome_back(grid, job, sites)
         chosen = draw(job, number, sites.present())
+        away = {site: Answer("silent", "has not come back") for site in sites.away}
+        _enough(job, f"round {number}", chosen, away)
         if job.secure.secagg:
             from xinglin.federate.secure import secure_round
 
@@ -124,12 +130,15 @@ def _rounds(grid: Grid, coordination: Coordination, context: Context) -> State:
             summed, answers = secure_round(grid, context, job, number, state, asked, sites.rows, _config(job))
         else:
             updates, answers = _train(grid, job, strategy, number, state, {s: sites.nodes[s] for s in chosen})
-            refused = refuse(updates, state, rows=sites.rows, max_norm=job.strategy.max_norm)
+            refused = refuse(updates, state, rows=sites.rows, max_norm=most_norm(job))
             answers |= {
                 site: replace(answers[site], state="refused", reason=why) for site, why in refused.items()
             }
             kept = {site: updates[site] for site in sorted(updates) if site not in refused}
-            summed = aggregate(strategy, number, kept) if len(kept) >= job.min_sites else None
+            admitted = math.ceil(job.fraction * len(sites.nodes))
+            summed = None
+            if len(kept) >= job.min_sites:
+                summed = joined(job, strategy, number, state, kept, admitted)
         trained = [site for site in chosen if answers[site].state == "ok"]
         for site in chosen:
             if answers[site].state == "silent":
@@ -282,21 +291,6 @@ def _budget(reply: Message, site: str) -> Budget | None:
     if len(found) < 3:
         return None
     return Budget(site, text(told.get("unit", ""))[:20], found["spent"], found["allowed"], found["delta"])
-
-
-def aggregate(strategy: Any, number: int, kept: Mapping[str, SiteUpdate]) -> dict[str, Any]:
-    """Hand the kept updates to Flower's arithmetic, in the order of their names."""
-    from flwr.app import Message, MessageType, MetricRecord, RecordDict
-
-    messages = [
-        Message(
-            RecordDict({"arrays": to_record(one.state), "metrics": MetricRecord({WEIGHT: one.examples})}),
-            place,
-            MessageType.TRAIN,
-        )
-        for place, one in enumerate(kept.values())
-    ]
-    return {name: array.numpy() for name, array in strategy.aggregate_train(number, messages)[0].items()}
 
 
 def _evaluate(

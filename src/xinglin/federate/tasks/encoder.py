@@ -7,6 +7,7 @@ its output is computed once for all rounds.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
@@ -126,8 +127,7 @@ class Encoder:
     ) -> Update:
         """Train the upper layers and the head; see ``protocol.Task``."""
         check_state(state, weights_of(self._upper, self._trained))
-        # A copy of its own: a private run leaves its hooks on the module.
-        upper = self._open()[1]
+        upper = deepcopy(self._upper)  # a private run leaves its hooks on the module
         load_weights(upper, state)
 
         def loss(module: nn.Module, batch: Row) -> Tensor:

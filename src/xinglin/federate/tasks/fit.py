@@ -7,6 +7,7 @@ FedProx's pull is taken as a step of its own before the optimiser's: for plain S
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, cast
 
@@ -101,7 +102,11 @@ def fit(
                 "training: the loss is not finite: lower learning_rate, or look for extreme values in the data"
             )
         total += value.item() if len(batch[0]) else 0.0
-        value.backward()  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():
+            warnings.filterwarnings(
+                "ignore", "Full backward hook is firing", UserWarning
+            )  # Opacus means it so
+            value.backward()  # type: ignore[no-untyped-call]
         if options.proximal_mu:
             with torch.no_grad():
                 for parameter, anchor in zip(trained, anchors, strict=True):

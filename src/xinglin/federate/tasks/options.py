@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from difflib import get_close_matches
+from functools import cache
 from types import UnionType
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
@@ -70,7 +71,7 @@ def read_options(given: Mapping[str, Any], own: type[T]) -> tuple[T, FitOptions]
             )
     made = []
     for kind in (own, FitOptions):
-        hints = get_type_hints(kind)
+        hints = _hints(kind)
         mine: tuple[Field[Any], ...] = fields(kind)  # type: ignore[arg-type]
         for field in mine:
             bare = field.default is MISSING and field.default_factory is MISSING
@@ -79,6 +80,11 @@ def read_options(given: Mapping[str, Any], own: type[T]) -> tuple[T, FitOptions]
         values = {f.name: _value(f.name, given[f.name], hints[f.name]) for f in mine if f.name in given}
         made.append(kind(**values))
     return made[0], made[1]  # type: ignore[return-value]
+
+
+@cache
+def _hints(kind: type[Any]) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def _value(name: str, value: Any, hint: Any) -> Any:

@@ -11,6 +11,7 @@ from xinglin.errors import UnknownNameError
 from xinglin.federate.tasks.protocol import Task
 
 TASKS = {
+    "decoder-lora": ("xinglin.federate.tasks.decoder", "DecoderLora"),
     "encoder": ("xinglin.federate.tasks.encoder", "Encoder"),
     "tabular": ("xinglin.federate.tasks.tabular", "Tabular"),
 }

@@ -258,7 +258,8 @@ def _level(text: str) -> str:
 def cells(node: NodeData, wanted: list[str]) -> Iterator[tuple[str, list[Any]]]:
     """Yield the place of each row and its cells in the wanted columns.
 
-    Of the archive's records, a column is ``subject``, ``age`` or ``sex`` of the header, else the latest value under that code.
+    Of the archive's records, a column is ``subject``, ``age`` or ``sex`` of the header, else the latest value under
+    that code.
     """
     if isinstance(node, Archived):
         reading = archive.read(node.store, node.dataset, purpose=node.purpose, actor=node.actor)

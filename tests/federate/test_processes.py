@@ -1,0 +1,158 @@
+"""Real processes over TLS: a SuperLink, a SuperNode a hospital, each message a process of its own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.federate.hospitals import JOB, a_job, allow, newest, run_direct, write_tables
+from xinglin.errors import ConfigurationError, ConflictError, InvalidInputError, MissingDataError
+from xinglin.federate import processes
+from xinglin.federate.certificates import CA, new_node_key
+from xinglin.federate.follow import follow
+from xinglin.federate.job import Job, read_job
+from xinglin.federate.node import NodeOptions, node_command, node_environment
+from xinglin.federate.overview import JobHistory
+from xinglin.store import Store, open_store
+
+pytest.importorskip("flwr.app")
+SITES = {"site-1": 60, "site-2": 90, "site-3": 40}
+
+
+@dataclass
+class Running:
+    """A federation that runs, its coordinator's store, its hospitals' data."""
+
+    folder: Path
+    store: Store
+    tables: dict[str, Path]
+
+    def log(self, name: str) -> str:
+        return (self.folder / "logs" / f"{name}.log").read_text(encoding="utf-8", errors="replace")
+
+    def run(self, job: str, path: Path) -> JobHistory:
+        path.write_text(job, encoding="utf-8")
+        number, run = processes.submit(self.folder, path)
+        *_, last = follow(self.store, number, lambda: processes.run_ended(self.folder, run))
+        return last
+
+
+@pytest.fixture(scope="module")
+def federation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    place = tmp_path_factory.mktemp("federation")
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("XINGLIN_HOME", str(place / "coordinator"))
+        environment.setenv("OMP_NUM_THREADS", "1")
+        environment.delenv("XINGLIN_DATABASE_URL", raising=False)
+        tables, store, folder = write_tables(place / "data", SITES), open_store(), place / "fed"
+        for site in tables:
+            allow(folder / "nodes" / site / "home", a_job(), epsilon=None)
+        processes.start(folder, tables, store)
+    try:
+        yield Running(folder, store, tables)
+    finally:
+        processes.stop(folder)
+        store.close()
+
+
+def until(happened: Callable[[], bool], seconds: float) -> None:
+    end = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < end, "did not happen in time"
+        time.sleep(0.2)
+
+
+def test_a_job_over_tls_gives_the_model_of_one_process(federation: Running, tmp_path: Path) -> None:
+    """The same apps, the same seed: the bytes of the model do not depend on where they ran."""
+    done = federation.run(JOB.format(rounds=1, timeout=300), tmp_path / "JOB.toml")
+    assert done.state == "done", done.reason
+    assert {site.site: site.state for site in done.rounds[1].sites} == dict.fromkeys(SITES, "ok")
+    direct = open_store(f"sqlite:///{tmp_path / 'direct.db'}")
+    job = a_job(job={"rounds": 1})
+    run_direct(job, federation.tables, tmp_path, direct)
+    assert newest(direct).model == done.model
+    direct.close()
+    # Nothing that the coordinator sent was unpacked at a hospital, and each kept its own ledger and model.
+    for site in SITES:
+        home = federation.folder / "nodes" / site / "home"
+        assert not (home / "federation" / "flower" / "apps").exists()
+        assert len(list(home.rglob("model.safetensors"))) == 1
+    for private in [*federation.folder.glob("nodes/*/key"), *federation.folder.glob("certificates/*")]:
+        assert private.stat().st_mode & 0o077 == 0
+    with pytest.raises(ConflictError, match="runs already"):
+        processes.start(federation.folder, federation.tables, federation.store)
+
+
+def test_a_node_with_an_unknown_key_is_refused(federation: Running, tmp_path: Path) -> None:
+    new_node_key(tmp_path / "key")
+    port = processes.read_federation(federation.folder)["port"]
+    options = NodeOptions(
+        "site-1",
+        f"127.0.0.1:{port}",
+        federation.folder / "certificates" / CA,
+        tmp_path / "key",
+        federation.tables["site-1"],
+        processes.free_port(),
+    )
+    log = tmp_path / "log"
+    with log.open("wb") as stream:
+        stranger = subprocess.Popen(
+            node_command(options),
+            env=node_environment(tmp_path / "home"),
+            stdout=stream,
+            stderr=stream,
+            start_new_session=True,
+        )
+    try:
+        until(lambda: stranger.poll() is not None or "SuperNode ID" in log.read_text(), 60)
+        assert "SuperNode ID" not in log.read_text()
+        assert stranger.returncode != 0
+    finally:
+        if stranger.poll() is None:
+            os.killpg(stranger.pid, signal.SIGKILL)
+        stranger.wait()
+    known = processes.flwr(federation.folder, "supernode", "list", "xinglin", "--format", "json")["nodes"]
+    assert len(known) == len(SITES)
+
+
+@pytest.mark.slow
+def test_a_killed_node_does_not_stop_the_job(federation: Running, tmp_path: Path) -> None:
+    before = federation.log("site-3").count("Receiving: train")
+    path = tmp_path / "JOB.toml"
+    path.write_text(JOB.format(rounds=2, timeout=300), encoding="utf-8")
+    number, run = processes.submit(federation.folder, path)
+    until(lambda: federation.log("site-3").count("Receiving: train") > before, 180)
+    os.killpg(processes.read_federation(federation.folder)["pids"]["site-3"], signal.SIGKILL)
+    *_, last = follow(federation.store, number, lambda: processes.run_ended(federation.folder, run))
+    assert last.state == "done", last.reason
+    first, second = ({site.site: site.state for site in one.sites} for one in last.rounds[1:])
+    assert first == {"site-1": "ok", "site-2": "ok", "site-3": "silent"}
+    assert second == {"site-1": "ok", "site-2": "ok"}
+    assert "site-3" not in processes.running(processes.read_federation(federation.folder))
+
+
+def test_keys_are_never_overwritten_and_folders_are_checked(tmp_path: Path) -> None:
+    new_node_key(tmp_path / "key")
+    before = (tmp_path / "key").read_bytes()
+    with pytest.raises(ConfigurationError, match="never overwritten"):
+        new_node_key(tmp_path / "key")
+    assert (tmp_path / "key").read_bytes() == before
+    with pytest.raises(MissingDataError, match="no federation"):
+        processes.stop(tmp_path)
+    (tmp_path / processes.FILE).write_text("{")
+    with pytest.raises(InvalidInputError, match="damaged"):
+        processes.read_federation(tmp_path)
+
+
+def test_the_job_file_is_the_job_of_the_other_tests(tmp_path: Path) -> None:
+    path = tmp_path / "JOB.toml"
+    path.write_text(JOB.format(rounds=2, timeout=60.0), encoding="utf-8")
+    job: Job = read_job(path)
+    assert job == a_job()
