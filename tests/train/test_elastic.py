@@ -216,6 +216,22 @@ def test_shards_are_shared_out_once() -> None:
             assert sorted(shard for some in own for shard in some) == list(range(shards))
 
 
+@pytest.mark.slow
+def test_hosts_without_a_shared_folder_are_refused(tmp_path: Path) -> None:
+    main(tmp_path / "host-0", 2)
+    command = torchrun(str(WORKER), str(tmp_path / "host-RANK"), "2")
+    command[command.index("--max-restarts") + 1] = "0"
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, check=False, env=environment()
+    )
+    assert done.returncode != 0
+    for rank in (0, 1):
+        said_of_it = (tmp_path / f"host-{rank}/error-{rank}.txt").read_text(encoding="utf-8")
+        assert "states of different steps (40, 0)" in said_of_it
+        assert "file system that all hosts share" in said_of_it
+
+
+@pytest.mark.slow
 def test_more_processes_than_shards_add_nothing(tmp_path: Path) -> None:
     done = subprocess.run(
         torchrun(str(WORKER), str(tmp_path), "1"), capture_output=True, timeout=300, check=False, env=environment()
