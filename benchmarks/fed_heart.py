@@ -2,7 +2,7 @@
 
 Every figure is accuracy at one half: over all 254 test rows (*pooled test*) and as the mean over the four hospitals
 (*mean client*). Settings are chosen by cross-validation inside the training parts (stratified folds at each hospital),
-by the mean of both figures; the test parts are scored once. That choice is not covered by epsilon, as in FLamby. Interrupted, it goes on (``_kept``).
+by the mean of both figures; the test parts are scored once. That choice is not covered by epsilon, as in FLamby.
 
 *newton*: the hospitals send gradient and Hessian, round by round (``federate/tasks/tabular.py``). *own intercept*: the
 intercept stays at the hospital, so its model is its own; a hospital that was not there has none. The strategies of

@@ -3,7 +3,11 @@
 from importlib import import_module
 from typing import Any
 
-_DOORS: dict[str, str] = {}
+_DOORS: dict[str, str] = {
+    "Job": "xinglin.federate.job",
+    "read_job": "xinglin.federate.job",
+    "run_local": "xinglin.federate.local",
+}
 __all__ = list(_DOORS)
 
 

@@ -6,6 +6,9 @@ import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from xinglin.federate.overview import Budget
+from xinglin.federate.wire import metrics, text
+
 if TYPE_CHECKING:
     from flwr.app import Message
     from flwr.serverapp import Grid
@@ -41,3 +44,15 @@ def ask(grid: Grid, messages: Iterable[Message], *, timeout: float) -> dict[int,
         if waiting:
             time.sleep(PAUSE)
     return answers
+
+
+def told_budget(reply: Message, site: str) -> Budget | None:
+    """Return the account of privacy that an answer carries; ``None``: none, or not all of it."""
+    told = reply.content.config_records.get("budget")
+    if told is None:
+        return None
+    spent, allowed, delta = (told.get(key) for key in ("spent", "allowed", "delta"))
+    found = metrics({"spent": spent, "allowed": allowed, "delta": delta})
+    if len(found) < 3:
+        return None
+    return Budget(site, text(told.get("unit", ""))[:20], found["spent"], found["allowed"], found["delta"])

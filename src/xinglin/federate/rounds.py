@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 from xinglin import __version__
 from xinglin.errors import InvalidInputError, TrainingError, XinglinError
-from xinglin.federate.asking import ask
+from xinglin.federate.asking import ask, told_budget
 from xinglin.federate.history import Answer, end_job, open_job, record_round
 from xinglin.federate.job import Job
 from xinglin.federate.joining import joined, most_norm, promise
 from xinglin.federate.keep import save_json, save_state
-from xinglin.federate.overview import Budget
 from xinglin.federate.robust import SiteUpdate, refuse
 from xinglin.federate.strategy import WEIGHT, as_state, draw, flower_strategy, only, shared_names
 from xinglin.federate.tasks.registry import task as find_task
@@ -69,14 +68,6 @@ class _Sites:
 
     def present(self) -> list[str]:
         return sorted(set(self.nodes) - set(self.away))
-
-
-@dataclass(frozen=True, slots=True)
-class _Round:
-    """One round of training as it ended."""
-
-    state: State
-    answers: dict[str, Answer]
 
 
 def coordinate(grid: Grid, coordination: Coordination, context: Context) -> State:
@@ -270,7 +261,7 @@ def _train(
             continue
         told = {key: value for key, value in reply.content.metric_records["metrics"].items() if key != WEIGHT}
         answers[site] = Answer(
-            "ok", examples=updates[site].examples, train=metrics(told), budget=_budget(reply, site)
+            "ok", examples=updates[site].examples, train=metrics(told), budget=told_budget(reply, site)
         )
     return updates, answers
 
@@ -280,17 +271,6 @@ def _update(reply: Message, expected: Any, site: str) -> SiteUpdate:
     if arrays is None or examples is None:
         raise InvalidInputError(f"{site}: sent no arrays, or not on how many examples they rest")
     return SiteUpdate(from_record(arrays, expected, sender=site), examples)
-
-
-def _budget(reply: Message, site: str) -> Budget | None:
-    told = reply.content.config_records.get("budget")
-    if told is None:
-        return None
-    spent, allowed, delta = (told.get(key) for key in ("spent", "allowed", "delta"))
-    found = metrics({"spent": spent, "allowed": allowed, "delta": delta})
-    if len(found) < 3:
-        return None
-    return Budget(site, text(told.get("unit", ""))[:20], found["spent"], found["allowed"], found["delta"])
 
 
 def _evaluate(

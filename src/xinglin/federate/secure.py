@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xinglin.errors import InvalidInputError, NotPermittedError
-from xinglin.federate.asking import ask
+from xinglin.federate.asking import ask, told_budget
 from xinglin.federate.history import Answer
 from xinglin.federate.job import Job
 from xinglin.federate.strategy import WEIGHT
@@ -74,7 +74,7 @@ def secure_round(
         quantization_range=job.secure.quantization_range,
         timeout=job.timeout,
     )(listening, legacy)
-    answers = {site: listening.answer(node, rows[site]) for site, node in asked.items()}
+    answers = {site: listening.answer(site, node, rows[site]) for site, node in asked.items()}
     if total.parameters is None or any(answer.state == "refused" for answer in answers.values()):
         return None, answers
     change = parameters_to_ndarrays(total.parameters)
@@ -132,6 +132,8 @@ def _translated(
     content = fitres_to_recorddict(fit, False)
     content["answer"] = reply.content["answer"]
     content["metrics"] = own
+    if "budget" in reply.content.config_records:
+        content["budget"] = reply.content["budget"]
     return Message(content, reply_to=message)
 
 
@@ -171,7 +173,7 @@ class _Listening:
     def __init__(self, grid: Grid, timeout: float) -> None:
         self._grid, self._timeout = grid, timeout
         self._last: dict[int, Message | None] = {}
-        self._trained: dict[int, dict[str, Any]] = {}
+        self._trained: dict[int, Message] = {}
         self.run = grid.run
 
     def send_and_receive(self, messages: Iterable[Message], *, timeout: float | None = None) -> list[Message]:
@@ -183,17 +185,18 @@ class _Listening:
             reply = replies.get(node)
             self._last[node] = reply
             if reply is not None and reply.has_content() and "metrics" in reply.content.metric_records:
-                self._trained[node] = dict(reply.content.metric_records["metrics"])
+                self._trained[node] = reply
         return list(replies.values())
 
-    def answer(self, node: int, rows: int) -> Answer:
-        """Return what came of a node over all stages of the protocol."""
-        last, own = self._last.get(node), self._trained.get(node)
+    def answer(self, site: str, node: int, rows: int) -> Answer:
+        """Return what came of a site over all stages of the protocol."""
+        last, trained = self._last.get(node), self._trained.get(node)
         if last is not None and last.has_error():
             return Answer("silent", text(last.error.reason))
-        if last is None or own is None:
+        if last is None or trained is None:
             return Answer("silent", "no answer in time")
+        own = dict(trained.content.metric_records["metrics"])
         examples = own.pop(WEIGHT, 0)
         if not isinstance(examples, int) or not 1 <= examples <= rows:
             return Answer("refused", f"claims {examples} examples, was admitted with {rows}")
-        return Answer("ok", examples=examples, train=metrics(own))
+        return Answer("ok", examples=examples, train=metrics(own), budget=told_budget(trained, site))

@@ -1,5 +1,7 @@
 """A checkpoint: a folder that plain ``transformers`` loads, sealed by a manifest beside the weights.
 
+Or, of kind ``detector``, a network of images that :mod:`xinglin.model.vision` loads: no tokenizer, same seal.
+
 ``manifest.json`` lists the SHA-256 of every other file, the data with their licences, settings, seeds, code and
 metrics. ``id`` is the SHA-256 over canonical JSON of the digests of weights, configuration and tokenizer and of
 the data list: what the model *is*. Derived files (ONNX, calibration, the card) have their digests in the manifest
@@ -30,6 +32,8 @@ from xinglin.model.parts import (
     REQUIRED,
     TOKENIZER,
     WEIGHTS,
+    Parts,
+    check_image_parts,
     check_parts,
     read_json,
     size_of,
@@ -48,7 +52,7 @@ __all__ = [
     "verify_checkpoint",
 ]
 
-Kind = Literal["encoder", "classifier"]
+Kind = Literal["encoder", "classifier", "detector"]
 MANIFEST = "manifest.json"
 FORMAT = 1
 MAX_FILES = 256
@@ -81,7 +85,7 @@ def seal_checkpoint(
         folder: holds config.json, model.safetensors, tokenizer.json, tokenizer_config.json and what else belongs
             to the model; every file but hidden ones goes into the manifest.
         name: the model's name.
-        kind: ``encoder`` or ``classifier``.
+        kind: ``encoder`` or ``classifier`` of text, or ``detector``: a network of images, which has no tokenizer.
         data: one object a data set: name, sha256, records, licence, weak (bool).
         settings: every setting that the run had.
         seeds: every seed it drew from.
@@ -121,7 +125,7 @@ def reseal_checkpoint(folder: Path) -> Checkpoint:
     """
     body = _manifest(folder)
     sealed = str(body["id"])
-    files = _digests(folder)
+    files = _digests(folder, body["kind"])
     if checkpoint_id(files, body["data"]) != sealed:
         raise CheckpointError(
             f"{folder}: weights, configuration or tokenizer changed since it was sealed: seal it as a new checkpoint"
@@ -159,7 +163,8 @@ def verify_checkpoint(folder: Path) -> Checkpoint:
     if not folder.is_dir():
         raise CheckpointError(f"{folder}: expected the folder of a checkpoint; there is none: check the path")
     if not (folder / MANIFEST).exists():
-        check_parts(folder)  # what else is wrong is worth more than the missing seal
+        if (folder / TOKENIZER).exists():
+            check_parts(folder)  # what else is wrong is worth more than the missing seal
         raise CheckpointError(
             f"{folder}: {MANIFEST} is missing: the folder was never sealed; train or get it with xinglin"
         )
@@ -172,7 +177,7 @@ def verify_checkpoint(folder: Path) -> Checkpoint:
         )
     for name in listed:
         size_of(folder / name)
-    parts = check_parts(folder)
+    parts = _parts(folder, body["kind"])
     for name, expected in listed.items():
         found = _digest(folder / name)
         if found != expected:
@@ -194,18 +199,19 @@ def checkpoint_id(files: Mapping[str, str], data: Iterable[Mapping[str, Any]]) -
     core = {
         "weights": files[WEIGHTS],
         "config": files[CONFIG],
-        "tokenizer": files[TOKENIZER],
         "data": list(data),
     }
+    if TOKENIZER in files:
+        core["tokenizer"] = files[TOKENIZER]
     text = json.dumps(core, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _sealed(folder: Path, body: dict[str, Any], files: dict[str, str] | None = None) -> Checkpoint:
-    parts = check_parts(folder)
+    parts = _parts(folder, body["kind"])
     if body["kind"] == "classifier" and not parts.labels:
         raise CheckpointError(f"{folder}: a classifier needs classifier.weight in {WEIGHTS}; it has none")
-    body = body | {"files": files or _digests(folder)}
+    body = body | {"files": files or _digests(folder, body["kind"])}
     try:
         body["id"] = checkpoint_id(body["files"], body["data"])
         text = json.dumps(body, ensure_ascii=False, indent=2, allow_nan=False) + "\n"
@@ -252,13 +258,22 @@ def _plain(folder: Path, name: Any) -> None:
         raise CheckpointError(f"{folder}: {name}: a checkpoint holds no code and no pickles: remove it")
 
 
-def _digests(folder: Path) -> dict[str, str]:
+def _required(kind: Kind) -> tuple[str, ...]:
+    return (CONFIG, WEIGHTS) if kind == "detector" else REQUIRED
+
+
+def _parts(folder: Path, kind: Kind) -> Parts:
+    return check_image_parts(folder) if kind == "detector" else check_parts(folder)
+
+
+def _digests(folder: Path, kind: Kind) -> dict[str, str]:
     names = _names(folder)
     for name in names:
         size_of(folder / name)
-    missing = [name for name in REQUIRED if name not in names]
+    required = _required(kind)
+    missing = [name for name in required if name not in names]
     if missing:
-        raise CheckpointError(f"{folder}: expected {', '.join(REQUIRED)}; missing {', '.join(missing)}")
+        raise CheckpointError(f"{folder}: expected {', '.join(required)}; missing {', '.join(missing)}")
     return {name: _digest(folder / name) for name in names}
 
 
@@ -280,7 +295,9 @@ def _manifest(folder: Path) -> dict[str, Any]:
                 f"{MANIFEST}: expected {key!r} as in docs/checkpoint.md; got {body.get(key)!r:.60}"
             )
     if body["kind"] not in get_args(Kind):
-        raise CheckpointError(f"{MANIFEST}: kind: expected encoder or classifier, got {body['kind']!r:.60}")
+        raise CheckpointError(
+            f"{MANIFEST}: kind: expected one of {', '.join(get_args(Kind))}, got {body['kind']!r:.60}"
+        )
     if not all(isinstance(item, dict) for item in body["data"]):
         raise CheckpointError(f"{MANIFEST}: data: expected objects")
     if len(body["files"]) > MAX_FILES:
@@ -289,10 +306,11 @@ def _manifest(folder: Path) -> dict[str, Any]:
         _plain(folder, name)
         if not isinstance(value, str) or not _DIGEST.fullmatch(value):
             raise CheckpointError(f"{MANIFEST}: {name}: expected a SHA-256 of 64 hexadecimal digits")
-    missing = [name for name in REQUIRED if name not in body["files"]]
+    required = _required(body["kind"])
+    missing = [name for name in required if name not in body["files"]]
     if missing:
         raise CheckpointError(
-            f"{MANIFEST}: files: expected {', '.join(REQUIRED)}; missing {', '.join(missing)}"
+            f"{MANIFEST}: files: expected {', '.join(required)}; missing {', '.join(missing)}"
         )
     return body
 

@@ -69,6 +69,22 @@ def check_parts(folder: Path) -> Parts:
     return Parts(config, tensors, _labels(config, tensors))
 
 
+def check_image_parts(folder: Path) -> Parts:
+    """Check the configuration and the weights of a network of images; it has no tokenizer and names no classes.
+
+    Raises:
+        CheckpointError: names the file, what was expected of it and what came.
+    """
+    for name in (CONFIG, WEIGHTS):
+        size_of(folder / name)
+    config = read_json(folder / CONFIG)
+    if "auto_map" in config:
+        raise CheckpointError(
+            f"{folder}: auto_map asks for code of its own: a checkpoint here carries no code"
+        )
+    return Parts(config, read_header(folder / WEIGHTS), ())
+
+
 def size_of(path: Path, limit: int = MAX_FILE) -> int:
     """Return the size of a regular file.
 

@@ -125,7 +125,7 @@ def test_what_is_no_report_is_refused(store: Store, tmp_path: Path) -> None:
         *(signed({k: v for k, v in made.items() if k != gone}) for gone in ("accountant", "delta", "cohorts", "ledger")),
         signed(made | {"cohorts": 3}), signed(made | {"delta": 2.0}), signed(made | {"accountant": "guess"}),
         signed(made | {"hospital": made["hospital"] | {"steps": [[1, 2]]}}),
-        signed(made | {"hospital": made["hospital"] | {"steps": [[0.5, -1.0, 1]]}}),
+        signed(made | {"hospital": made["hospital"] | {"steps": [[0.5, -1.0, 1, 1]]}}),
     ]  # fmt: skip
     for one in wrong:
         with pytest.raises(InvalidInputError):

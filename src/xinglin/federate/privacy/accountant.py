@@ -23,6 +23,7 @@ from typing import Any, Literal
 import numpy as np
 
 from xinglin.errors import ConfigurationError, InvalidInputError, MissingExtraError
+from xinglin.federate.privacy.group import MOST, at_least_one, group_curve
 
 Kind = Literal["rdp", "prv"]
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -42,8 +43,11 @@ class Step:
     noise_multiplier: float
     """Standard deviation of the noise over the clipping norm; 0 means no noise, and no privacy."""
     steps: int = 1
+    group: int = 1
+    """How many units are protected together: each is drawn by itself, and each moves the sum by one clipping norm."""
 
     def __post_init__(self) -> None:
+        _size(self.group)
         for name, value, most in (
             ("sample_rate", self.sample_rate, 1),
             ("noise_multiplier", self.noise_multiplier, MOST_NOISE),
@@ -60,24 +64,24 @@ class Step:
             raise InvalidInputError(f"steps: expected 1 to {MOST_STEPS}, got {self.steps!r}")
 
     def of_group(self, size: int) -> Step:
-        """Return a step that bounds what this one tells about ``size`` units at once, e.g. all examples of a patient.
+        """Return this step as it counts for ``size`` units at once, e.g. for all examples of one patient.
 
-        At least one of them is drawn with chance ``1 - (1 - q)^k``, and together they move the sum by at most ``k``
-        times the clipping norm. The true output of the step is a post-processing of that one: scale the shift by
-        (number drawn) / k and add the missing noise. So the bound holds for every accountant, and composes.
+        Raises:
+            InvalidInputError: a size below 1, or a step of a group already.
         """
-        if size < 1:
-            raise InvalidInputError(f"group: expected 1 or more, got {size}")
-        rate = -math.expm1(size * math.log1p(-self.sample_rate)) if self.sample_rate < 1 else 1.0
-        return Step(rate, self.noise_multiplier / size, self.steps)
+        if self.group != 1:
+            raise InvalidInputError("group: this step counts for a group already")
+        if self.sample_rate == 1:  # all of them together in every step: as one unit that weighs more
+            return Step(1.0, self.noise_multiplier / _size(size), self.steps)
+        return Step(self.sample_rate, self.noise_multiplier, self.steps, _size(size))
 
 
 def merged(steps: Iterable[Step]) -> tuple[Step, ...]:
     """Return the steps in order, those that are alike added up: composition does not depend on the order."""
-    total: Counter[tuple[float, float]] = Counter()
+    total: Counter[tuple[float, float, int]] = Counter()
     for step in steps:
-        total[step.sample_rate, step.noise_multiplier] += step.steps
-    return tuple(Step(rate, noise, count) for (rate, noise), count in sorted(total.items()))
+        total[step.sample_rate, step.noise_multiplier, step.group] += step.steps
+    return tuple(Step(rate, noise, count, group) for (rate, noise, group), count in sorted(total.items()))
 
 
 def epsilon(steps: Iterable[Step], delta: float, kind: Kind = "rdp") -> float:
@@ -86,7 +90,7 @@ def epsilon(steps: Iterable[Step], delta: float, kind: Kind = "rdp") -> float:
     Args:
         steps: in any order; each may draw and add noise differently.
         delta: in (0, 1).
-        kind: accountant. Where ``rdp`` says more than 60, ``prv`` returns what ``rdp`` says.
+        kind: accountant; ``prv`` returns the smaller of the two bounds, and above 60 that of ``rdp``.
 
     Returns:
         An upper bound of epsilon; 0 without steps, infinite if one of them added no noise.
@@ -104,7 +108,7 @@ def epsilon(steps: Iterable[Step], delta: float, kind: Kind = "rdp") -> float:
     if any(step.noise_multiplier == 0 for step in history):
         return math.inf
     bound = _renyi(history, delta)
-    return _numerical(history, delta) if kind == "prv" and bound <= PRV_MOST else bound
+    return min(bound, _numerical(history, delta)) if kind == "prv" and bound <= PRV_MOST else bound
 
 
 def noise_for(
@@ -174,7 +178,7 @@ def check_delta(delta: float, patients: int | None = None) -> None:
 def _renyi(history: tuple[Step, ...], delta: float) -> float:
     total = np.zeros(len(ORDERS))
     for step in history:
-        total += step.steps * _curve(step.sample_rate, step.noise_multiplier)
+        total += step.steps * _curve(step.sample_rate, step.noise_multiplier, step.group)
     with warnings.catch_warnings():
         # At the largest or the least order the bound is loose, and a bound all the same.
         warnings.filterwarnings("ignore", message="Optimal order is the")
@@ -183,9 +187,12 @@ def _renyi(history: tuple[Step, ...], delta: float) -> float:
 
 
 @lru_cache(maxsize=65536)
-def _curve(sample_rate: float, noise_multiplier: float) -> Array:
+def _curve(sample_rate: float, noise_multiplier: float, group: int) -> Array:
     """Renyi divergence of one step at every order."""
-    curve = _library().compute_rdp(q=sample_rate, noise_multiplier=noise_multiplier, steps=1, orders=ORDERS)
+    if 1 < group <= MOST:
+        return group_curve(sample_rate, noise_multiplier, group, ORDERS)
+    rate, noise, _ = at_least_one(sample_rate, noise_multiplier, 1, group)
+    curve = _library().compute_rdp(q=rate, noise_multiplier=noise, steps=1, orders=ORDERS)
     return np.asarray(curve, float)
 
 
@@ -197,10 +204,21 @@ def _numerical(history: tuple[Step, ...], delta: float) -> float:
         raise MissingExtraError("privacy accounting", "federate") from None
 
     accountant = PRVAccountant()
-    accountant.history = [(step.noise_multiplier, step.sample_rate, step.steps) for step in history]
+    accountant.history = [
+        (noise, rate, count)
+        for rate, noise, count in (
+            at_least_one(step.sample_rate, step.noise_multiplier, step.steps, step.group) for step in history
+        )
+    ]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # log of 0 in a branch that np.where throws away
         return max(0.0, float(accountant.get_epsilon(delta=delta)))
+
+
+def _size(size: int) -> int:
+    if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= MOST_STEPS:
+        raise InvalidInputError(f"group: expected 1 to {MOST_STEPS} units, got {size!r}")
+    return size
 
 
 @cache

@@ -159,7 +159,9 @@ def reserve(
             "no privacy limit is stated for the patients of this node: "
             "`xinglin federate budget limit --epsilon 8 --delta 1e-5`"
         )
-    bounds = [(f"the caller's limit of {limit:g}", limit, delta, true())] if limit is not None else []
+    bounds: list[tuple[str, float, float, ColumnElement[bool]]] = []
+    if limit is not None:
+        bounds.append((f"the caller's limit of {limit:g}", limit, delta, true()))
     if own is not None:
         check_delta(own.delta, cohort.patients)
         bounds.append((f"this node's limit of {own.epsilon:g} a patient", own.epsilon, own.delta, true()))

@@ -244,7 +244,7 @@ def _weave(connection: Connection, cohort: int, given: Mapping[bytes, tuple[int,
             home = cell
             if (
                 rest or part is not parts[-1]
-            ):  # else the largest part keeps the cell, after the others have left it
+            ):  # otherwise the largest part keeps the cell, the others have left it
                 home = _new_cell(connection, part.count, like=cell)
                 chosen = select(resolved.c.key).where(
                     resolved.c.examples == part.examples, resolved.c.identities == part.identities
@@ -252,8 +252,11 @@ def _weave(connection: Connection, cohort: int, given: Mapping[bytes, tuple[int,
                 own = (patients.cell == cell, patients.key.in_(chosen))
                 connection.execute(update(privacy_patients).where(*own).values(cell=home))
                 _shrink(connection, cell, part.count)
-            row = {"cohort": cohort, "cell": home, "examples": part.examples, "identities": part.identities}
-            connection.execute(insert(privacy_members).values(row))
+            member = {
+                **{"cohort": cohort, "cell": home},
+                **{"examples": part.examples, "identities": part.identities},
+            }
+            connection.execute(insert(privacy_members).values(member))
     raw.drop(connection)
     resolved.drop(connection)
 
@@ -284,7 +287,7 @@ def _canonical(connection: Connection, key: bytes) -> bytes:
 def _merge(connection: Connection, kept: bytes, gone: bytes) -> None:
     """Make one patient of two: in each cohort with the examples and identities of both."""
     patients, members = privacy_patients.c, privacy_members.c
-    cells = [
+    cells: list[int | None] = [
         connection.execute(select(patients.cell).where(patients.key == key)).scalar_one()
         for key in (kept, gone)
     ]
@@ -327,7 +330,7 @@ def _shrink(connection: Connection, cell: int, count: int) -> None:
     """Take patients out of a cell (or put some in, if negative); a cell without any goes."""
     cells = privacy_cells.c
     connection.execute(update(privacy_cells).where(cells.id == cell).values(patients=cells.patients - count))
-    left = connection.execute(select(cells.patients).where(cells.id == cell)).scalar_one()
+    left: int = connection.execute(select(cells.patients).where(cells.id == cell)).scalar_one()
     if left == 0:
         connection.execute(delete(privacy_members).where(privacy_members.c.cell == cell))
         connection.execute(delete(privacy_cells).where(cells.id == cell))
@@ -336,12 +339,12 @@ def _shrink(connection: Connection, cell: int, count: int) -> None:
 def _count(connection: Connection, cohort: int) -> int:
     """Patients of a cohort: the account of the unidentified stands for as many as it has examples."""
     members, cells = privacy_members.c, privacy_cells.c
-    found = connection.execute(
+    found: int = connection.execute(
         select(func.sum(cells.patients))
         .join(privacy_members, members.cell == cells.id)
         .where(members.cohort == cohort)
     ).scalar_one()
-    unidentified = connection.execute(
+    unidentified: int = connection.execute(
         select(privacy_cohorts.c.unidentified).where(privacy_cohorts.c.id == cohort)
     ).scalar_one()
     return int(found) + (int(unidentified) - 1 if unidentified else 0)

@@ -54,7 +54,10 @@ def account(connection: Connection, delta: float, *, kind: Kind = "rdp") -> dict
     own = limits["patient"]
     at = own.delta if own is not None else delta
     cohorts = []
-    for (number,) in connection.execute(select(privacy_cohorts.c.id).order_by(privacy_cohorts.c.id)).all():
+    numbers: list[int] = list(
+        connection.execute(select(privacy_cohorts.c.id).order_by(privacy_cohorts.c.id)).scalars()
+    )
+    for number in numbers:
         cohort = find_cohort(connection, number)
         found = spent(connection, cohort, at, kind)
         cohorts.append(
@@ -186,8 +189,8 @@ def _jobs(connection: Connection) -> list[dict[str, Any]]:
 
 
 def _steps(steps: tuple[Step, ...]) -> list[list[float]]:
-    return [[step.sample_rate, step.noise_multiplier, step.steps] for step in steps]
+    return [[step.sample_rate, step.noise_multiplier, step.steps, step.group] for step in steps]
 
 
 def _read(steps: Any) -> tuple[Step, ...]:
-    return tuple(Step(rate, noise, count) for rate, noise, count in steps)
+    return tuple(Step(rate, noise, count, group) for rate, noise, count, group in steps)

@@ -13,6 +13,7 @@ from xinglin.federate.tasks.protocol import Task
 TASKS = {
     "decoder-lora": ("xinglin.federate.tasks.decoder", "DecoderLora"),
     "encoder": ("xinglin.federate.tasks.encoder", "Encoder"),
+    "imaging": ("xinglin.federate.tasks.imaging", "Imaging"),
     "tabular": ("xinglin.federate.tasks.tabular", "Tabular"),
 }
 

@@ -122,8 +122,8 @@ class Tabular:
         x = self._scaled(state, examples)
         if own.solver == "newton":
             prior = own.prior if own.intercept == "site" else None
-            sent, loss = second_order(x, examples.targets, self._stepped(state), prior)
-            new = dict(sorted({**self._stepped(state), **sent}.items()))
+            sent, loss = second_order(x, examples.targets, self.stepped(state), prior)
+            new = dict(sorted({**self.stepped(state), **sent}.items()))
         else:
             new, loss = _descend(state, x, examples, fit_options, private, seed)
         return Update(new, len(examples), {"loss": loss, **counts})
@@ -139,11 +139,7 @@ class Tabular:
             "accuracy": float(((p > 0.5) == (y > 0.5)).mean()),
         }
         if 0 < y.sum() < len(y):
-            from scipy.stats import rankdata
-
-            positives = y.sum()
-            above = rankdata(p)[y > 0.5].sum() - positives * (positives + 1) / 2
-            found["auc"] = float(above / (positives * (len(y) - positives)))
+            found["auc"] = auc(p, y > 0.5)
         return found
 
     def predict(self, state: State, examples: Examples) -> Array:
@@ -153,7 +149,7 @@ class Tabular:
             raise InvalidInputError(
                 "state: the moments over all hospitals are not known before the first round ends"
             )
-        done = self._stepped(state)
+        done = self.stepped(state)
         x = self._scaled(state, examples).astype(np.float64)
         return np.asarray(expit(x @ done["weight"][0].astype(np.float64) + float(done["bias"][0])))
 
@@ -183,7 +179,7 @@ class Tabular:
             x = (x - mean) / np.where(deviation > 1e-4, deviation, 1.0)
         return np.nan_to_num(x).astype(np.float32)
 
-    def _stepped(self, state: State) -> State:
+    def stepped(self, state: State) -> State:
         """Return the state after the Newton step that its averaged statistics give; without any, as it is."""
         if self._options.solver != "newton" or not round(float(state["newton.known"][0])):
             return state
@@ -201,6 +197,15 @@ class Tabular:
         if not np.isfinite(moved).all():
             raise TrainingError("newton: the weights grow without bound: set ridge above 0")
         return {**state, "bias": moved[:1] if shared else state["bias"], "weight": moved[None, shared:]}
+
+
+def auc(scores: Array, positive: Array) -> float:
+    """Return the chance that a positive case scores above a negative one, ties half (Mann and Whitney 1947)."""
+    from scipy.stats import rankdata
+
+    count = int(positive.sum())
+    above = rankdata(scores)[positive].sum() - count * (count + 1) / 2
+    return float(above / (count * (len(positive) - count)))
 
 
 def _moments(examples: Examples) -> State:

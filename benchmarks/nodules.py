@@ -1,0 +1,272 @@
+"""Lung nodules with coordinates from window labels alone: validation scans of luna16-nodule-cubes.
+
+231 validation windows (94 with a nodule) of scans that nothing was trained on; the choice between arms was made on
+these, so their figures are optimistic. Coordinates are read here and nowhere in training. Intervals: bootstrap over
+windows; Wilson for rates.
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks._line import Line, aim
+from benchmarks._nodule_scans import cubes, speed
+from benchmarks._nodule_world import Array, World, figures, mae, points_of
+from xinglin.measure import Figure, bootstrap
+from xinglin.measure.localisation import auroc_figure
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
+    data = Path(os.environ.get("XINGLIN_DATA", ROOT.parent / "shared" / "data")) / "imaging"
+    if not (data / "luna16-nodule-cubes").is_dir():
+        return [Line("nodules", "AUROC", None, "", 0, note="no data: set XINGLIN_DATA to the data folder")]
+    lines: list[Line] = []
+    world = World(data / "luna16-nodule-cubes", quick)
+    for part in only or PARTS:
+        if quick and part in ("masks",):
+            continue
+        print(part, file=sys.stderr, flush=True)
+        lines += MEASURES[part](world)
+    return lines
+
+
+def _shipped(world: World) -> list[Line]:
+    from xinglin.model.vision.images import hounsfield, scaled
+    from xinglin.model.vision.reading import averaged, voted
+    from xinglin.model.vision.runtime import InstanceMaps
+
+    valid = world.valid
+    answers = world.answers(valid.images)
+    scores = np.array([answer.probability for answer in answers])
+    lines = figures("shipped, fp32", world, scores, points_of(answers, valid.labels), aims=True)
+    positives = valid.images[valid.labels == 1]
+    maps = averaged(world.detector, scaled(hounsfield(positives)))
+    alone = [
+        voted(world.detector, map_, tuple(map(int, np.unravel_index(int(map_[0].argmax()), map_.shape[1:]))))
+        for map_ in maps
+    ]
+    lines += figures("shipped, network's vote alone", world, scores, np.array([one.point for one in alone]))[
+        1:
+    ]
+    small = world.answers(valid.images, InstanceMaps.load(world.shipped, precision="int8"))
+    lines += figures(
+        "shipped, int8", world, np.array([one.probability for one in small]), points_of(small, valid.labels)
+    )
+    blobs = [_blob(image) for image in valid.images]
+    lines += figures(
+        "blob detector (multi-scale LoG, no training)",
+        world,
+        np.array([one[1] for one in blobs]),
+        np.array([one[0] for one, label in zip(blobs, valid.labels, strict=True) if label]),
+    )
+    middle = np.tile((np.array(valid.images.shape[1:]) - 1) / 2, (int(valid.labels.sum()), 1))
+    lines += figures("always the window's middle", world, np.zeros(len(valid)), middle)[1:]
+    said = np.array([one.nodule.diameter for one, label in zip(answers, valid.labels, strict=True) if label])
+    _, diameters = world.truth(valid)
+    lines.append(mae("diameter against LUNA16's", said, diameters, "windows of the validation scans"))
+    lines.append(
+        mae("diameter against the masks'", said, _mask_diameters(world), "ball of the mask's volume")
+    )
+    lines.append(
+        mae("diameter, always the median", np.full(len(said), np.median(diameters)), diameters, "no model")
+    )
+    return lines
+
+
+def _blob(image: Array) -> tuple[Array, float]:
+    """The strongest scale-normalised Laplacian anywhere in a window: no training at all."""
+    from scipy.ndimage import gaussian_laplace
+
+    from xinglin.model.vision.centring import SCALES, TOP, parabolic
+    from xinglin.model.vision.images import hounsfield
+
+    hu = np.minimum(hounsfield(image), TOP)
+    responses = np.stack([-(s**2) * gaussian_laplace(hu, s, mode="nearest") for s in SCALES])
+    best = np.unravel_index(int(responses.argmax()), responses.shape)
+    return parabolic(responses[best[0]], tuple(map(int, best[1:]))), float(responses[best])
+
+
+def _mask_diameters(world: World) -> Array:
+    """Diameter of the ball that has the mask's volume, of every positive validation window."""
+    with (world.folder / "windows_train_labels.csv").open() as file:
+        cube = {row["window_id"]: row["cube_id"] for row in csv.DictReader(file)}
+    with (world.folder / "nodules.csv").open() as file:
+        voxels = {row["cube_id"]: float(row["mask_voxels"]) for row in csv.DictReader(file)}
+    names = [name for name, label in zip(world.valid.ids, world.valid.labels, strict=True) if label]
+    return np.array([(6 * voxels[cube[name]] / np.pi) ** (1 / 3) for name in names])
+
+
+def _thick(world: World) -> list[Line]:
+    from xinglin.train.nodules.augment import thick_slices
+
+    lines = []
+    valid = world.valid
+    for thickness in (2.5, 5.0):
+        matrix = thick_slices(valid.images.shape[1], thickness, thickness / 2)
+        seen = np.einsum("ij,njyx->niyx", matrix, valid.images.astype(np.float32))
+        answers = world.answers(np.clip(np.rint(seen), 0, 255).astype(np.uint8))
+        scores = np.array([answer.probability for answer in answers])
+        note = "averaged into thick slices and interpolated back to 1 mm"
+        lines += figures(
+            f"as if from {thickness:g} mm slices", world, scores, points_of(answers, valid.labels), note
+        )
+    return lines
+
+
+def _cut(world: World) -> list[Line]:
+    """The nodule replaced by a box of another window's nodule-free tissue, and a like box in every negative."""
+    valid = world.valid
+    centres, diameters = world.truth(valid)
+    generator = np.random.default_rng(0)
+    donors = np.flatnonzero(valid.labels == 0)
+    images, positive = valid.images.copy(), 0
+    for i, label in enumerate(valid.labels):
+        which = positive if label else int(generator.integers(len(centres)))
+        positive += int(label)
+        half = int(np.ceil(diameters[which] / 2)) + 2
+        middle = np.rint(centres[which]).astype(int)
+        box = tuple(
+            slice(max(0, m - half), min(n, m + half + 1))
+            for m, n in zip(middle, images.shape[1:], strict=True)
+        )
+        donor = int(generator.choice(donors[donors != i]))
+        images[i][box] = valid.images[donor][box]
+    scores = np.array([answer.probability for answer in world.answers(images)])
+    figure = auroc_figure(valid.labels, scores)
+    note = (
+        aim(figure.value, 0.6, "") + "; a box of tissue of another window, in positives and negatives alike"
+    )
+    return [Line("nodule cut out", "auroc", figure.value, "", figure.n, figure.low, figure.high, note=note)]
+
+
+def _trained(world: World, name: str, found: dict[str, Any]) -> list[Line]:
+    note = (
+        f"{found['epochs']} epochs, {found['parameters']:,} parameters, {found['cpu']:.0f} s of CPU, one seed"
+    )
+    scores = np.array(found["logits"])
+    lines = figures(f"{name}, raw peak", world, scores, np.array(found["raw"]), note)
+    lines += figures(f"{name}, moved to the blob", world, scores, np.array(found["moved"]), note)[1:]
+    return [line for line in lines if line.figure != "p90"]
+
+
+def _pooling(world: World) -> list[Line]:
+    from benchmarks._nodule_cells import weak_cell
+    from xinglin.model.vision.cnn import OFFSET, STRIDE, ConvolutionalInstances
+    from xinglin.model.vision.pooling import POOLINGS
+
+    lines = []
+    for how in POOLINGS:
+        found = weak_cell(
+            _key(world, f"pooling-{how}"),
+            world.windows,
+            lambda how=how: ConvolutionalInstances(attention=how == "attention"),  # type: ignore[misc]
+            how=how,
+            stride=STRIDE,
+            first=OFFSET,
+        )
+        lines += _trained(world, f"CNN, stage 1 only, {how}", found)
+    return lines
+
+
+def _networks(world: World) -> list[Line]:
+    from benchmarks._nodule_cells import pretrained, weak_cell
+    from xinglin.model.vision.vit import TOKEN_OFFSET, TUBELET, StemInstances, TubeletInstances, VitSize
+
+    size = VitSize()
+    steps = 4 if world.quick else 200
+    arms: dict[str, Callable[[], Any]] = {
+        "ViT with convolutional stem, windowed attention": lambda: StemInstances(size),
+        "plain ViT, from scratch": lambda: TubeletInstances(size),
+        f"plain ViT, masked pre-training ({steps} steps)": lambda: TubeletInstances(
+            size, encoder=pretrained(world.folder, size, steps)
+        ),
+    }
+    lines = []
+    for place, (name, network) in enumerate(arms.items()):
+        found = weak_cell(
+            _key(world, f"network-{place}"),
+            world.windows,
+            network,
+            stride=TUBELET,
+            first=TOKEN_OFFSET,
+            rate=1e-3,
+        )
+        lines += _trained(world, f"{name}, stage 1 only", found)
+    return lines
+
+
+def _masks(world: World) -> list[Line]:
+    """Stage 2 on the true centres in place of those that the weak model found: the price of cheap labels."""
+    from benchmarks._nodule_cells import KEEP, cell
+    from xinglin.model.vision.cnn import ConvolutionalInstances
+    from xinglin.model.vision.runtime import InstanceMaps
+    from xinglin.train.nodules.batches import Centres
+    from xinglin.train.nodules.recipe import NoduleOptions, train_centres
+    from xinglin.train.nodules.ship import write_detector
+
+    fit = world.windows.where(~world.windows.valid)
+    points, sizes = np.full((len(fit), 3), np.nan), np.full(len(fit), np.nan)
+    points[fit.labels == 1], sizes[fit.labels == 1] = world.truth(fit)
+    options = NoduleOptions()
+
+    def make() -> dict[str, Any]:
+        network, trained = train_centres(
+            fit, Centres(points, sizes), ConvolutionalInstances(), options, KEEP / "masks.state"
+        )
+        write_detector(network, KEEP / "masks", options, world.windows, {"centres": trained})
+        detector = InstanceMaps.load(KEEP / "masks")
+        answers = world.answers(world.valid.images, detector)
+        return {
+            "scores": [answer.probability for answer in answers],
+            "points": points_of(answers, world.valid.labels).tolist(),
+        }
+
+    found = cell("masks", make)
+    note = f"stage 2 alone on {int(fit.labels.sum())} true centres and sizes, {options.centre_epochs} epochs"
+    lines = figures("fully supervised", world, np.array(found["scores"]), np.array(found["points"]), note)
+    answers = world.answers(world.valid.images)
+    ours = points_of(answers, world.valid.labels)
+    centres, _ = world.truth(world.valid)
+    gap = np.linalg.norm(ours - centres, axis=1) - np.linalg.norm(np.array(found["points"]) - centres, axis=1)
+    figure: Figure = bootstrap(lambda index: float(gap[index].mean()), len(gap))
+    lines.append(
+        Line("price of cheap labels", "mean error, weak - full", figure.value, "mm", figure.n, figure.low, figure.high,
+             note="paired over nodules")
+    )  # fmt: skip
+    return lines
+
+
+def _pneumonia(world: World) -> list[Line]:
+    from benchmarks._pneumonia import scores
+
+    labels, probabilities, note = scores(world.folder.parent / "pneumoniamnist" / "dev.npz", world.quick)
+    figure = auroc_figure(labels, probabilities)
+    note += "; validation part; published on the test part: ResNet-18 .944, auto-sklearn .942"
+    return [Line("pneumoniamnist", "auroc", figure.value, "", figure.n, figure.low, figure.high, note=note)]
+
+
+def _key(world: World, name: str) -> str:
+    return f"quick-{name}" if world.quick else name
+
+
+MEASURES: dict[str, Callable[[World], list[Line]]] = {
+    "shipped": _shipped,
+    "thick": _thick,
+    "cut": _cut,
+    "cubes": cubes,
+    "speed": speed,
+    "pooling": _pooling,
+    "networks": _networks,
+    "masks": _masks,
+    "pneumonia": _pneumonia,
+}
+PARTS = tuple(MEASURES)

@@ -1,0 +1,234 @@
+"""A whole CT, window by window: what the network was trained to see, in bounded memory.
+
+The CT is brought to 1 mm slice by slice, then windows of the training's own size are laid so that their inner blocks
+(8 x 16 x 16 mm) tile it, and only the inner block of each is kept: every instance has context on all sides, and its
+logits are exactly those of that window read alone. Windows without lung are skipped. So the network sees edges where
+training had them; a pass over a whole slab at once would show it a world without edges, which it never saw.
+
+What comes out are scores. No probability: how often a nodule is in a random window of a CT is not what it was in
+training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from xinglin.apps.imaging.nodules import Nodule, exact
+from xinglin.errors import InputTooLargeError, InvalidInputError
+from xinglin.model.vision.images import HU_AIR, WINDOW, scaled
+from xinglin.model.vision.peaks import suppressed
+from xinglin.model.vision.reading import averaged
+from xinglin.model.vision.runtime import InstanceMaps
+
+INNER = (8, 16, 16)
+"""Voxels z, y, x of a window that are kept."""
+MARGIN = tuple((size - inner) // 2 for size, inner in zip(WINDOW, INNER, strict=True))
+MAX_MM = (2000, 800, 800)
+"""Largest CT."""
+LUNG_HU = -500.0
+"""A window is read when some of its inner block is darker than this and some of it is not outside air."""
+FLOOR = 0.0
+"""Logit below which a top is not reported."""
+DISTANCE = 6.0
+"""Millimetres that two reported places are apart at least."""
+_BATCH = 8
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One place in a CT."""
+
+    voxel: tuple[float, float, float]
+    """Index z, y, x in the CT as it came, sub-voxel."""
+    diameter: float
+    """Millimetres."""
+    score: float
+    """Logit of the strongest instance; higher is likelier. No probability."""
+
+
+def find_in_volume(
+    network: InstanceMaps,
+    hu: NDArray[Any],
+    spacing: tuple[float, float, float],
+    *,
+    mask: NDArray[np.bool_] | None = None,
+    most: int = 50,
+    floor: float = FLOOR,
+    views: int = 1,
+    report: Report | None = None,
+) -> list[Candidate]:
+    """Return the likeliest places of a CT, best first.
+
+    Args:
+        network: a loaded detector.
+        hu: Hounsfield units (z, y, x); may be a memory map, read one slice at a time.
+        spacing: millimetres between voxels along z, y, x.
+        mask: where to look, same shape as ``hu`` (a lung mask); without it, wherever there is air inside.
+        most: places at most.
+        floor: logit below which nothing is reported.
+        views: flips averaged; 1 is fastest.
+        report: called with (windows done, windows).
+
+    Raises:
+        InvalidInputError: no three axes, spacing that is not positive, or a mask of another shape.
+        InputTooLargeError: larger than ``MAX_MM``.
+    """
+    millimetres = isotropic(hu, spacing)
+    inside = None if mask is None else isotropic(_masked(mask, hu.shape), spacing) > 0
+    maps = volume_maps(network, millimetres, inside=inside, views=views, report=report)
+    found = tops(network, maps, millimetres, most=most, floor=floor)
+    return [
+        Candidate(
+            tuple(p / s for p, s in zip(nodule.point, spacing, strict=True)), nodule.diameter, nodule.logit
+        )  # type: ignore[arg-type]
+        for nodule in found
+    ]
+
+
+def isotropic(values: NDArray[Any], spacing: tuple[float, float, float]) -> NDArray[np.int16]:
+    """Return an array resampled to 1 mm, voxel 0 staying where it is; memory beyond the result: a few slices.
+
+    A triangle as wide as the coarser of both grids weighs the neighbours: linear where the grid gets finer, and no
+    aliasing where it gets coarser.
+
+    Raises:
+        InvalidInputError, InputTooLargeError: as :func:`find_in_volume`.
+    """
+    if values.ndim != 3 or not all(np.isfinite(step) and step > 0 for step in spacing):
+        raise InvalidInputError(
+            f"CT: expected three axes and three positive spacings in mm, got {values.ndim} axes, {spacing}"
+        )
+    extent = [size * step for size, step in zip(values.shape, spacing, strict=True)]
+    if any(mm > limit for mm, limit in zip(extent, MAX_MM, strict=True)):
+        raise InputTooLargeError(
+            f"CT: expected at most {' x '.join(map(str, MAX_MM))} mm, got {' x '.join(f'{mm:.0f}' for mm in extent)}"
+        )
+    across = [_weights(size, step) for size, step in zip(values.shape, spacing, strict=True)]
+    shape = tuple(matrix.shape[0] for matrix in across)
+    out = np.empty(shape, dtype=np.int16)
+    along = across[0]
+    ready: dict[int, NDArray[np.float32]] = {}
+    for index in range(shape[0]):
+        first, last = along.indptr[index], along.indptr[index + 1]
+        total = np.zeros(shape[1:], dtype=np.float32)
+        needed = along.indices[first:last]
+        for source, weight in zip(needed, along.data[first:last], strict=True):
+            if source not in ready:
+                plane = np.asarray(values[int(source)], dtype=np.float32)
+                ready[int(source)] = (across[2] @ (across[1] @ plane).T).T
+            total += weight * ready[int(source)]
+        for source in [key for key in ready if key < needed.min()]:
+            del ready[source]
+        out[index] = np.rint(np.clip(total, -32768, 32767)).astype(np.int16)
+    return out
+
+
+def volume_maps(
+    network: InstanceMaps,
+    hu: NDArray[np.int16],
+    *,
+    inside: NDArray[np.bool_] | None = None,
+    views: int = 1,
+    report: Report | None = None,
+) -> NDArray[np.float32]:
+    """Return the maps (channels, z/2, y/2, x/2) of a CT of 1 mm; where nothing was read, the logit is -inf.
+
+    Args:
+        network: a loaded detector.
+        hu: (z, y, x), 1 mm.
+        inside: where to look, same shape.
+        views: flips averaged.
+        report: called with (windows done, windows).
+    """
+    blocks = [-(-size // inner) for size, inner in zip(hu.shape, INNER, strict=True)]
+    step = network.stride
+    kept = [inner // step for inner in INNER]
+    maps = np.zeros(
+        (len(network.channels), *(n * k for n, k in zip(blocks, kept, strict=True))), dtype=np.float32
+    )
+    maps[0] = -np.inf
+    places = [place for place in np.ndindex(*blocks) if _worth(hu, inside, place)]
+    for start in range(0, len(places), _BATCH):
+        batch = places[start : start + _BATCH]
+        found = averaged(network, scaled(np.stack([window_at(hu, place) for place in batch])), views)
+        inner = tuple(slice(m // step, m // step + k) for m, k in zip(MARGIN, kept, strict=True))
+        for place, answer in zip(batch, found, strict=True):
+            target = tuple(slice(p * k, (p + 1) * k) for p, k in zip(place, kept, strict=True))
+            maps[(slice(None), *target)] = answer[(slice(None), *inner)]
+        if report is not None:
+            report(min(start + _BATCH, len(places)), len(places))
+    return maps
+
+
+def window_at(hu: NDArray[np.int16], place: tuple[int, ...]) -> NDArray[np.int16]:
+    """Return the window whose inner block is the one at ``place``; beyond the CT there is air."""
+    low = np.array(place) * INNER - MARGIN
+    box = np.full(WINDOW, HU_AIR, dtype=np.int16)
+    source = tuple(slice(max(0, a), min(n, a + w)) for a, w, n in zip(low, WINDOW, hu.shape, strict=True))
+    target = tuple(slice(s.start - a, s.stop - a) for s, a in zip(source, low, strict=True))
+    box[target] = hu[source]
+    return box
+
+
+def tops(
+    network: InstanceMaps,
+    maps: NDArray[np.float32],
+    hu: NDArray[np.int16],
+    *,
+    most: int = 50,
+    floor: float = FLOOR,
+) -> list[Nodule]:
+    """Return the places that maps of a CT mean, best first, none nearer than ``DISTANCE`` to a better one."""
+    from scipy.ndimage import maximum_filter
+
+    logits = maps[0]
+    peaks = np.argwhere(
+        (logits == maximum_filter(logits, 3, mode="constant", cval=-np.inf)) & (logits > floor)
+    )
+    order = np.argsort(-logits[tuple(peaks.T)], kind="stable")[: 4 * most]
+    found = [exact(network, maps, tuple(map(int, peaks[i])), hu) for i in order]  # type: ignore[arg-type]
+    if not found:
+        return []
+    points = np.array([nodule.point for nodule in found])
+    kept = suppressed(points, np.array([nodule.logit for nodule in found]), DISTANCE)
+    return [found[index] for index in kept[:most]]
+
+
+def _worth(hu: NDArray[np.int16], inside: NDArray[np.bool_] | None, place: tuple[int, ...]) -> bool:
+    box = tuple(slice(p * i, (p + 1) * i) for p, i in zip(place, INNER, strict=True))
+    if inside is not None:
+        return bool(inside[box].any())
+    block = hu[box]
+    return bool((block < LUNG_HU).any() and (block > HU_AIR + 50).any())
+
+
+def _masked(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    if mask.shape != shape:
+        raise InvalidInputError(f"mask: expected the CT's shape {shape}, got {mask.shape}")
+    return mask.view(np.uint8) if mask.dtype == np.bool_ else (mask > 0).astype(np.uint8)
+
+
+def _weights(size: int, step: float) -> Any:
+    """The sparse matrix (mm, size) that brings one axis to 1 mm."""
+    from scipy.sparse import csr_array
+
+    length = max(1, int((size - 1) * step) + 1)
+    places = np.arange(length) / step  # in source voxels
+    width = max(1.0, 1.0 / step)
+    first = np.floor(places - width).astype(int)
+    near = first[:, None] + np.arange(int(np.ceil(2 * width)) + 2)[None]
+    weight = np.maximum(0.0, 1 - np.abs(near - places[:, None]) / width) * ((near >= 0) & (near < size))
+    weight /= weight.sum(1, keepdims=True)
+    rows = np.broadcast_to(np.arange(length)[:, None], near.shape)
+    used = weight > 0
+    matrix = csr_array(
+        (weight[used].astype(np.float32), (rows[used], near[used])), shape=(length, size), dtype=np.float32
+    )
+    matrix.sort_indices()
+    return matrix

@@ -1,0 +1,1 @@
+"""Lung nodules from labels that only say yes or no."""
