@@ -28,7 +28,7 @@ def answers(number: int) -> dict[str, Answer]:
     found = {}
     for place, site in enumerate(SITES):
         reached = 0.80 - 0.02 * place - (0.30 - 0.03 * place) * math.exp(-number / 3)
-        spent = 0.9 + 0.35 * place + 0.16 * number
+        spent = min(4.0, 0.9 + 0.3 * place + 0.14 * number)
         budget = Budget(site, "patient", spent, 4.0, 1e-5)
         if site == "lhasa-5" and number in (4, 5):
             found[site] = Answer("silent", "no answer within 60 s")

@@ -2,7 +2,7 @@
 
     line_worker.py FOLDER SHARDS [SECONDS_A_STEP [RANK:STEP]]
 
-SECONDS_A_STEP pass in vain at every shard until FOLDER/fast is there.
+RANK in FOLDER stands for the worker's own. SECONDS_A_STEP pass in vain at every shard until FOLDER/fast is there.
 The worker of RANK kills itself with SIGKILL at STEP in the first life of the group: nothing is tidied up.
 """
 
@@ -40,9 +40,10 @@ def draw(step: int, shard: int, shards: int) -> dict[str, torch.Tensor]:
 
 
 def main(folder: Path, shards: int, seconds: float = 0.0, dies: str = "") -> None:
+    rank = os.environ.get("RANK", "0")
+    folder = Path(str(folder).replace("RANK", rank))
     folder.mkdir(exist_ok=True)
     first_life = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") == "0"
-    rank = os.environ.get("RANK", "0")
 
     def drawn(step: int, shard: int, of: int) -> dict[str, torch.Tensor]:
         if not (folder / "fast").exists():

@@ -55,18 +55,15 @@ def up(
     consent: Basis = None,
     epsilon: Epsilon = None,
     delta: Delta = 1e-5,
-    port: Annotated[
-        int | None, typer.Option(min=1, max=65535, help="协调端回环端口 The SuperLink's port on loopback.")
-    ] = None,
-    stay: Annotated[
-        bool, typer.Option("--stay", help="不退出,收到 TERM 时停止联邦 Stay; stop the federation on TERM.")
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="回环端口 Port on loopback.")] = None,
+    stays: Annotated[
+        bool, typer.Option("--stay", help="留在前台,收到信号即停止 Stay until asked to end, then stop it.")
     ] = False,
 ) -> None:
     """在本机启动联邦:证书、密钥、协调端、每院一个节点。Start a federation on loopback: keys, SuperLink, nodes."""
     from xinglin.cli.federate_shown import show_up
     from xinglin.errors import InvalidInputError
-    from xinglin.federate.processes import start
-    from xinglin.federate.processes import stay as keep_up
+    from xinglin.federate.processes import start, stay
     from xinglin.store import open_store
 
     place = _place(folder)
@@ -78,8 +75,8 @@ def up(
             home = place / "nodes" / site / "home"
             _permit(home, own, dataset, "training", consent, epsilon, delta)
     show_up(start(place, hospitals, open_store(), port=port), place)
-    if stay:
-        keep_up(place)
+    if stays:
+        stay(place)
 
 
 @app.command()

@@ -21,7 +21,6 @@ import socket
 import ssl
 import subprocess
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -67,7 +66,7 @@ def start(
         folder: of the federation.
         hospitals: site -> folder of its data; ``None``: the archive in the site's own store.
         store: of the coordinator.
-        port: of the SuperLink on loopback; ``None``: one that is free.
+        port: of loopback; ``None`` takes a free one.
 
     Returns:
         What is in ``federation.json``.
@@ -178,23 +177,19 @@ def stop(folder: Path) -> list[str]:
 
 
 def stay(folder: Path) -> None:
-    """Keep a started federation until TERM or Ctrl-C, then stop it: for a container, which ends with its program.
+    """Wait until the SuperLink ends, or this process is asked to (SIGTERM, SIGINT), then stop the federation."""
 
-    Raises:
-        ConfigurationError: the SuperLink has ended by itself; its log says why.
-    """
-    asked = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    def leave(_signal: int, _frame: Any) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, leave)
     try:
-        while not asked.wait(1.0):
-            if "superlink" not in running(read_federation(folder)):
-                raise ConfigurationError(f"the SuperLink has ended; see {folder / 'logs' / 'superlink.log'}")
+        while "superlink" in running(read_federation(folder)):
+            time.sleep(1)
+    except KeyboardInterrupt:
+        pass
     finally:
         stop(folder)
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def running(state: Mapping[str, Any]) -> list[str]:

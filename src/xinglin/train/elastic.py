@@ -6,8 +6,7 @@ other and adds up their gradients, so that a run which shrinks from two workers 
 and the same order, only slower. What may differ is the order in which floating-point sums are taken.
 
 ``torchrun`` (torch elastic) watches the workers, meets again with those that are left and starts the command anew;
-the loop then goes on from the last saved state. Goyal et al. 2017 (arXiv 1706.02677) keep the batch with the
-workers' number by changing the learning rate; here the batch itself is kept.
+the loop then goes on from the last saved state.
 """
 
 from __future__ import annotations
@@ -27,7 +26,6 @@ from xinglin.model.saving import heal
 from xinglin.train.options import MOST_SHARDS
 
 STATE = "state.json"
-
 _LOST = ("gloo", "NCCL", "Connection closed by peer", "Connection reset by peer", "Broken pipe")
 """Backends report a lost peer as a plain RuntimeError, whose text alone tells it."""
 
@@ -55,13 +53,19 @@ def fixed_shards(asked: int | None, state: Path | None) -> int:
         return asked
     if state is not None:
         heal(state)
-        try:
-            saved = json.loads((state / STATE).read_text(encoding="utf-8"))["shards"]
-        except (OSError, ValueError, KeyError, TypeError):
-            saved = None
+        saved = _saved(state, "shards")
         if isinstance(saved, int) and 0 < saved <= MOST_SHARDS:
             return saved
     return world()
+
+
+def _saved(state: Path, key: str) -> object:
+    """Return a value of the saved state; ``None`` where there is none that can be read."""
+    try:
+        found: object = json.loads((state / STATE).read_text(encoding="utf-8"))[key]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found
 
 
 def own_shards(shards: int, process: int, processes: int) -> list[int]:
@@ -93,10 +97,7 @@ def require_same(accelerator: Accelerator, step: int, digest: str, folder: Path)
 
 def writer_of(state: Path) -> str | None:
     """Return who wrote the saved state last; ``None`` where there is none that can be read."""
-    try:
-        found = json.loads((state / STATE).read_text(encoding="utf-8"))["writer"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
+    found = _saved(state, "writer")
     return found if isinstance(found, str) else None
 
 

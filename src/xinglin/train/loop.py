@@ -18,12 +18,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import DistributedDataParallelKwargs
+from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
 from safetensors import SafetensorError
 from safetensors.torch import load_file, load_model, save_file, save_model
 from torch import Tensor, nn
@@ -43,6 +44,8 @@ Batch = Mapping[str, Tensor]
 WEIGHTS, MOMENTS = "module.safetensors", "optimiser.safetensors"
 CLIP = 1.0
 """Largest norm of the gradient."""
+PATIENCE = timedelta(minutes=10)
+"""How long a process waits for another: for one that is lost while all start, nothing else ends the wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,10 @@ def open_accelerator(threads: int | None) -> Accelerator:
     return Accelerator(
         cpu=not cuda,
         mixed_precision="bf16" if bf16 else "no",
-        kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)],
+        kwargs_handlers=[
+            DistributedDataParallelKwargs(find_unused_parameters=True),
+            InitProcessGroupKwargs(timeout=PATIENCE),
+        ],
     )
 
 

@@ -210,7 +210,7 @@ def _on_ray(waiting: Sequence[Trial], pool: Pool, address: str) -> Iterator[tupl
         remote = ray.remote(num_cpus=pool.cpus, num_gpus=pool.gpus, max_retries=2)(run_trial)
         running = {remote.remote(trial): trial for trial in waiting}
         while running:
-            (ready, *_), _ = ray.wait(list(running), num_returns=1)
+            ready = ray.wait(list(running), num_returns=1)[0][0]
             trial = running.pop(ready)
             try:
                 result = ray.get(ready)

@@ -149,7 +149,9 @@ def read_sweep(path: Path) -> Sweep:
         raise InvalidInputError(
             f"{path.name}: {place}: {first['msg'].removeprefix('Value error, ')}"
         ) from None
-    options = PretrainOptions if sweep.job == "encoder" else FineTuneOptions
+    options: type[PretrainOptions | FineTuneOptions] = (
+        PretrainOptions if sweep.job == "encoder" else FineTuneOptions
+    )
     own = tuple(one.name for one in fields(options) if one.name not in ("seed", "shards"))
     for section in (sweep.fixed, sweep.space):
         _known(section, own, f"{path.name}: options of {sweep.job}")
@@ -209,7 +211,9 @@ def _drawn(values: tuple[Value, ...] | Range, generator: np.random.Generator) ->
 
 
 def _options(sweep: Sweep, chosen: Mapping[str, Value], seed: int) -> FineTuneOptions | PretrainOptions:
-    start = PretrainOptions() if sweep.job == "encoder" else FineTuneOptions()
+    start: FineTuneOptions | PretrainOptions = (
+        PretrainOptions() if sweep.job == "encoder" else FineTuneOptions()
+    )
     given: dict[str, Any] = {**sweep.fixed, **chosen}
     for name, value in given.items():
         expected = getattr(start, name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.federate.overview import Round, SiteRound
@@ -155,11 +155,13 @@ def table(rounds: Sequence[Round], metric: str, lang: Lang) -> Markup:
                 tag("td", "—" if value is None else f"{value:.4f}", cls="xl-number"),
             )
         )
-    heads: Mapping[str, str | None] = {
-        **{say("site", lang): None, say("site_state", lang): None},
-        **{say("examples", lang): "xl-number", metric: "xl-number"},
-    }
-    head = tag("tr", [tag("th", verbatim(name), scope="col", cls=cls) for name, cls in heads.items()])
+    heads = (
+        (say("site", lang), None),
+        (say("site_state", lang), None),
+        (say("examples", lang), "xl-number"),
+        (metric, "xl-number"),
+    )
+    head = tag("tr", [tag("th", verbatim(name), scope="col", cls=cls) for name, cls in heads])
     caption = tag("caption", f"{say('last_round', lang)}: {last.number}", cls="xl-label")
     body = tag("table", caption, tag("thead", head), tag("tbody", rows), cls="xl-table")
     return tag("div", body, cls="xl-scroll")
