@@ -206,6 +206,14 @@ def test_a_study_is_sent_looked_through_and_decided_on(
     page.click("[data-key=finding-2]")
     page.keyboard.press("r")
     page.wait_for_function("document.querySelectorAll('.xi-finding .xl-badge').length == 2")
+    page.click("[data-key=add_mark]")  # on the finding that was rejected: it is taken up, not doubled
+    page.wait_for_function("document.querySelectorAll('.xi-finding .xl-badge-good').length == 2")
+    assert page.locator(".xi-finding").count() == 2
+    page.keyboard.press("r")
+    page.wait_for_function("document.querySelectorAll('.xi-finding .xl-badge-good').length == 1")
+    at = page.locator("[data-plane=axial] img").bounding_box()
+    page.mouse.click(at["x"] + at["width"] / 3, at["y"] + at["height"] / 3)
+    page.wait_for_timeout(300)
     page.click("[data-key=add_mark]")
     page.wait_for_function("document.querySelectorAll('.xi-finding').length == 3")
     shoot(page, "imaging")
@@ -214,8 +222,8 @@ def test_a_study_is_sent_looked_through_and_decided_on(
     assert kept == {("present", False), ("absent", False), ("present", True)}
     with store.read() as connection:
         made = [entry for entry in entries(connection) if entry.action == "imaging.decide"]
-        assert len(made) == 3
-        assert verify(connection) > 3
+        assert len(made) == 5
+        assert verify(connection) >= 5
         assert frame not in str(made)
     page.reload()
     page.wait_for_function("document.querySelectorAll('.xi-finding .xl-badge').length == 3")
@@ -254,7 +262,9 @@ def test_a_prior_is_linked_only_after_it_was_aligned(
     assert slice_(page, "prior") == before  # not linked: the prior stays where it was
 
     # The same anatomy in the prior: its own nodule, 9 mm higher by its own millimetres, on the same slice of the array.
-    z, y, x = (round(float(v)) for v in old.scan.to_voxels([[INNER[0] + 12, INNER[1], INNER[2] + 9]])[0][::-1])
+    z, y, x = (
+        round(float(v)) for v in old.scan.to_voxels([[INNER[0] + 12, INNER[1], INNER[2] + 9]])[0][::-1]
+    )
     assert old.scan.array[z, y, x] > 0
     image = page.locator("[data-plane=prior]").bounding_box()
     page.mouse.move(image["x"] + image["width"] / 2, image["y"] + image["height"] / 2)
@@ -265,7 +275,8 @@ def test_a_prior_is_linked_only_after_it_was_aligned(
     picture = page.locator("[data-plane=prior] img").bounding_box()
     columns, rows = old.scan.array.shape[2], old.scan.array.shape[1]
     page.mouse.click(
-        picture["x"] + (x + 0.5) / columns * picture["width"], picture["y"] + (y + 0.5) / rows * picture["height"]
+        picture["x"] + (x + 0.5) / columns * picture["width"],
+        picture["y"] + (y + 0.5) / rows * picture["height"],
     )
     page.wait_for_timeout(300)
     page.click("[data-key=align]")
@@ -288,7 +299,9 @@ def test_what_cannot_be_read_is_told_by_name(enter: Any, files: dict[str, Path])
     assert "bad.zip" in page.inner_text(".xl-note-negative")
 
 
-def test_the_page_in_english_and_on_a_telephone(enter: Any, room: Any, files: dict[str, Path], shoot: Any) -> None:  # noqa: F811
+def test_the_page_in_english_and_on_a_telephone(
+    enter: Any, room: Any, files: dict[str, Path], shoot: Any
+) -> None:  # noqa: F811
     desk = room[2]
     scan = read_scan(files["now"], stated="MR")
     study = desk.studies.open("local", "MR study", scan)

@@ -166,10 +166,12 @@ class Findings:
         await self._choose(self.shown[(at + step) % len(self.shown)])
 
     async def add(self) -> None:
-        """Mark the place of the cross; it counts as accepted by this reader."""
+        """Mark the place of the cross, or take up the finding that is there; it counts as accepted by this reader."""
         mark = Mark(self.study.scan.point(self.here()))
-        self.chosen = mark
-        self.own.append(mark)
+        known = next((other for other in (*self.study.marks, *self.own) if is_same(other, mark)), None)
+        if known is None:
+            self.own.append(mark)
+        self.chosen = known or mark
         await self._decide("present")
 
     async def _decide(self, state: State) -> None:
