@@ -154,6 +154,14 @@ def test_a_study_is_sent_looked_through_and_decided_on(
     assert np.abs(np.subtract(millimetres(page), INNER)).max() < 2
     assert page.locator("[data-plane=axial] ellipse.xi-mark-now").count() == 1
     shown(page, "axial", f"/axial/{slice_(page, 'axial') - 1}.png")
+    # Drawing and picture cover each other to the pixel, and the circle lies where the voxel is.
+    svg, image = (page.locator(f"[data-plane=axial] {part}").first.bounding_box() for part in ("svg", "img"))
+    assert all(abs(svg[side] - image[side]) < 1 for side in ("x", "y", "width", "height")), (svg, image)
+    ring = page.locator("[data-plane=axial] ellipse.xi-mark-now").bounding_box()
+    centre = ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2
+    said = [(at / 1.5 + 0.5) / count for at, count in zip(INNER, (200, 140), strict=False)]
+    assert abs(image["x"] + said[0] * image["width"] - centre[0]) < 2
+    assert abs(image["y"] + said[1] * image["height"] - centre[1]) < 2
 
     # The wheel: a slice a notch, and it is on the screen at once.
     box = page.locator("[data-plane=axial]").bounding_box()
@@ -230,7 +238,8 @@ def test_a_study_is_sent_looked_through_and_decided_on(
 
     # The threshold hides what scores less.
     page.locator("[data-key=threshold]").focus()
-    page.keyboard.press("End")
+    for _ in range(11):
+        page.keyboard.press("PageUp")
     page.wait_for_function("document.querySelectorAll('.xi-finding').length == 2")
 
     # Another slice than there is, another study than one's own.
@@ -300,14 +309,25 @@ def test_what_cannot_be_read_is_told_by_name(enter: Any, files: dict[str, Path])
 
 
 def test_the_page_in_english_and_on_a_telephone(
-    enter: Any, room: Any, files: dict[str, Path], shoot: Any
-) -> None:  # noqa: F811
+    enter: Any,
+    room: Any,
+    files: dict[str, Path],
+    shoot: Any,  # noqa: F811
+) -> None:
     desk = room[2]
     scan = read_scan(files["now"], stated="MR")
-    study = desk.studies.open("local", "MR study", scan)
+    warm = np.zeros(scan.array.shape, np.float32)
+    warm[40:60, 50:90, 120:160] = 0.8
+    study = desk.studies.open("local", "MR study", scan, heat=warm)
     page = enter(f"/imaging?study={study.key}")
     page.wait_for_selector("[data-plane=axial] img")
     assert "检测模型只用于 CT" in page.inner_text(".xi-tools")
+    assert page.locator("[data-plane=axial] svg image").count() == 0  # off until asked for
+    page.click("[data-key=heat]")
+    page.wait_for_selector("[data-plane=axial] svg image", state="attached")
+    address = page.locator("[data-plane=axial] svg image").get_attribute("href")
+    assert httpx.get(room[0] + address).headers["content-type"] == "image/png"
+    shoot(page, "imaging-heat")
     page.click("[data-key=language]")
     page.wait_for_function("document.body.textContent.includes('The detector is for CT only')")
     page.set_viewport_size({"width": 400, "height": 800})

@@ -186,6 +186,5 @@ class Findings:
         elif mark.score is None and mark not in self.study.marks:
             self.own = [other for other in self.own if other is not mark]
             self.chosen = None
-        self.visitor.notify(self.visitor.say("decided"))
         self.show()
         self.drawn()
