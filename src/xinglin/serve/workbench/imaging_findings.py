@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from math import floor
 
 from nicegui import events, ui
 
@@ -97,12 +98,12 @@ class Findings:
 
     def _slider(self, low: float, high: float) -> None:
         say = self.visitor.say
+        # Whole hundredths, rounded down: at its right end the best finding is still shown.
+        low, high = floor(low * 100) / 100, floor(high * 100) / 100
         self.least = low
         with ui.element("div"):
             told = ui.html("", sanitize=True).classes("xl-label")
-            slider = ui.slider(min=low, max=high, step=max((high - low) / 100, 1e-6), value=low).props(
-                "dense"
-            )
+            slider = ui.slider(min=low, max=high, step=0.01, value=low).props("dense")
             slider.props["aria-label"] = say("threshold")
             slider.props("data-key=threshold")
 
