@@ -311,7 +311,13 @@ def test_scouts_are_pictures_and_do_not_hide_the_stack(tmp_path: Path) -> None:
     scout = image(
         9, ImageType=kind, SeriesInstanceUID=SERIES + ".0", ImageOrientationPatient=[1, 0, 0, 0, 0, -1]
     )
+    report = image(8, Modality="SR", SeriesInstanceUID=SERIES + ".9")
     folder = save(tmp_path / "in", [scout, *(image(n) for n in range(3))])
+    assert read_scan(save(tmp_path / "more", [report, *(image(n) for n in range(3))])).array.shape == (
+        3,
+        40,
+        48,
+    )
     assert read_scan(folder).array.shape == (3, 40, 48)
     assert sorted(series.scout for series in find_series(folder)[0]) == [False, True]
     with pytest.raises(InvalidInputError, match=r"0\.dcm: \(0008,0008\) ImageType: LOCALIZER"):

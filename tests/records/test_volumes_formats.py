@@ -68,7 +68,11 @@ def agrees(scan: Scan, image: Any) -> None:
 
 
 @pytest.mark.parametrize("suffix", [".nii", ".nii.gz", ".nrrd", ".mha"])
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=25,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(place=places)
 def test_what_itk_writes_lies_where_itk_reads_it(tmp_path: Path, suffix: str, place: dict[str, Any]) -> None:
     image = written(tmp_path / f"a{suffix}", place)
@@ -79,7 +83,11 @@ def test_what_itk_writes_lies_where_itk_reads_it(tmp_path: Path, suffix: str, pl
     assert np.abs(scan.to_voxels(scan.to_lps([[1.5, -2, 7]])) - [1.5, -2, 7]).max() < 1e-6
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(place=places, code=st.sampled_from(["sform", "qform", "both"]), shear=st.floats(-0.3, 0.3))
 def test_what_nibabel_writes_lies_where_nibabel_reads_it(
     tmp_path: Path, place: dict[str, Any], code: str, shear: float

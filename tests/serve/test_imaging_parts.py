@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xinglin.apps.imaging.grey import PRESETS, Window
@@ -43,6 +43,7 @@ def scan(frame: str = "1.2", shape: tuple[int, int, int] = (6, 8, 10), modality:
     return Scan(array, affine, modality, frame)
 
 
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 4]), st.integers(0, 2**32 - 1))
 def test_png_is_read_back_by_another_library(rows: int, columns: int, depth: int, seed: int) -> None:
     image = pytest.importorskip("PIL.Image")

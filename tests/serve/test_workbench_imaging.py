@@ -154,6 +154,14 @@ def test_a_study_is_sent_looked_through_and_decided_on(
     assert np.abs(np.subtract(millimetres(page), INNER)).max() < 2
     assert page.locator("[data-plane=axial] ellipse.xi-mark-now").count() == 1
     shown(page, "axial", f"/axial/{slice_(page, 'axial') - 1}.png")
+    # Drawing and picture cover each other to the pixel, and the circle lies where the voxel is.
+    svg, image = (page.locator(f"[data-plane=axial] {part}").first.bounding_box() for part in ("svg", "img"))
+    assert all(abs(svg[side] - image[side]) < 1 for side in ("x", "y", "width", "height")), (svg, image)
+    ring = page.locator("[data-plane=axial] ellipse.xi-mark-now").bounding_box()
+    centre = ring["x"] + ring["width"] / 2, ring["y"] + ring["height"] / 2
+    said = [(at / 1.5 + 0.5) / count for at, count in zip(INNER, (200, 140), strict=False)]
+    assert abs(image["x"] + said[0] * image["width"] - centre[0]) < 2
+    assert abs(image["y"] + said[1] * image["height"] - centre[1]) < 2
 
     # The wheel: a slice a notch, and it is on the screen at once.
     box = page.locator("[data-plane=axial]").bounding_box()
@@ -206,6 +214,14 @@ def test_a_study_is_sent_looked_through_and_decided_on(
     page.click("[data-key=finding-2]")
     page.keyboard.press("r")
     page.wait_for_function("document.querySelectorAll('.xi-finding .xl-badge').length == 2")
+    page.click("[data-key=add_mark]")  # on the finding that was rejected: it is taken up, not doubled
+    page.wait_for_function("document.querySelectorAll('.xi-finding .xl-badge-good').length == 2")
+    assert page.locator(".xi-finding").count() == 2
+    page.keyboard.press("r")
+    page.wait_for_function("document.querySelectorAll('.xi-finding .xl-badge-good').length == 1")
+    at = page.locator("[data-plane=axial] img").bounding_box()
+    page.mouse.click(at["x"] + at["width"] / 3, at["y"] + at["height"] / 3)
+    page.wait_for_timeout(300)
     page.click("[data-key=add_mark]")
     page.wait_for_function("document.querySelectorAll('.xi-finding').length == 3")
     shoot(page, "imaging")
@@ -214,15 +230,15 @@ def test_a_study_is_sent_looked_through_and_decided_on(
     assert kept == {("present", False), ("absent", False), ("present", True)}
     with store.read() as connection:
         made = [entry for entry in entries(connection) if entry.action == "imaging.decide"]
-        assert len(made) == 3
-        assert verify(connection) > 3
+        assert len(made) == 5
+        assert verify(connection) >= 5
         assert frame not in str(made)
     page.reload()
     page.wait_for_function("document.querySelectorAll('.xi-finding .xl-badge').length == 3")
 
     # The threshold hides what scores less.
-    page.locator("[data-key=threshold]").focus()
-    page.keyboard.press("End")
+    track = page.locator("[data-key=threshold]").bounding_box()
+    page.mouse.click(track["x"] + track["width"] - 1, track["y"] + track["height"] / 2)
     page.wait_for_function("document.querySelectorAll('.xi-finding').length == 2")
 
     # Another slice than there is, another study than one's own.
@@ -254,7 +270,9 @@ def test_a_prior_is_linked_only_after_it_was_aligned(
     assert slice_(page, "prior") == before  # not linked: the prior stays where it was
 
     # The same anatomy in the prior: its own nodule, 9 mm higher by its own millimetres, on the same slice of the array.
-    z, y, x = (round(float(v)) for v in old.scan.to_voxels([[INNER[0] + 12, INNER[1], INNER[2] + 9]])[0][::-1])
+    z, y, x = (
+        round(float(v)) for v in old.scan.to_voxels([[INNER[0] + 12, INNER[1], INNER[2] + 9]])[0][::-1]
+    )
     assert old.scan.array[z, y, x] > 0
     image = page.locator("[data-plane=prior]").bounding_box()
     page.mouse.move(image["x"] + image["width"] / 2, image["y"] + image["height"] / 2)
@@ -265,7 +283,8 @@ def test_a_prior_is_linked_only_after_it_was_aligned(
     picture = page.locator("[data-plane=prior] img").bounding_box()
     columns, rows = old.scan.array.shape[2], old.scan.array.shape[1]
     page.mouse.click(
-        picture["x"] + (x + 0.5) / columns * picture["width"], picture["y"] + (y + 0.5) / rows * picture["height"]
+        picture["x"] + (x + 0.5) / columns * picture["width"],
+        picture["y"] + (y + 0.5) / rows * picture["height"],
     )
     page.wait_for_timeout(300)
     page.click("[data-key=align]")
@@ -288,13 +307,26 @@ def test_what_cannot_be_read_is_told_by_name(enter: Any, files: dict[str, Path])
     assert "bad.zip" in page.inner_text(".xl-note-negative")
 
 
-def test_the_page_in_english_and_on_a_telephone(enter: Any, room: Any, files: dict[str, Path], shoot: Any) -> None:  # noqa: F811
+def test_the_page_in_english_and_on_a_telephone(
+    enter: Any,
+    room: Any,
+    files: dict[str, Path],
+    shoot: Any,  # noqa: F811
+) -> None:
     desk = room[2]
     scan = read_scan(files["now"], stated="MR")
-    study = desk.studies.open("local", "MR study", scan)
+    warm = np.zeros(scan.array.shape, np.float32)
+    warm[40:60, 50:90, 120:160] = 0.8
+    study = desk.studies.open("local", "MR study", scan, heat=warm)
     page = enter(f"/imaging?study={study.key}")
     page.wait_for_selector("[data-plane=axial] img")
     assert "检测模型只用于 CT" in page.inner_text(".xi-tools")
+    assert page.locator("[data-plane=axial] svg image").count() == 0  # off until asked for
+    page.click("[data-key=heat]")
+    page.wait_for_selector("[data-plane=axial] svg image", state="attached")
+    address = page.locator("[data-plane=axial] svg image").get_attribute("href")
+    assert httpx.get(room[0] + address).headers["content-type"] == "image/png"
+    shoot(page, "imaging-heat")
     page.click("[data-key=language]")
     page.wait_for_function("document.body.textContent.includes('The detector is for CT only')")
     page.set_viewport_size({"width": 400, "height": 800})

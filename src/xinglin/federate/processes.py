@@ -21,6 +21,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -177,19 +178,23 @@ def stop(folder: Path) -> list[str]:
 
 
 def stay(folder: Path) -> None:
-    """Wait until the SuperLink ends, or this process is asked to (SIGTERM, SIGINT), then stop the federation."""
+    """Keep a started federation until TERM or Ctrl-C, then stop it: for a container, which ends with its program.
 
-    def leave(_signal: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, leave)
+    Raises:
+        ConfigurationError: the SuperLink has ended by itself; its log says why.
+    """
+    asked = threading.Event()
+    before = {
+        number: signal.signal(number, lambda *_: asked.set()) for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
-        while "superlink" in running(read_federation(folder)):
-            time.sleep(1)
-    except KeyboardInterrupt:
-        pass
+        while not asked.wait(1.0):
+            if "superlink" not in running(read_federation(folder)):
+                raise ConfigurationError(f"the SuperLink has ended; see {folder / 'logs' / 'superlink.log'}")
     finally:
         stop(folder)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def running(state: Mapping[str, Any]) -> list[str]:

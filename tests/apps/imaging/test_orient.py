@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xinglin.apps.imaging.orient import standing
 from xinglin.records.volumes import Scan
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     order=st.permutations(range(3)),
     signs=st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import map_coordinates
 
@@ -25,7 +25,7 @@ def linear(affine: np.ndarray, shape: tuple[int, int, int], modality: str = "CT"
     return Scan(values.reshape(shape).astype(np.float32), affine, modality, "1.2")
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     seed=st.integers(0, 2**32 - 1),
     old=st.tuples(*[st.floats(0.4, 4)] * 3),
@@ -67,7 +67,7 @@ def test_noise_shrinks_and_does_not_alias_on_a_coarser_grid() -> None:
     assert np.abs(made.array[2:-2, 2:-2, 2:-2] - 500).max() < 60
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(across=st.floats(-1.5, 1.5), along=st.floats(-1.5, 1.5))
 def test_a_tilt_is_undone_without_moving_anything(across: float, along: float) -> None:
     affine = np.diag([0.7, 0.8, 3.0, 1.0])

@@ -32,7 +32,7 @@ class Window:
         share = (values.astype(np.float32) - np.float32(self.centre - 0.5)) * np.float32(
             255 / (self.width - 1)
         )
-        return np.clip(share + np.float32(128), 0, 255).astype(np.uint8)
+        return np.asarray(np.clip(share + np.float32(128), 0, 255), np.uint8)
 
 
 PRESETS: dict[str, tuple[str, Window]] = {

@@ -36,7 +36,7 @@ def read_scan(
 
     Args:
         path: the file, or the folder of a DICOM study.
-        series: Series Instance UID, where a folder holds several; scouts need not be told apart from the one stack.
+        series: Series Instance UID, where a folder holds several; scouts, reports and segmentations do not count.
         expected: the modality that the caller can use, e.g. ``CT``: another is refused.
         stated: the modality that the caller vouches for where the file names none; NIfTI, NRRD and MetaImage never
             name one.
@@ -70,7 +70,7 @@ def _chosen(found: list[Series], problems: list[str], wanted: str | None) -> Ser
         if not named:
             raise MissingDataError("no series of that UID below the folder; there are: " + _listed(found))
         return named[0]
-    stacks = [series for series in found if not series.scout] or found
+    stacks = [series for series in found if series.may_stack] or found
     if len(stacks) > 1:
         raise InvalidInputError("several series below the folder; name one by its UID: " + _listed(stacks))
     return stacks[0]

@@ -53,6 +53,7 @@ def decode(path: Path, frames: Sequence[int | None]) -> Iterator[NDArray[Any]]:
             if syntax is not None and syntax.is_encapsulated:
                 _check_codestreams(header, name)
             wanted = [0 if number is None else number for number in frames]
+            each: Iterator[NDArray[Any]]
             if syntax in SYNTAXES and not _decodes(syntax, header):
                 compressed = list(generate_frames(header.PixelData, number_of_frames=_count(header)))
                 each = (decode_jpeg(header, compressed[number]) for number in wanted)

@@ -18,6 +18,7 @@ from xinglin.records.volumes.geometry import TILT, Stack, stack
 from xinglin.records.volumes.headers import (
     MAX_FRAMES,
     MAX_VOXELS,
+    NO_PICTURE,
     is_plane,
     is_scout,
     planes_of,
@@ -46,6 +47,11 @@ class Series:
     description: str | None
     scout: bool
     """Whether its images are localisers."""
+
+    @property
+    def may_stack(self) -> bool:
+        """Whether its files may be slices of one volume: no scouts, reports, segmentations or doses."""
+        return not self.scout and self.modality not in NO_PICTURE
 
 
 def find_series(path: Path) -> tuple[list[Series], list[str]]:

@@ -53,9 +53,9 @@ class Viewer:
             with ui.element("div").classes("xi-tools"):
                 self._about()
                 self._windows()
-                self._tools()
                 self.findings.build()
                 self.findings.here = lambda: self.at
+                self._tools()
                 self.prior.build_card()
         ui.on("xinglin_turn", self._event(self._turn))
         ui.on("xinglin_point", self._event(self._point))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from math import floor
 
 from nicegui import events, ui
 
@@ -97,12 +98,12 @@ class Findings:
 
     def _slider(self, low: float, high: float) -> None:
         say = self.visitor.say
+        # Whole hundredths, rounded down: at its right end the best finding is still shown.
+        low, high = floor(low * 100) / 100, floor(high * 100) / 100
         self.least = low
         with ui.element("div"):
             told = ui.html("", sanitize=True).classes("xl-label")
-            slider = ui.slider(min=low, max=high, step=max((high - low) / 100, 1e-6), value=low).props(
-                "dense"
-            )
+            slider = ui.slider(min=low, max=high, step=0.01, value=low).props("dense")
             slider.props["aria-label"] = say("threshold")
             slider.props("data-key=threshold")
 
@@ -166,10 +167,12 @@ class Findings:
         await self._choose(self.shown[(at + step) % len(self.shown)])
 
     async def add(self) -> None:
-        """Mark the place of the cross; it counts as accepted by this reader."""
+        """Mark the place of the cross, or take up the finding that is there; it counts as accepted by this reader."""
         mark = Mark(self.study.scan.point(self.here()))
-        self.chosen = mark
-        self.own.append(mark)
+        known = next((other for other in (*self.study.marks, *self.own) if is_same(other, mark)), None)
+        if known is None:
+            self.own.append(mark)
+        self.chosen = known or mark
         await self._decide("present")
 
     async def _decide(self, state: State) -> None:
@@ -184,6 +187,5 @@ class Findings:
         elif mark.score is None and mark not in self.study.marks:
             self.own = [other for other in self.own if other is not mark]
             self.chosen = None
-        self.visitor.notify(self.visitor.say("decided"))
         self.show()
         self.drawn()

@@ -45,7 +45,7 @@ class Choice:
 
 
 def choices(upload: Upload) -> tuple[list[Choice], list[str]]:
-    """Unpack what is packed and list what can be opened, stacks before scouts, the longest first.
+    """Unpack what is packed and list what can be opened: stacks before the rest, the longest first.
 
     Returns:
         The choices, and a message for every file that is nothing of the kind.
@@ -63,7 +63,7 @@ def choices(upload: Upload) -> tuple[list[Choice], list[str]]:
     series, problems = find_series(folder)
     own = {path.name for path in files}
     told = [problem for problem in problems if problem.split(":", 1)[0] not in own]
-    series.sort(key=lambda one: (one.scout, -len(one.files)))
+    series.sort(key=lambda one: (not one.may_stack, -len(one.files)))
     return [*found, *(Choice(one.description or one.number or "", series=one) for one in series)], told
 
 

@@ -102,7 +102,7 @@ class OpenPage:
             self.told.set_content(str(tag("p", line, cls="xi-warning")))
         if not found:
             raise InvalidInputError(problems[0] if problems else say("upload_empty"))
-        stacks = [choice for choice in found if choice.series is None or not choice.series.scout]
+        stacks = [choice for choice in found if choice.series is None or choice.series.may_stack]
         if len(stacks) == 1:
             await self._open(stacks[0])
             return
