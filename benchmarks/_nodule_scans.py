@@ -35,6 +35,7 @@ def cubes(world: World) -> list[Line]:
             own[1:] *= -1
         # Other nodules of the cube and excluded findings count neither way: their sizes are not in the table.
         others = [*json.loads(row["luna_in"] or "[]"), *json.loads(row["exc_in"] or "[]")]
+        others = [place[::-1] for place in others]  # the table has x, y, z
         others = [place for place in others if np.linalg.norm(np.subtract(place, own)) > 2.0]
         centres = np.array([own, *others], float).reshape(-1, 3)
         diameters = np.array([float(row["ann_diameter_mm"]), *([-1.0] * len(others))])
