@@ -172,6 +172,7 @@ def _pooling(world: World) -> list[Line]:
             how=how,
             stride=STRIDE,
             first=OFFSET,
+            epochs=_epochs(world),
         )
         lines += _trained(world, f"CNN, stage 1 only, {how}", found)
     return lines
@@ -198,6 +199,7 @@ def _networks(world: World) -> list[Line]:
             network,
             stride=TUBELET,
             first=TOKEN_OFFSET,
+            epochs=_epochs(world),
             rate=1e-3,
         )
         lines += _trained(world, f"{name}, stage 1 only", found)
@@ -252,6 +254,12 @@ def _pneumonia(world: World) -> list[Line]:
     figure = auroc_figure(labels, probabilities)
     note += "; validation part; published on the test part: ResNet-18 .944, auto-sklearn .942"
     return [Line("pneumoniamnist", "auroc", figure.value, "", figure.n, figure.low, figure.high, note=note)]
+
+
+def _epochs(world: World) -> int:
+    from benchmarks._nodule_cells import OPTIONS
+
+    return 1 if world.quick else OPTIONS.weak_epochs
 
 
 def _key(world: World, name: str) -> str:

@@ -191,7 +191,7 @@ def tops(
         (logits == maximum_filter(logits, 3, mode="constant", cval=-np.inf)) & (logits > floor)
     )
     order = np.argsort(-logits[tuple(peaks.T)], kind="stable")[: 4 * most]
-    found = [exact(network, maps, tuple(map(int, peaks[i])), hu) for i in order]  # type: ignore[arg-type]
+    found = [exact(network, maps, (int(z), int(y), int(x)), hu) for z, y, x in peaks[order]]
     if not found:
         return []
     points = np.array([nodule.point for nodule in found])

@@ -66,9 +66,10 @@ def centre(hu: Cube, point: Place, /) -> Centred:
     # The weight has chosen the blob; where its top is, the image alone says.
     top = _climbed(responses[best[0]], tuple(map(int, best[1:])))
     refined = parabolic(responses[best[0]], top)
-    scale = float(np.exp(_vertex(np.log(SCALES), responses[(slice(None), *top)], int(best[0]))))
-    z, y, x = (refined + low).tolist()
-    return Centred((z, y, x), 2 * 3**0.5 * scale, response)
+    z, y, x = top
+    scale = float(np.exp(_vertex(np.log(SCALES), responses[:, z, y, x], int(best[0]))))
+    place = (refined + low).tolist()
+    return Centred((place[0], place[1], place[2]), 2 * 3**0.5 * scale, response)
 
 
 def parabolic(values: Cube, at: tuple[int, ...]) -> NDArray[np.float64]:
@@ -80,7 +81,8 @@ def parabolic(values: Cube, at: tuple[int, ...]) -> NDArray[np.float64]:
     for axis, index in enumerate(at):
         if not 0 < index < values.shape[axis] - 1:
             continue
-        line = values[(*at[:axis], slice(index - 1, index + 2), *at[axis + 1 :])]
+        around: tuple[Any, ...] = (*at[:axis], slice(index - 1, index + 2), *at[axis + 1 :])
+        line = values[around]
         bend = float(line[0] - 2 * line[1] + line[2])
         if bend < 0:
             found[axis] += np.clip(0.5 * float(line[0] - line[2]) / bend, -0.5, 0.5)

@@ -51,7 +51,7 @@ class NoduleOptions:
     pooling: Pooling = "log-sum-exp"
     sharpness: float = SHARPNESS
     weak_epochs: int = 12
-    centre_epochs: int = 8
+    centre_epochs: int = 16
     batch: int = 32
     learning_rate: float = 3e-3
     seed: int = 0
