@@ -34,7 +34,10 @@ def report(request: pytest.FixtureRequest, tmp_path: Path) -> Report:
     return _report(tmp_path / "ct", SPHERES, request.param)
 
 
-def _report(folder: Path, spheres: list[Sphere], geometry: Geometry = Geometry()) -> Report:
+AXIAL = Geometry()
+
+
+def _report(folder: Path, spheres: list[Sphere], geometry: Geometry = AXIAL) -> Report:
     return make_report(read_scan(write_series(folder, spheres, geometry)), brightest, ALGORITHM)
 
 
