@@ -31,7 +31,7 @@ class Geometry:
     down: tuple[float, float, float] = (0, 1, 0)
     pixel: float = 1.0
     step: float = 1.0
-    shape: tuple[int, int, int] = (48, 64, 72)
+    shape: tuple[int, int, int] = (36, 48, 56)
     centre: tuple[float, float, float] = (20.0, -130.0, 310.0)
     tilt: float = 0.0
     """Degrees between the slices' normal and the way from one to the next."""

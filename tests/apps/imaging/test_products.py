@@ -29,9 +29,9 @@ SPHERES = [Sphere((25.0, -128.0, 314.0), 10.0), Sphere((10.0, -140.0, 300.0), 6.
 WAYS = {"axial": Geometry(), "oblique": OBLIQUE, "flipped": FLIPPED, "tilted": TILTED}
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS)
-def report(request: pytest.FixtureRequest, tmp_path: Path) -> Report:
-    return _report(tmp_path / "ct", SPHERES, request.param)
+@pytest.fixture(scope="module", params=WAYS.values(), ids=WAYS)
+def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return _report(tmp_path_factory.mktemp("ct"), SPHERES, request.param)
 
 
 AXIAL = Geometry()
