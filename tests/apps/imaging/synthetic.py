@@ -125,7 +125,7 @@ def brightest(scan: Scan) -> list[Candidate]:
     from scipy import ndimage
 
     smooth = ndimage.gaussian_filter(np.asarray(scan.array, np.float32), 0.7)
-    labels, count = ndimage.label(smooth > -600)
+    labels, count = ndimage.label(smooth > -700)
     sizes = ndimage.sum_labels(np.ones_like(labels), labels, range(1, count + 1))
     weights = np.clip(np.asarray(scan.array, float) + 860, 0, None)
     cube = abs(np.linalg.det(scan.affine[:3, :3]))

@@ -25,7 +25,7 @@ def scan(*dense: np.ndarray, spacing: float = 1.0) -> Scan:
 
 
 def ball(diameter: float) -> np.ndarray:
-    return np.linalg.norm(np.indices((SIZE,) * 3).T - 20, axis=-1).T <= diameter / 2
+    return diameter / 2 >= np.linalg.norm(np.indices((SIZE,) * 3).T - 20, axis=-1).T
 
 
 def rod(diameter: float) -> np.ndarray:

@@ -83,9 +83,11 @@ def test_the_authorisation_goes_to_no_other_place(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("body", [b"{", b"[1]", b'[{"0020000E": {"Value": ["../x"]}}]', b"[" * 100_000])
 def test_bad_searches(body: bytes) -> None:
-    with answering(200, {"Content-Type": "application/dicom+json"}, body) as (url, _):
-        with pytest.raises(InvalidInputError):
-            Web(url).series("1.2")
+    with (
+        answering(200, {"Content-Type": "application/dicom+json"}, body) as (url, _),
+        pytest.raises(InvalidInputError),
+    ):
+        Web(url).series("1.2")
 
 
 def test_a_store_that_failed_in_part_is_an_error(tmp_path: Path) -> None:
