@@ -93,9 +93,11 @@ def test_bad_searches(body: bytes) -> None:
 def test_a_store_that_failed_in_part_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "a.dcm").write_bytes(b"x")
     body = b'{"00081198": {"vr": "SQ", "Value": [{}]}}'
-    with answering(202, {"Content-Type": "application/dicom+json"}, body) as (url, _):
-        with pytest.raises(WebError, match="1 of 1"):
-            Web(url).store([tmp_path / "a.dcm"])
+    with (
+        answering(202, {"Content-Type": "application/dicom+json"}, body) as (url, _),
+        pytest.raises(WebError, match="1 of 1"),
+    ):
+        Web(url).store([tmp_path / "a.dcm"])
 
 
 def refused(make: Callable[[], object]) -> None:
