@@ -20,7 +20,7 @@ def nodules(
     ],
     out: Annotated[Path, typer.Option(help="输出检查点文件夹 Folder of the checkpoint.")],
     weak_epochs: Annotated[int, typer.Option(min=1, help="第一阶段轮数 Epochs of stage 1.")] = 12,
-    centre_epochs: Annotated[int, typer.Option(min=1, help="第二阶段轮数 Epochs of stage 2.")] = 8,
+    centre_epochs: Annotated[int, typer.Option(min=1, help="第二阶段轮数 Epochs of stage 2.")] = 16,
     width: Annotated[int, typer.Option(min=4, max=256, help="通道数 Channels.")] = 16,
     threads: Annotated[int, typer.Option(min=1, help="线程数 CPU threads.")] = 1,
     seed: Seed = 0,

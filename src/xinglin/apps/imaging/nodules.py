@@ -36,12 +36,15 @@ def in_window(network: InstanceMaps, maps: Floats, hu: Floats) -> Nodule:
         maps: (channels, z, y, x) of the window.
         hu: the window in HU, (z, y, x).
     """
-    at = np.unravel_index(int(maps[0].argmax()), maps.shape[1:])
-    return exact(network, maps, tuple(map(int, at)), hu)  # type: ignore[arg-type]
+    z, y, x = np.unravel_index(int(maps[0].argmax()), maps.shape[1:])
+    return exact(network, maps, (int(z), int(y), int(x)), hu)
 
 
 def exact(network: InstanceMaps, maps: Floats, at: tuple[int, int, int], hu: Floats) -> Nodule:
     """Return the nodule around a top of the maps.
+
+    The vote of the instances and the nearest blob of the image are averaged where they agree, and the size is the
+    blob's; otherwise the vote stands alone.
 
     Args:
         network: whose maps they are.
@@ -50,13 +53,11 @@ def exact(network: InstanceMaps, maps: Floats, at: tuple[int, int, int], hu: Flo
         hu: the image of the maps, (z, y, x).
     """
     found = voted(network, maps, at)
-    point = tuple(
-        float(np.clip(value, 0, size - 1)) for value, size in zip(found.point, hu.shape, strict=True)
-    )
-    blob = centre(hu, point)  # type: ignore[arg-type]
+    z, y, x = (float(np.clip(value, 0, size - 1)) for value, size in zip(found.point, hu.shape, strict=True))
+    point = (z, y, x)
+    blob = centre(hu, point)
     away = float(np.linalg.norm(np.subtract(blob.point, point)))
-    diameter = blob.diameter if np.isnan(found.diameter) else found.diameter
     if blob.response <= 0 or away > APART:
-        return Nodule(point, found.logit, diameter)  # type: ignore[arg-type]
-    middle = tuple(float(value) for value in (np.array(point) + np.array(blob.point)) / 2)
-    return Nodule(middle, found.logit, diameter)  # type: ignore[arg-type]
+        return Nodule(point, found.logit, blob.diameter if np.isnan(found.diameter) else found.diameter)
+    z, y, x = ((one + other) / 2 for one, other in zip(point, blob.point, strict=True))
+    return Nodule((z, y, x), found.logit, blob.diameter)

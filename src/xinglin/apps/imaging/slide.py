@@ -83,12 +83,11 @@ def find_in_volume(
     inside = None if mask is None else isotropic(_masked(mask, hu.shape), spacing) > 0
     maps = volume_maps(network, millimetres, inside=inside, views=views, report=report)
     found = tops(network, maps, millimetres, most=most, floor=floor)
-    return [
-        Candidate(
-            tuple(p / s for p, s in zip(nodule.point, spacing, strict=True)), nodule.diameter, nodule.logit
-        )  # type: ignore[arg-type]
-        for nodule in found
-    ]
+    candidates = []
+    for nodule in found:
+        z, y, x = (place / step for place, step in zip(nodule.point, spacing, strict=True))
+        candidates.append(Candidate((z, y, x), nodule.diameter, nodule.logit))
+    return candidates
 
 
 def isotropic(values: NDArray[Any], spacing: tuple[float, float, float]) -> NDArray[np.int16]:
@@ -192,7 +191,7 @@ def tops(
         (logits == maximum_filter(logits, 3, mode="constant", cval=-np.inf)) & (logits > floor)
     )
     order = np.argsort(-logits[tuple(peaks.T)], kind="stable")[: 4 * most]
-    found = [exact(network, maps, tuple(map(int, peaks[i])), hu) for i in order]  # type: ignore[arg-type]
+    found = [exact(network, maps, (int(z), int(y), int(x)), hu) for z, y, x in peaks[order]]
     if not found:
         return []
     points = np.array([nodule.point for nodule in found])

@@ -10,11 +10,13 @@ of a voxel, is the centre. No coordinate of any truth is used.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+Place = tuple[float, float, float]
+Cube = NDArray[Any]
 SCALES = (1.2, 1.5, 1.9, 2.4, 3.0, 3.8, 4.8)
 """Standard deviations in mm: balls of 4 to 17 mm."""
 REACH = 5
@@ -31,7 +33,7 @@ TOP = 200.0
 class Centred:
     """A blob."""
 
-    point: tuple[float, float, float]
+    point: Place
     """Voxels z, y, x; fractions count."""
     diameter: float
     """Millimetres, of the ball with the same best scale."""
@@ -39,7 +41,7 @@ class Centred:
     """Scale-normalised response in HU; at or below 0 there is no bright blob, and ``point`` is the network's."""
 
 
-def centre(hu: NDArray[np.floating], point: tuple[float, float, float] | Floats, /) -> Centred:
+def centre(hu: Cube, point: Place, /) -> Centred:
     """Return the blob nearest to a point.
 
     Args:
@@ -60,15 +62,17 @@ def centre(hu: NDArray[np.floating], point: tuple[float, float, float] | Floats,
     best = np.unravel_index(int(weighted.argmax()), weighted.shape)
     response = float(responses[best])
     if response <= 0:
-        return Centred(tuple(map(float, about)), 2 * 3**0.5 * SCALES[0], response)  # type: ignore[arg-type]
+        return Centred((float(about[0]), float(about[1]), float(about[2])), 2 * 3**0.5 * SCALES[0], response)
     # The weight has chosen the blob; where its top is, the image alone says.
     top = _climbed(responses[best[0]], tuple(map(int, best[1:])))
     refined = parabolic(responses[best[0]], top)
-    scale = float(np.exp(_vertex(np.log(SCALES), responses[(slice(None), *top)], int(best[0]))))
-    return Centred(tuple((refined + low).tolist()), 2 * 3**0.5 * scale, response)
+    z, y, x = top
+    scale = float(np.exp(_vertex(np.log(SCALES), responses[:, z, y, x], int(best[0]))))
+    place = (refined + low).tolist()
+    return Centred((place[0], place[1], place[2]), 2 * 3**0.5 * scale, response)
 
 
-def parabolic(values: NDArray[np.floating], at: tuple[int, ...]) -> NDArray[np.float64]:
+def parabolic(values: Cube, at: tuple[int, ...]) -> NDArray[np.float64]:
     """Return where the parabola through a maximum and its two neighbours along each axis has its top.
 
     At the border, or where the three values do not bend down, the axis keeps the whole number.
@@ -77,14 +81,15 @@ def parabolic(values: NDArray[np.floating], at: tuple[int, ...]) -> NDArray[np.f
     for axis, index in enumerate(at):
         if not 0 < index < values.shape[axis] - 1:
             continue
-        line = values[(*at[:axis], slice(index - 1, index + 2), *at[axis + 1 :])]
+        around: tuple[Any, ...] = (*at[:axis], slice(index - 1, index + 2), *at[axis + 1 :])
+        line = values[around]
         bend = float(line[0] - 2 * line[1] + line[2])
         if bend < 0:
             found[axis] += np.clip(0.5 * float(line[0] - line[2]) / bend, -0.5, 0.5)
     return found
 
 
-def _climbed(values: NDArray[np.floating], at: tuple[int, ...]) -> tuple[int, ...]:
+def _climbed(values: Cube, at: tuple[int, ...]) -> tuple[int, ...]:
     """Return the local maximum that steps to the best of the 26 neighbours lead to, at most ``CLIMB`` of them."""
     for _ in range(CLIMB):
         low = [max(0, index - 1) for index in at]
@@ -97,7 +102,7 @@ def _climbed(values: NDArray[np.floating], at: tuple[int, ...]) -> tuple[int, ..
     return at
 
 
-def _vertex(places: NDArray[np.float64], values: NDArray[np.floating], index: int) -> float:
+def _vertex(places: NDArray[np.float64], values: Cube, index: int) -> float:
     """The same along an axis with uneven steps (the logarithm of the scale)."""
     if not 0 < index < len(values) - 1:
         return float(places[index])

@@ -39,6 +39,14 @@ def reach(depth: int) -> int:
     return math.ceil(first + near + down + around + back + joined)
 
 
+def expect_rare(head: nn.Conv3d) -> None:
+    """Let an untrained head say no everywhere."""
+    if head.bias is not None:
+        nn.init.zeros_(head.bias)
+        with torch.no_grad():
+            head.bias[0] = RARE
+
+
 class ConvolutionalStem(nn.Module):
     """Windows (n, 1, z, y, x) -> features (n, width, z/2, y/2, x/2) that join what is near and what is around."""
 
@@ -54,7 +62,10 @@ class ConvolutionalStem(nn.Module):
         """Return the joined features."""
         near = self.near(self.first(images))
         around = self.back(self.around(near))
-        return self.joined(near + nn.functional.interpolate(around, scale_factor=2.0, mode="nearest"))
+        joined: Tensor = self.joined(
+            near + nn.functional.interpolate(around, scale_factor=2.0, mode="nearest")
+        )
+        return joined
 
 
 class ConvolutionalInstances(nn.Module):
@@ -70,8 +81,7 @@ class ConvolutionalInstances(nn.Module):
         self.stem = ConvolutionalStem(width, depth)
         self.head = nn.Conv3d(width, channels, 1)
         self.attention = GatedAttention(width) if attention else None
-        with torch.no_grad():
-            self.head.bias.zero_()[0] = RARE
+        expect_rare(self.head)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the maps."""

@@ -87,7 +87,7 @@ def _trace(network: nn.Module, path: Path, identity: str) -> None:
     dims = dict.fromkeys((0, 2, 3, 4), torch.export.Dim.DYNAMIC)
     example = torch.zeros(2, 1, 20, 32, 36)
     program = torch.onnx.export(
-        network.to(memory_format=torch.contiguous_format).eval(),
+        network.to(memory_format=torch.contiguous_format).eval(),  # type: ignore[call-overload]
         (example,),
         input_names=["images"],
         output_names=["maps"],

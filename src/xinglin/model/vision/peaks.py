@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from xinglin.model.vision.centring import parabolic
+from xinglin.model.vision.centring import Place, parabolic
 
 Floats = NDArray[np.float32]
 
 
-def highest(logits: Floats, stride: int, first: float, shape: tuple[int, ...]) -> NDArray[np.float64]:
+def highest(logits: Floats, stride: int, first: float, shape: tuple[int, ...]) -> Place:
     """Return the voxel z, y, x of a map's top, inside an image of ``shape``.
 
     Args:
@@ -21,7 +21,8 @@ def highest(logits: Floats, stride: int, first: float, shape: tuple[int, ...]) -
     """
     at = np.unravel_index(int(logits.argmax()), logits.shape)
     point = parabolic(logits, tuple(map(int, at))) * stride + first
-    return np.clip(point, 0, np.array(shape) - 1)
+    z, y, x = np.clip(point, 0, np.array(shape) - 1).tolist()
+    return z, y, x
 
 
 def suppressed(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from xinglin.model.vision.centring import Place
 from xinglin.model.vision.runtime import InstanceMaps
 
 Floats = NDArray[np.float32]
@@ -24,7 +25,7 @@ VOTERS = 4.0
 class Found:
     """One place that the network means."""
 
-    point: tuple[float, float, float]
+    point: Place
     """Voxels z, y, x of the image, sub-voxel."""
     logit: float
     """Of the top instance."""
@@ -45,8 +46,8 @@ def averaged(network: InstanceMaps, images: Floats, views: int = VIEWS) -> Float
         for axis in axes:
             if "zyx"[axis] in network.channels:
                 turned[network.channels.index("zyx"[axis])] = -1
-        seen = np.ascontiguousarray(np.flip(images, [axis + 1 for axis in axes]))
-        total = total + np.flip(network.maps(seen), [axis + 2 for axis in axes]) * turned
+        seen = np.ascontiguousarray(np.flip(images, tuple(axis + 1 for axis in axes)))
+        total = total + np.flip(network.maps(seen), tuple(axis + 2 for axis in axes)) * turned
     return np.asarray(total / views, dtype=np.float32)
 
 
@@ -81,12 +82,13 @@ def voted(network: InstanceMaps, maps: Floats, at: tuple[int, int, int]) -> Foun
         weights = weights * (np.linalg.norm(means - _own(network, at), axis=0) <= VOTERS + network.stride)
     total = weights.sum()
     if not total > 0:
-        return Found(tuple(_own(network, at).ravel().tolist()), float(maps[(0, *at)]), float("nan"))
-    point = (means * weights).sum((1, 2, 3)) / total
+        z, y, x = _own(network, at).ravel().tolist()
+        return Found((z, y, x), float(maps[(0, *at)]), float("nan"))
+    z, y, x = ((means * weights).sum((1, 2, 3)) / total).tolist()
     size = (
         float((np.exp(box[names.index("size")]) * weights).sum() / total) if "size" in names else float("nan")
     )
-    return Found(tuple(point.tolist()), float(maps[(0, *at)]), size)
+    return Found((z, y, x), float(maps[(0, *at)]), size)
 
 
 def _own(network: InstanceMaps, at: tuple[int, int, int]) -> NDArray[np.float64]:

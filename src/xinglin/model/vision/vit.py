@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from transformers import VideoMAEConfig, VideoMAEForPreTraining, VideoMAEModel
 from transformers.models.videomae.modeling_videomae import VideoMAEEncoder
 
-from xinglin.model.vision.cnn import RARE, ConvolutionalStem
+from xinglin.model.vision.cnn import ConvolutionalStem, expect_rare
 from xinglin.model.vision.images import WINDOW
 from xinglin.model.vision.pooling import GatedAttention
 
@@ -55,7 +55,7 @@ class VitSize:
             decoder_num_attention_heads=2,
             decoder_intermediate_size=self.hidden,
             use_mean_pooling=False,
-            attn_implementation="sdpa",
+            attn_implementation="sdpa",  # type: ignore[call-arg]
             **more,
         )
 
@@ -127,9 +127,7 @@ class StemInstances(nn.Module):
 
 def _head(hidden: int) -> nn.Conv3d:
     head = nn.Conv3d(hidden, 1, 1)
-    with torch.no_grad():
-        if head.bias is not None:
-            head.bias.fill_(RARE)
+    expect_rare(head)
     return head
 
 

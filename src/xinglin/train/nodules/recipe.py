@@ -51,7 +51,7 @@ class NoduleOptions:
     pooling: Pooling = "log-sum-exp"
     sharpness: float = SHARPNESS
     weak_epochs: int = 12
-    centre_epochs: int = 8
+    centre_epochs: int = 16
     batch: int = 32
     learning_rate: float = 3e-3
     seed: int = 0
@@ -69,7 +69,7 @@ def train_weak(
     """Stage 1: train from labels alone; ``windows`` are those to train on."""
     torch.manual_seed(options.seed)
     network = ConvolutionalInstances(options.width, options.depth, attention=options.pooling == "attention")
-    network.to(memory_format=torch.channels_last_3d)
+    network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     module = WeakObjective(network, options.pooling, options.sharpness)
     plan = _plan(windows, options, "weak", options.weak_epochs, threads)
     draw = drawing(windows, options.batch, options.seed, options.changes)
@@ -91,7 +91,7 @@ def train_centres(
     torch.manual_seed(options.seed + 1)
     network = ConvolutionalInstances(options.width, options.depth, channels=PARTS)
     network.stem.load_state_dict(weak.stem.state_dict())
-    network.to(memory_format=torch.channels_last_3d)
+    network.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
     module = CentreObjective(network, STRIDE, OFFSET)
     plan = _plan(windows, options, "centres", options.centre_epochs, threads, centres)
     draw = drawing(windows, options.batch, options.seed + 1, options.changes, centres)
@@ -133,7 +133,7 @@ def read_maps(
     found = []
     for start in range(0, len(images), batch):
         part = torch.from_numpy(scaled(hounsfield(images[start : start + batch])))[:, None]
-        total: torch.Tensor | float = 0.0
+        total = torch.zeros(1)
         for view in range(views):
             axes = [axis + 2 for axis in range(3) if view >> axis & 1]
             seen = part.flip(axes).contiguous(memory_format=torch.channels_last_3d)
@@ -145,7 +145,7 @@ def read_maps(
 def weak_auroc(network: nn.Module, windows: Windows, how: Pooling, sharpness: float = SHARPNESS) -> float:
     """Return the AUROC of the pooled logit, averaged over flips."""
     pooled = read_maps(network, windows.images, lambda maps: pool(maps, how, sharpness).view(-1, 1, 1, 1, 1))
-    return auroc(windows.labels, pooled.ravel())
+    return auroc(windows.labels, pooled.ravel().astype(float))
 
 
 def _plan(

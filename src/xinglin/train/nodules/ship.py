@@ -15,7 +15,7 @@ from xinglin.errors import InvalidInputError
 from xinglin.measure.intervals import Figure
 from xinglin.measure.localisation import auroc_figure
 from xinglin.model.checkpoint import reseal_checkpoint, saving, seal_checkpoint
-from xinglin.model.runtime import CALIBRATION
+from xinglin.model.runtime import CALIBRATION, FILES
 from xinglin.model.vision.cnn import ConvolutionalInstances
 from xinglin.model.vision.export import export_maps
 from xinglin.model.vision.images import hounsfield, scaled
@@ -109,8 +109,9 @@ def write_detector(
     seconds = {name: round(run.seconds) for name, run in runs.items()}
     settings: dict[str, Any] = {
         **asdict(options),
-        "wall_seconds": seconds,
         "supervision": "window labels only",
+        "steps": {name: len(run.history) for name, run in runs.items()},
+        "wall_seconds": seconds,
     }
     with saving(out) as new:
         write_network(network, config, new)
@@ -149,8 +150,8 @@ def _validated(folder: Path, valid: Windows) -> tuple[dict[str, Any], dict[str, 
     """Metrics and calibration on the validation windows, read by the runtime that users run."""
     metrics: dict[str, Any] = {}
     logits: dict[str, NDArray[np.float32]] = {}
-    for precision in ("fp32", "int8"):
-        network = InstanceMaps.load(folder, precision=precision)  # type: ignore[arg-type]
+    for precision in FILES:
+        network = InstanceMaps.load(folder, precision=precision)
         parts = [
             window_logits(network, averaged(network, scaled(hounsfield(valid.images[i : i + 16]))))
             for i in range(0, len(valid), 16)
