@@ -6,13 +6,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from xinglin.cli.imaging_windows import NODULES
+
 if TYPE_CHECKING:
     from xinglin.apps.imaging.measured import Algorithm, Detect
     from xinglin.apps.imaging.slide import Candidate, Report
     from xinglin.records.volumes import Scan
-
-NODULES = "lung-nodules"
-"""The detector that comes with the package."""
 
 
 def load_detector(

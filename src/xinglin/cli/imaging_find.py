@@ -110,6 +110,7 @@ def write_products(
             made.append(key_images / f"nodule-{one.number:03d}.dcm")
             write_dicom(key_image(report, one), made[-1])
     if fhir is not None:
+        fhir.parent.mkdir(parents=True, exist_ok=True)
         write_whole(fhir, json.dumps(bundle(report), ensure_ascii=False, indent=2, allow_nan=False) + "\n")
         made.append(fhir)
     return made

@@ -31,7 +31,7 @@ class Geometry:
     down: tuple[float, float, float] = (0, 1, 0)
     pixel: float = 1.0
     step: float = 1.0
-    shape: tuple[int, int, int] = (48, 64, 72)
+    shape: tuple[int, int, int] = (36, 48, 56)
     centre: tuple[float, float, float] = (20.0, -130.0, 310.0)
     tilt: float = 0.0
     """Degrees between the slices' normal and the way from one to the next."""
@@ -125,7 +125,7 @@ def brightest(scan: Scan) -> list[Candidate]:
     from scipy import ndimage
 
     smooth = ndimage.gaussian_filter(np.asarray(scan.array, np.float32), 0.7)
-    labels, count = ndimage.label(smooth > -600)
+    labels, count = ndimage.label(smooth > -700)
     sizes = ndimage.sum_labels(np.ones_like(labels), labels, range(1, count + 1))
     weights = np.clip(np.asarray(scan.array, float) + 860, 0, None)
     cube = abs(np.linalg.det(scan.affine[:3, :3]))

@@ -29,12 +29,15 @@ SPHERES = [Sphere((25.0, -128.0, 314.0), 10.0), Sphere((10.0, -140.0, 300.0), 6.
 WAYS = {"axial": Geometry(), "oblique": OBLIQUE, "flipped": FLIPPED, "tilted": TILTED}
 
 
-@pytest.fixture(params=WAYS.values(), ids=WAYS)
-def report(request: pytest.FixtureRequest, tmp_path: Path) -> Report:
-    return _report(tmp_path / "ct", SPHERES, request.param)
+@pytest.fixture(scope="module", params=WAYS.values(), ids=WAYS)
+def report(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Report:
+    return _report(tmp_path_factory.mktemp("ct"), SPHERES, request.param)
 
 
-def _report(folder: Path, spheres: list[Sphere], geometry: Geometry = Geometry()) -> Report:
+AXIAL = Geometry()
+
+
+def _report(folder: Path, spheres: list[Sphere], geometry: Geometry = AXIAL) -> Report:
     return make_report(read_scan(write_series(folder, spheres, geometry)), brightest, ALGORITHM)
 
 
@@ -215,3 +218,24 @@ def test_a_scan_without_dicom_has_no_dicom_products(tmp_path: Path) -> None:
         with pytest.raises(InvalidInputError, match="one file a slice"):
             door(report)
     assert bundle(report)["entry"][0]["resource"]["status"] == "preliminary"
+
+
+def test_a_chinese_name_stays_readable(tmp_path: Path) -> None:
+    folder = write_series(
+        tmp_path / "ct",
+        SPHERES[:1],
+        Geometry(shape=(20, 36, 36)),
+        SpecificCharacterSet="GB18030",
+        PatientName="张三^",
+    )
+    report = make_report(read_scan(folder), brightest, ALGORITHM)
+    made = {
+        "sr": structured_report(report),
+        "seg": segmentation(report),
+        "key": key_image(report, report.nodules[0]),
+    }
+    for name, dataset in made.items():
+        write_dicom(dataset, tmp_path / f"{name}.dcm")
+        read = pydicom.dcmread(tmp_path / f"{name}.dcm")
+        assert (name, str(read.PatientName)) == (name, "张三^")
+        assert read.SpecificCharacterSet == "ISO_IR 192"

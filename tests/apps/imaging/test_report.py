@@ -108,8 +108,9 @@ def test_nothing_found_is_not_negative(tmp_path: Path) -> None:
 
 
 def test_doubling_time_against_a_prior_that_lay_elsewhere(tmp_path: Path) -> None:
-    before = Geometry(centre=(20.0, -130.0, 310.0))
-    after = Geometry(centre=(38.0, -142.0, 340.0))
+    shape = (48, 64, 72)
+    before = Geometry(centre=(20.0, -130.0, 310.0), shape=shape)
+    after = Geometry(centre=(38.0, -142.0, 340.0), shape=shape)
     shift = np.subtract(after.centre, before.centre)
     small = Sphere(BIG.lps, 8.0)
     grown = Sphere(tuple(np.add(BIG.lps, shift)), 8.0 * 2 ** (1 / 3))

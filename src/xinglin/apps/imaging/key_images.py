@@ -49,7 +49,7 @@ def key_image(report: Report, one: Nodule) -> Any:
         patient_orientation=directions(header),
     )
     made.ImageType = ["DERIVED", "SECONDARY"]
-    made.BodyPartExamined = source.text("BodyPartExamined") or "CHEST"
+    made.BodyPartExamined = "CHEST"
     made.SeriesDescription = f"{report.algorithm.name} key images"[:64]
     made.ManufacturerModelName = report.algorithm.name[:64]
     made.SoftwareVersions = report.algorithm.version

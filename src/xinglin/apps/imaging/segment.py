@@ -71,11 +71,17 @@ def segment(scan: Scan, voxel: tuple[float, float, float], diameter: float) -> S
     Args:
         scan: a CT in Hounsfield units.
         voxel: index z, y, x of its centre.
-        diameter: expected, millimetres; the nodule is looked for in a ball half as large again.
+        diameter: expected, millimetres; the nodule is looked for in a ball half as large again, and, where it runs out
+            of that, once more in one of twice the size, since detectors guess ground glass too small.
 
     Returns:
         The nodule; ``None`` where it has no border of its own: no contrast to the lung, or running on into other tissue.
     """
+    found = _segment(scan, voxel, diameter)
+    return _segment(scan, voxel, 2 * diameter) if found is None else found
+
+
+def _segment(scan: Scan, voxel: tuple[float, float, float], diameter: float) -> Segment | None:
     reach = 0.75 * diameter + 2.0
     low, high = _box(scan, voxel, 2 * reach)
     hu = np.asarray(scan.array[tuple(slice(a, b) for a, b in zip(low, high, strict=True))], np.float32)
@@ -117,8 +123,7 @@ def _without_vessels(
     mask: NDArray[np.bool_], away: NDArray[np.float32], scan: Scan, diameter: float
 ) -> NDArray[np.bool_] | None:
     """The component nearest to the centre after opening; ``None`` if there is none near it."""
-    ball = _ball(scan, min(diameter / 4, 4.0))
-    opened = ndimage.binary_opening(mask, ball)
+    opened = _opened(mask, scan, min(diameter / 4, 4.0))
     kept = opened if opened.any() and away[opened].min() <= max(2.0, diameter / 4) else mask
     labels, _ = ndimage.label(kept)
     if not kept.any():
@@ -163,8 +168,10 @@ def _distances(
     return np.asarray(np.linalg.norm(millimetres, axis=1).reshape(shape), np.float32)
 
 
-def _ball(scan: Scan, radius: float) -> NDArray[np.bool_]:
-    spans = np.maximum(1, np.floor(radius / np.array(scan.spacing[::-1]))).astype(int)
-    offsets = np.indices(tuple(2 * spans + 1)).reshape(3, -1).T - spans
-    lengths = np.linalg.norm(offsets[:, ::-1] @ scan.affine[:3, :3].T, axis=1)
-    return np.asarray((lengths <= max(radius, min(scan.spacing))).reshape(tuple(2 * spans + 1)))
+def _opened(mask: NDArray[np.bool_], scan: Scan, radius: float) -> NDArray[np.bool_]:
+    """Opening with a ball of this many millimetres, by distances; a tilt's slant is neglected here."""
+    x, y, z = scan.spacing
+    inner = ndimage.distance_transform_edt(mask, sampling=(z, y, x)) > radius
+    if not inner.any():
+        return np.asarray(inner)
+    return np.asarray(ndimage.distance_transform_edt(~inner, sampling=(z, y, x)) <= radius)

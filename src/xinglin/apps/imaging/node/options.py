@@ -117,7 +117,7 @@ def checked_aet(title: str) -> str:
         ConfigurationError: it is none.
     """
     if not (
-        0 < len(title.strip())
+        len(title.strip()) > 0
         and len(title) <= 16
         and title.isascii()
         and title.isprintable()
