@@ -60,7 +60,11 @@ def run(quick: bool) -> list[Line]:
         bytes_ = {count: _write(folder / f"{count}.jsonl", count) for count in (small, large)}
         key = folder / "key"
         write_key_file(key)
-        arms: dict[str, tuple[str, Path | None]] = {"ours": (OURS, None), "sealed": (OURS, key), "floor": (FLOOR, None)}
+        arms: dict[str, tuple[str, Path | None]] = {
+            "ours": (OURS, None),
+            "sealed": (OURS, key),
+            "floor": (FLOOR, None),
+        }
         rates: dict[str, list[tuple[float, float]]] = {who: [] for who in arms}
         for number in range(2 if quick else ROUNDS):
             for who in list(arms)[:: 1 if number % 2 else -1]:

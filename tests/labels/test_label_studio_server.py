@@ -2,7 +2,8 @@
 
 Start one (``label-studio start``) and name it with the token of a user:
 
-    XINGLIN_LABEL_STUDIO_URL=http://127.0.0.1:8080 XINGLIN_LABEL_STUDIO_TOKEN=... pytest tests/labels/test_label_studio_server.py
+    export XINGLIN_LABEL_STUDIO_URL=http://127.0.0.1:8080 XINGLIN_LABEL_STUDIO_TOKEN=...
+    pytest tests/labels/test_label_studio_server.py
 """
 
 from __future__ import annotations
@@ -127,7 +128,9 @@ def test_what_goes_into_a_real_server_comes_out_of_it(
     assert (told["task_count"], told["annotation_count"]) == (5, 4)
     assert told["prediction_count"] == 3
     direct = read_tasks(exported(server, number), scheme, people=people)
-    assert [task.vote for task in direct] == [None] * 4, "predictions by number only, and no task without a label"
+    assert [task.vote for task in direct] == [None] * 4, (
+        "predictions by number only, and no task without a label"
+    )
     back = {task.record: task for task in read_tasks(snapshot(server, number), scheme, people=people)}
     assert [task.given for task in direct] == [back[task.record].given for task in direct]
     mine = {result.record: result for result in results(store, made, by="lead")}
@@ -146,14 +149,20 @@ def test_what_goes_into_a_real_server_comes_out_of_it(
     assert taken == {"taken": 4, "known": 0, "left": 0}
 
 
-def test_a_label_made_in_a_real_server_is_brought_in(store: Store, server: httpx.Client, project: Any) -> None:
+def test_a_label_made_in_a_real_server_is_brought_in(
+    store: Store, server: httpx.Client, project: Any
+) -> None:
     whoami = ok(server.get("/api/current-user/whoami"))
     # Its export names people by number; ``--person 1=an`` on the command line says who that is.
     member, people = whoami["email"], {str(whoami["id"]): whoami["email"]}
     fill(store, [ASTRAL, *TEXTS], ["lead", member])
     made = campaign(store, "in", SCHEME, member)
     number = project(SCHEME)
-    ok(server.post(f"/api/projects/{number}/import", json=json.loads(label_studio_file(store, made, by="lead"))))
+    ok(
+        server.post(
+            f"/api/projects/{number}/import", json=json.loads(label_studio_file(store, made, by="lead"))
+        )
+    )
     tasks = ok(server.get("/api/tasks", params={"project": number, "fields": "all"}))["tasks"]
     (first,) = (task for task in tasks if task["data"]["record"] == "r0")
     start = ASTRAL.index("发热")
