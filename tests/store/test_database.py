@@ -57,7 +57,8 @@ def test_an_upgrade_keeps_the_decisions_and_items_of_a_round(tmp_path: Path) -> 
         command.upgrade(config, "0003")
         connection.execute(
             text(
-                "INSERT INTO annotation_items VALUES (7, 'c', 'r1', 'k', 1, 's', 0, 0, 'settled', 'icd10-who', 'J00', '感冒')"
+                "INSERT INTO annotation_items VALUES "
+                "(7, 'c', 'r1', 'k', 1, 's', 0, 0, 'settled', 'icd10-who', 'J00', 'cold')"
             )
         )
         connection.execute(
