@@ -1,13 +1,15 @@
 """Taking records in: small JSON lines into SQLite, and the peak of memory at 20,000 and at 200,000 records.
 
 The floor is what nobody can do without: `json.loads` of every line and one `executemany` into SQLite, no check, no
-digest, no version, no ledger, nothing to resume. Ours and the floor alternate in fresh processes; wall time and CPU
-time are both told, since a shared machine stretches the wall.
+digest, no version, no ledger, nothing to resume. Ours, ours with encrypted bodies (``XINGLIN_ARCHIVE_KEY``; every record
+of a subject of its own, the dearest case) and the floor take turns in fresh processes; wall time and CPU time are both
+told, since a shared machine stretches the wall.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks._line import Line, aim, quantile
+from xinglin.store.key_files import write_key_file
 
 SEED = 0
 ROUNDS = 5
@@ -55,10 +58,17 @@ def run(quick: bool) -> list[Line]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bytes_ = {count: _write(folder / f"{count}.jsonl", count) for count in (small, large)}
-        rates: dict[str, list[tuple[float, float]]] = {"ours": [], "floor": []}
+        key = folder / "key"
+        write_key_file(key)
+        arms: dict[str, tuple[str, Path | None]] = {
+            "ours": (OURS, None),
+            "sealed": (OURS, key),
+            "floor": (FLOOR, None),
+        }
+        rates: dict[str, list[tuple[float, float]]] = {who: [] for who in arms}
         for number in range(2 if quick else ROUNDS):
-            for who in ("ours", "floor") if number % 2 else ("floor", "ours"):
-                wall, cpu, _ = _process(OURS if who == "ours" else FLOOR, folder, small)
+            for who in list(arms)[:: 1 if number % 2 else -1]:
+                wall, cpu, _ = _process(arms[who][0], folder, small, arms[who][1])
                 rates[who].append((60 * small / wall, 60 * small / cpu))
         wall, cpu, peak = _process(OURS, folder, large)
         peak_small = _process(OURS, folder, small)[2]
@@ -80,6 +90,12 @@ def run(quick: bool) -> list[Line]:
                 note=aim(ours.value, AIM, "records", at_most=False) if position == 0 else "one process",
             )
         )
+        sealed = quantile([rate[position] for rate in rates["sealed"]], 0.5)
+        lines.append(
+            Line(f"{small:,} records, bodies encrypted", f"records a {clock}, median of runs", sealed.value, "records",
+                 sealed.n, sealed.low, sealed.high, reference=ours.value, reference_name="not encrypted, same run",
+                 note=aim(sealed.value, AIM, "records", at_most=False) if position == 0 else "one process")
+        )  # fmt: skip
     once = 60 * large / wall
     lines += [
         Line(f"{large:,} records into SQLite", "records a minute of wall time", once, "records", 1,
@@ -113,13 +129,16 @@ def _write(path: Path, count: int) -> int:
     return path.stat().st_size
 
 
-def _process(code: str, folder: Path, count: int) -> tuple[float, float, float]:
+def _process(code: str, folder: Path, count: int, key: Path | None = None) -> tuple[float, float, float]:
     """Wall seconds, CPU seconds and peak MB of a fresh process; its imports are in the peak, not in the times."""
     database = folder / "benchmark.db"
     for left in folder.glob("benchmark.db*"):
         left.unlink()
     command = [sys.executable, "-c", code, str(folder / f"{count}.jsonl"), str(database)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    environment = {name: value for name, value in os.environ.items() if name != "XINGLIN_ARCHIVE_KEY"}
+    if key is not None:
+        environment["XINGLIN_ARCHIVE_KEY"] = str(key)
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=environment)
     stored, wall, cpu, peak = json.loads(done.stdout)
     if stored != count:
         raise RuntimeError(f"{count} records were given, {stored} stored")

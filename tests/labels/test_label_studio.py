@@ -160,6 +160,12 @@ def test_what_label_studio_writes_itself_is_read() -> None:
     assert task.vote == ModelVote("model 1", FLU, 0.75)
 
 
+def test_predictions_named_by_number_say_nothing() -> None:
+    content = [{"data": {"text": "x", "record": "r"}, "annotations": [], "predictions": [7]}]
+    (task,) = read_tasks(json.dumps(content).encode(), SCHEME)
+    assert task.vote is None
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, cast
 import typer
 
 from xinglin.cli.options import AsJson, Seed
+from xinglin.cli.truth_multi import agreement_by_code, truth_of_sets
 from xinglin.cli.truth_shown import (
     disclaim,
     grid,
@@ -32,6 +33,12 @@ VotesFile = Annotated[
 Item = Annotated[str | None, typer.Option(help="条目的列名 Column of the item.")]
 Annotator = Annotated[str | None, typer.Option(help="标注者的列名 Column of the annotator.")]
 LabelColumn = Annotated[str | None, typer.Option("--label", help="标签的列名 Column of the label.")]
+Multi = Annotated[
+    bool,
+    typer.Option(
+        "--multi", help="一票可含多个编码,空格分隔 A vote may hold several codes, joined by spaces."
+    ),
+]
 Top = Annotated[int, typer.Option(min=1, help="终端上最多显示几行 Rows shown on the terminal.")]
 Probabilities = Annotated[
     Path,
@@ -53,6 +60,7 @@ def truth(
     item: Item = None,
     annotator: Annotator = None,
     label: LabelColumn = None,
+    multi: Multi = False,
     top: Top = 15,
     as_json: AsJson = False,
 ) -> None:
@@ -61,6 +69,9 @@ def truth(
     from xinglin.labels.truth import infer_truth
 
     crowd = read_votes(file, gold, item=item, annotator=annotator, label=label)
+    if multi:
+        truth_of_sets(crowd, method, out, top, as_json)
+        return
     found = infer_truth(crowd.votes, method)
     if out is not None:
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in item_rows(crowd, found))
@@ -87,6 +98,7 @@ def agreement(
         int, typer.Option(min=0, max=100_000, help="自助抽样次数 Bootstrap resamples; 0: no interval.")
     ] = 1000,
     seed: Seed = 0,
+    multi: Multi = False,
     top: Top = 15,
     as_json: AsJson = False,
 ) -> None:
@@ -97,6 +109,9 @@ def agreement(
     from xinglin.labels.crowd_files import read_votes
 
     crowd = read_votes(file, item=item, annotator=annotator, label=label)
+    if multi:
+        agreement_by_code(crowd, resamples, seed, top, as_json)
+        return
     options = cast("Level", level), cast("Weights", weights)
     rows = list(_agreements(crowd, *options, resamples, seed, top))
     if as_json:

@@ -46,6 +46,7 @@ def labels_file(store: Store, campaign: Campaign, *, by: str) -> bytes:
                         "blind": _codes(one.blind),
                         "confidence": one.confidence,
                         "spans": [list(span) for span in one.spans],
+                        "marked": [list(span) for span in one.marked],
                         "reason": one.reason,
                         "seconds": one.seconds,
                         "time": one.time,

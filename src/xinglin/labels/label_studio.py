@@ -10,6 +10,8 @@ by their e-mail, as its import wants it.
 Offsets: since 2022 Label Studio counts characters, before it counted the UTF-16 units of the browser (its pull request
 1559); the quoted text of a span says which, and a span that fits neither is an error. Left out on the way, since the
 format has no place for it: the label before the model's vote was seen, which a file brought in takes to be the label.
+The direct export of a server names people and predictions by number: say who is who; a snapshot (Export, with predictions)
+holds what the predictions say.
 """
 
 from __future__ import annotations
@@ -213,6 +215,8 @@ class _Reader:
         ]
         if len(predictions) > 1:
             raise InvalidInputError(f"{where}: expected one prediction at most, got {len(predictions)}")
+        if predictions and type(predictions[0]) is int:
+            predictions = []  # the server's direct export names predictions by number, without what they say
         vote = self._vote(predictions[0], text, f"{where}, prediction") if predictions else None
         return StudioTask(record, text, audit, tuple(given), vote)
 

@@ -83,7 +83,9 @@ class JsonLine:
             try:
                 line = line.decode(self.encoding).encode()
             except UnicodeDecodeError as error:
-                raise InvalidInputError(f"expected {self.encoding.upper()}, byte {error.start} is not") from None
+                raise InvalidInputError(
+                    f"expected {self.encoding.upper()}, byte {error.start} is not"
+                ) from None
         decoded = decode_json(line, "JSON")
         if not isinstance(decoded, dict):
             raise InvalidInputError(f"expected an object a line, got {type(decoded).__name__}")
