@@ -1,4 +1,4 @@
-"""Both verbs as a user types them; registered here as the root registers them."""
+"""Both verbs as a user types them; through the root."""
 
 from __future__ import annotations
 
@@ -7,15 +7,11 @@ import json
 import lzma
 
 import numpy as np
-import typer
 from typer.testing import CliRunner
 
-from xinglin.cli.imaging_windows import evaluate_windows, predict_windows
+from xinglin.cli.main import app
 from xinglin.errors import InvalidInputError
 
-app = typer.Typer()
-app.command("predict-windows")(predict_windows)
-app.command("nodule-windows")(evaluate_windows)
 runner = CliRunner()
 
 
@@ -30,7 +26,7 @@ def test_predict_then_evaluate(tmp_path):
         rows = [(f"w{i}", 100.5, -20, 7, -1) for i in range(4)]
         csv.writer(file).writerows([("window_id", "world_x", "world_y", "world_z", "dir_xy"), *rows])
     out = tmp_path / "predictions.csv"
-    said = runner.invoke(app, ["predict-windows", "--inputs", str(tmp_path), "--out", str(out)])
+    said = runner.invoke(app, ["imaging", "predict-windows", "--inputs", str(tmp_path), "--out", str(out)])
     assert said.exit_code == 0, said.output
     with out.open() as file:
         found = list(csv.DictReader(file))
@@ -46,7 +42,7 @@ def test_predict_then_evaluate(tmp_path):
     truth = tmp_path / "truth.csv"
     head = "window_id,label,nodule_z,nodule_y,nodule_x,diameter_mm\n"
     truth.write_text(head + "w0,0,,,,\nw1,1,9.5,15.5,15.5,6\nw2,0,,,,\nw3,1,9.5,15.5,15.5,6\n")
-    asked = ["nodule-windows", "--data", str(out), "--truth", str(truth)]
+    asked = ["evaluate", "nodule-windows", "--data", str(out), "--truth", str(truth)]
     body = json.loads(runner.invoke(app, [*asked, "--json"]).stdout)
     assert (body["windows"], body["positives"]) == (4, 2)
     assert body["figures"]["hit_rate"]["value"] == 1.0
@@ -56,6 +52,6 @@ def test_predict_then_evaluate(tmp_path):
 
 
 def test_a_precision_that_does_not_exist(tmp_path):
-    asked = ["predict-windows", "--inputs", str(tmp_path), "--out", "x.csv", "--precision", "int4"]
+    asked = ["imaging", "predict-windows", "--inputs", str(tmp_path), "--out", "x.csv", "--precision", "int4"]
     said = runner.invoke(app, asked)
     assert isinstance(said.exception, InvalidInputError)

@@ -11,7 +11,10 @@ from typing import Annotated
 
 import typer
 
+from xinglin.cli.imaging_windows import evaluate_windows
 from xinglin.cli.options import AsJson
+
+NODULE_WINDOWS = "nodule-windows"
 
 
 def evaluate(
@@ -31,13 +34,22 @@ def evaluate(
         Path | None,
         typer.Option(help="风险-覆盖图 Write a plot of accuracy against the share answered (SVG)."),
     ] = None,
+    truth: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="nodule-windows 的真值表,可多次 Truth table of nodule-windows; repeat to join several."
+        ),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="nodule-windows 仅评此划分 Score only this split, e.g. valid.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="随机种子 Seed.")] = 0,
     as_json: AsJson = False,
 ) -> None:
     """在数据集上评测,附 n 和 95% 区间。Score a data set; every figure with n and a 95 % interval.
 
     NAME 数据集: dxy, mz4, mz10, ai-hospital, dxbench, xywy-exams; 文本 texts: toyhom-department, toyhom-disease,
-    dxy-text, mz10-text.
+    dxy-text, mz10-text; 影像 imaging: nodule-windows (--data 预测 predictions, --truth 真值表 truth table).
     文本数据集用 --train 微调编码器,需数分钟,结果按摘要缓存。The text sets fine-tune the encoder on --train: minutes,
     kept by digest below XINGLIN_HOME/cache.
     """
@@ -45,6 +57,13 @@ def evaluate(
     from xinglin.apps.diagnosis.evaluate.door import Request
     from xinglin.errors import InvalidInputError
 
+    if name == NODULE_WINDOWS:
+        if not truth:
+            raise InvalidInputError(f"{NODULE_WINDOWS}: --truth TABLE is needed")
+        evaluate_windows(data, truth, split, seed, as_json)
+        return
+    if truth or split is not None:
+        raise InvalidInputError(f"--truth and --split belong to {NODULE_WINDOWS}, not to {name!r}")
     graphs = {}
     for item in graph or []:
         key, equals, path = item.partition("=")

@@ -9,8 +9,6 @@ from typing import Annotated
 
 import typer
 
-from xinglin.cli.options import AsJson, Seed
-
 NODULES = "lung-nodules"
 """The detector that comes with the package."""
 
@@ -67,15 +65,7 @@ FIGURES = {
 }
 
 
-def evaluate_windows(
-    data: Annotated[Path, typer.Option(help="预测文件 Predictions to score (CSV).")],
-    truth: Annotated[
-        list[Path], typer.Option(help="真值表,可多次给出 Truth table; repeat to join several by window_id.")
-    ],
-    split: Annotated[str | None, typer.Option(help="仅评此划分 Score only this split, e.g. valid.")] = None,
-    seed: Seed = 0,
-    as_json: AsJson = False,
-) -> None:
+def evaluate_windows(data: Path, truth: list[Path], split: str | None, seed: int, as_json: bool) -> None:
     """为窗口预测评分,附 n 与 95% 区间。Score window predictions; every figure with n and a 95 % interval."""
     from xinglin.apps.imaging.evaluate import evaluate_windows as run
 

@@ -14,7 +14,9 @@ from xinglin.cli import (
     diagnose,
     evaluate,
     explain,
+    federate,
     graph,
+    imaging,
     labels,
     ledger,
     model,
@@ -54,6 +56,8 @@ records_deidentify.register(records.app)
 records_quality.register(records.app)
 records_manifest.register(records.app)
 app.add_typer(records.app, name="records")
+app.add_typer(federate.app, name="federate")
+app.add_typer(imaging.app, name="imaging")
 app.add_typer(labels.app, name="labels")
 app.add_typer(concepts.app, name="concepts")
 

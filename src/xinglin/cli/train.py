@@ -12,6 +12,7 @@ import typer
 
 from xinglin.cli.options import AsJson, Seed
 from xinglin.cli.train_graph import graph as graph_embeddings
+from xinglin.cli.train_nodules import nodules
 from xinglin.cli.train_sweep import sweep
 from xinglin.errors import InvalidInputError, MissingExtraError
 
@@ -227,6 +228,7 @@ def open_model(
 
 app.command("graph")(graph_embeddings)
 app.command("sweep")(sweep)
+app.command("nodules")(nodules)
 
 
 def _classifier(
