@@ -118,13 +118,13 @@ def _certificate(x509: Any, subject: Any, issuer: Any, key: Any, now: datetime, 
 
 def _host(x509: Any, name: str) -> Any:
     try:
-        return x509.IPAddress(ipaddress.ip_address(name))
-    except ValueError:
-        pass
-    try:
-        return x509.DNSName(name)
-    except ValueError:
-        raise ConfigurationError(f"host: expected a name or an address, got {name[:100]!r}") from None
+        address = ipaddress.ip_address(name)
+    except ValueError:  # then it is a name
+        try:
+            return x509.DNSName(name)
+        except ValueError:
+            raise ConfigurationError(f"host: expected a name or an address, got {name[:100]!r}") from None
+    return x509.IPAddress(address)
 
 
 def _private(serialization: Any, key: Any, form: Any) -> bytes:

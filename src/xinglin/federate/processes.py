@@ -21,6 +21,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Mapping
@@ -179,17 +180,12 @@ def stop(folder: Path) -> list[str]:
 def stay(folder: Path) -> None:
     """Wait until the SuperLink ends, or this process is asked to (SIGTERM, SIGINT), then stop the federation."""
 
-    def leave(_signal: int, _frame: Any) -> None:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, leave)
-    try:
-        while "superlink" in running(read_federation(folder)):
-            time.sleep(1)
-    except KeyboardInterrupt:
-        pass
-    finally:
-        stop(folder)
+    asked = threading.Event()
+    for kind in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(kind, lambda _signal, _frame: asked.set())
+    while "superlink" in running(read_federation(folder)) and not asked.wait(1):
+        continue
+    stop(folder)
 
 
 def running(state: Mapping[str, Any]) -> list[str]:
@@ -344,10 +340,8 @@ def _stop(pids: Mapping[str, int], patience: float = 10.0) -> None:
     for kind in (signal.SIGTERM, signal.SIGKILL):
         alive = [pid for pid in pids.values() if _is_ours(pid)]
         for pid in alive:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(pid, kind)
-            except ProcessLookupError:
-                continue
         until = time.monotonic() + patience
         while any(_is_ours(pid) for pid in alive) and time.monotonic() < until:
             time.sleep(0.1)
