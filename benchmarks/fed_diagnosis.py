@@ -6,7 +6,8 @@ made, not real: each disease is dealt out by a draw from Dirichlet(0.5) (Hsu et 
 hospitals differ in size and in what they see. The scored fifth is the one that nothing in the package has learnt from;
 the shipped encoder, which all neural arms start from, has learnt other questions of this set and has read the
 trained-on ones, some with their label: all arms alike. A tenth that it has not learnt settles the learning rate of the
-arms that train the head only; the others, whose uppermost layer is trained too, have theirs set beforehand.
+arms that train the head only; the others, whose uppermost layer is trained too, have theirs set beforehand. With an *own
+classifier* the last layer stays at the hospital (FedPer).
 
 *common test*: accuracy on the scored fifth. *own patients*: the same hits weighted by each hospital's own mix of
 diseases, averaged over hospitals. Interrupted, it goes on where it stopped: runs are kept in a folder that
@@ -43,6 +44,7 @@ RATES = {
     "pooled": (1e-3,),
     "federated": (1e-3,),
     "federated, head only": (1e-3, 3e-3),
+    "federated, head only, own classifier": (3e-3,),
     "federated, head only, private": (3e-3, 1e-2),
 }
 ROUNDS = 4
@@ -144,14 +146,16 @@ class _Bench:
         head, private = "head only" in name, "private" in name
         # Noise is set for all the rounds; a private job is not stopped early by what it has seen.
         number = HEAD_ROUNDS if private else rounds
-        return self._federated(parts, seed, rate, number, scored, layers=0 if head else 1, private=private)
+        return self._federated(
+            parts, seed, rate, number, scored, layers=0 if head else 1, private=private, own="own" in name
+        )
 
     def _chosen(self) -> tuple[dict[str, float], dict[str, int]]:
         """Rate and rounds of each arm by accuracy on the settling tenth."""
         rate, rounds = {}, {}
         for arm, rates in RATES.items():
             if len(rates) == 1:
-                rate[arm], rounds[arm] = rates[0], self.rounds
+                rate[arm], rounds[arm] = rates[0], HEAD_ROUNDS if "head only" in arm else self.rounds
                 continue
             marks = {}
             most = HEAD_ROUNDS if "head only" in arm else self.rounds
@@ -221,10 +225,11 @@ class _Bench:
         *,
         layers: int = 1,
         private: bool = False,
+        own: bool = False,
     ) -> dict[str, Any]:
         """FedAvg over the parts, one epoch a round; one part is plain training. Hits and curve on the scored texts."""
         from benchmarks._federation import federate
-        from xinglin.federate.job import DataNeeds, Job
+        from xinglin.federate.job import DataNeeds, Job, Strategy
 
         task, encoded = self._task(layers)
         train = {"labels": self.names, "layers": layers, "max_length": LENGTH, "batch": 32}
@@ -239,6 +244,7 @@ class _Bench:
             min_sites=1,
             data=DataNeeds(dataset="toyhom_weak_disease"),
             train=train,
+            strategy=Strategy(local_keys=("classifier.",) if own else ()),
         )
         hospitals = {f"site{n}": self._part(encoded, part) for n, part in enumerate(parts)}
         asked = self._part(encoded, scored)
@@ -249,8 +255,9 @@ class _Bench:
 
         secured = self._privacy(task, job, hospitals) if private else None
         joined = federate(job, task, hospitals, private=secured, watch=watch if scored is self.dev else None)
-        hits = task.logits(joined["site0"], asked).argmax(axis=1) == self.labels[scored]
-        return {"hits": [hits.astype(float).tolist()], "curve": curve}
+        models = list(joined) if own else ["site0"]
+        hits = [task.logits(joined[site], asked).argmax(axis=1) == self.labels[scored] for site in models]
+        return {"hits": np.array(hits, float).tolist(), "curve": curve}
 
     def _privacy(self, task: Any, job: Any, hospitals: Mapping[str, Any]) -> dict[str, Any]:
         """Noise for each hospital so that the whole job spends (EPSILON, DELTA) of its own questions."""
@@ -314,18 +321,22 @@ class _Bench:
                 )
             lines.append(Line(name, figure, found.value, "", n, found.low, found.high, note="; ".join(said)))
         others = ("alone", "pooled", "linear floor, alone", "linear floor, pooled", "federated, head only")
-        for other, (figure, measure) in product(others, measures.items()):
+        pairs = [
+            *(("federated", other) for other in others),
+            ("federated, head only, own classifier", "alone"),
+        ]
+        for (ours, theirs), (figure, measure) in product(pairs, measures.items()):
             found = bootstrap(
-                lambda cases, m=measure, x=other: m("federated", cases) - m(x, cases),  # type: ignore[misc]
+                lambda cases, m=measure, a=ours, b=theirs: m(a, cases) - m(b, cases),  # type: ignore[misc]
                 n,
                 repetitions=300,
             )
             note = "paired over cases"
-            if figure == "common test" and len(hits[other][0]) == 1:
-                test = paired_accuracy(hits["federated"][0][0] > 0.5, hits[other][0][0] > 0.5)
+            if figure == "common test" and len(hits[ours][0]) == len(hits[theirs][0]) == 1:
+                test = paired_accuracy(hits[ours][0][0] > 0.5, hits[theirs][0][0] > 0.5)
                 note += f"; first deal: exact McNemar p = {test.p:.3g}"
             lines.append(
-                Line(f"federated - {other}", figure, found.value, "", n, found.low, found.high, note=note)
+                Line(f"{ours} - {theirs}", figure, found.value, "", n, found.low, found.high, note=note)
             )
         return lines
 

@@ -135,7 +135,7 @@ def test_a_killed_node_does_not_stop_the_job(federation: Running, tmp_path: Path
     path = tmp_path / "JOB.toml"
     path.write_text(JOB.format(rounds=2, timeout=300), encoding="utf-8")
     number, run = processes.submit(federation.folder, path)
-    until(lambda: federation.log("site-3").count("Receiving: train") > before, 180)
+    until(lambda: federation.log("site-3").count("Receiving: train") > before, 900)
     os.killpg(processes.read_federation(federation.folder)["pids"]["site-3"], signal.SIGKILL)
     *_, last = follow(federation.store, number, lambda: processes.run_ended(federation.folder, run))
     assert last.state == "done", last.reason
