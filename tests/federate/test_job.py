@@ -101,6 +101,13 @@ def test_secure_aggregation_and_looking_at_updates_exclude_each_other(
     job_from({**asked, "secure": {"secagg": False}})
 
 
+def test_an_intercept_of_each_hospital_must_stay_home() -> None:
+    asked = {**SMALL, "train": {"intercept": "site"}}
+    with pytest.raises(InvalidInputError, match="local_keys"):
+        job_from(asked)
+    job_from({**asked, "strategy": {"local_keys": ["bias"]}})
+
+
 def test_files_that_are_no_job(tmp_path: Path) -> None:
     path = tmp_path / "JOB.toml"
     with pytest.raises(MissingDataError):

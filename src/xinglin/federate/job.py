@@ -48,6 +48,9 @@ class DataNeeds(_Section):
 
     dataset: str = Field(min_length=1, max_length=200)
     """Name of the data set, the same at every hospital."""
+    test_dataset: str | None = Field(None, min_length=1, max_length=200)
+    """Name of the data set to measure on, for hospitals whose data lie in their archive; one whose data are a folder
+    measures on its part ``test``. ``None``: such a hospital tells figures of its training rows, named so."""
     certificate_bound: float | None = Field(None, ge=0.0, le=1.0)
     """Largest certified upper bound of the annotation error; ``None``: no certificate is needed."""
     needs: tuple[str, ...] = Field((), max_length=100, strict=False)
@@ -178,6 +181,11 @@ class Job(_Section):
 
     @model_validator(mode="after")
     def _compatible(self) -> Job:
+        own = self.train.get("intercept") == "site"
+        if self.task == "tabular" and own and "bias" not in self.strategy.local_keys:
+            raise ValueError(
+                '[train] intercept = "site" keeps an intercept at each hospital: add "bias" to [strategy] local_keys'
+            )
         if (
             self.privacy is not None
             and self.privacy.unit == "hospital"

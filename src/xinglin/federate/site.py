@@ -60,10 +60,18 @@ class Hospital:
         return self.home / "federation" / f"{job.name}-{job.digest()[:12]}"
 
     def node_data(self, store: Store, job: Job, part: str) -> NodeData:
-        """Return where the examples of a part of the data lie."""
+        """Return where the examples of a part of the data lie.
+
+        Raises:
+            MissingDataError: the archive's test data set is asked for, and the job names none.
+        """
         if self.data is not None:
             return Files(self.data, part)
-        return Archived(store, job.data.dataset, ACTOR, job.purpose)
+        if part == "train":
+            return Archived(store, job.data.dataset, ACTOR, job.purpose)
+        if job.data.test_dataset is None:
+            raise MissingDataError("the job names no [data] test_dataset")
+        return Archived(store, job.data.test_dataset, ACTOR, job.purpose, reference=job.data.dataset)
 
 
 @dataclass(frozen=True, slots=True)
