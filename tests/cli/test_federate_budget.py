@@ -46,7 +46,6 @@ def test_a_budget_is_stated_spent_shown_reported_and_verified(tmp_path: Path) ->
     assert [row["patients"] for row in state["cohorts"]] == [501, 1]
     assert state["cohorts"][0]["epsilon"] == state["cohorts"][1]["epsilon"], "the pseudonym's patient paid"
     assert other.patients == 1
-    assert json.loads(run("show", "--json", "--accountant", "prv"))["cohorts"][0]["epsilon"] < 0.7
     public = new_key(tmp_path / "key")
     out = tmp_path / "report.json"
     assert "已签名" in run("report", "--key", str(tmp_path / "key"), "--node", "杏林医院", "--out", str(out))

@@ -177,21 +177,21 @@ def _table(state: Any) -> None:
     limits = state["limits"]
     for holder, name in _HOLDERS.items():
         limit = limits[holder]
-        said = (
-            "未设限额 no limit stated"
-            if limit is None
-            else f"限额 limit ε ≤ {limit['epsilon']}, δ = {limit['delta']:g}"
-        )
+        if limit is None:
+            said = "未设限额 no limit stated"
+        elif limit["epsilon"] == "infinite":
+            said = f"只记不限 counted, not limited, δ = {limit['delta']:g}"
+        else:
+            said = f"限额 limit ε ≤ {limit['epsilon']:g}, δ = {limit['delta']:g}"
         console.print(f"{name}: {said}")
-    table = Table("数据集 cohort", "患者 patients", "已用 spent ε", "余额 left", "步数 steps", box=None)
+    table = Table("数据集 cohort", "患者 patients", "已用 spent ε", "余额 left", "任务 jobs", box=None)
     for row in state["cohorts"]:
-        steps = sum(step[2] for step in row["worst"])
         table.add_row(
             f"{row['cohort']} {row['digest'][:12]}",
             str(row["patients"]),
             _number(row["epsilon"]),
             _left(limits["patient"], row["epsilon"]),
-            str(steps),
+            ", ".join(row["jobs"]) or "—",
         )
     console.print(table if state["cohorts"] else "尚无数据集 no data set was enrolled yet")
     own = state["hospital"]

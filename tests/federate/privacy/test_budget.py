@@ -118,23 +118,23 @@ def limit(store: Store, most: float | None, delta: float = DELTA, **more: Any) -
         state_limit(connection, most, delta, by="steward", **more)
 
 
-def test_two_hundred_rounds_add_up(node: Store) -> None:
+def test_two_hundred_rounds_add_up(store: Store) -> None:
     """The per-round figure of 1.12 is 8.73 in the end, and the round that would pass 8.72 is refused by name."""
-    limit(node, 8.72)
+    limit(store, 8.72)
     everybody = cohort(node)
-    first = spend(node, everybody)
+    first = spend(store, everybody)
     assert round(first.total, 2) == 1.12
     for number in range(2, 199):
-        spend(node, everybody, job=f"job {number % 7}", round=number)
-    last = spend(node, everybody, round=199)
+        spend(store, everybody, job=f"job {number % 7}", round=number)
+    last = spend(store, everybody, round=199)
     with pytest.raises(BudgetExceededError, match=r"this node's limit of 8\.7") as caught:
-        spend(node, everybody, round=200)
+        spend(store, everybody, round=200)
     error = caught.value
     assert (round(error.asked, 2), round(error.total, 2), error.limit) == (1.12, 8.73, 8.72)
-    assert error.spent == last.total == total(node, everybody) == epsilon([ROUND] * 199, DELTA)
-    limit(node, 9)
-    assert round(spend(node, everybody, round=200).total, 2) == 8.73
-    with node.read() as connection:
+    assert error.spent == last.total == total(store, everybody) == epsilon([ROUND] * 199, DELTA)
+    limit(store, 9)
+    assert round(spend(store, everybody, round=200).total, 2) == 8.73
+    with store.read() as connection:
         assert verify(connection)
         assert sum(entry.action == "privacy.reserve" for entry in entries(connection)) == 200
 

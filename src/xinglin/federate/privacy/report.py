@@ -63,7 +63,11 @@ def account(connection: Connection, delta: float, *, kind: Kind = "rdp") -> dict
         cohorts.append(
             {
                 **{"cohort": number, "digest": cohort.digest, "patients": cohort.patients},
-                **{"epsilon": finite(found.epsilon), "worst": _steps(found.worst)},
+                **{
+                    "epsilon": finite(found.epsilon),
+                    "worst": _steps(found.worst),
+                    "jobs": _asked_for(connection, number),
+                },
             }
         )
     hospital = hospital_history(connection)
@@ -186,6 +190,13 @@ def _jobs(connection: Connection) -> list[dict[str, Any]]:
         {"job": row.job, "unit": row.unit, "reservations": row.rounds, "steps": int(row.steps)}
         for row in rows
     ]
+
+
+def _asked_for(connection: Connection, cohort: int) -> list[str]:
+    """Jobs that trained on just these patients; others may have touched them through other data sets."""
+    spends = privacy_spends.c
+    own = (spends.cohort == cohort, spends.state != "released")
+    return list(connection.execute(select(spends.job).where(*own).distinct().order_by(spends.job)).scalars())
 
 
 def _steps(steps: tuple[Step, ...]) -> list[list[float]]:
