@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -15,7 +16,8 @@ from typing import Any
 class Kept:
     """A folder of finished runs, named by all settings on which they depend.
 
-    It lies in the folder that XINGLIN_BENCH_STATE names, else in the system's folder for temporary files.
+    It lies in the folder that XINGLIN_BENCH_STATE names, else in the system's folder for temporary files, and is removed
+    when the benchmark has come to its end: a later run, perhaps of other code, begins anew.
     """
 
     def __init__(self, benchmark: str, settings: Any) -> None:
@@ -35,3 +37,7 @@ class Kept:
             new.write_text(json.dumps(make()), encoding="utf-8")
             os.replace(new, path)
         return json.loads(path.read_text(encoding="utf-8"))
+
+    def done(self) -> None:
+        """Forget all runs."""
+        shutil.rmtree(self._folder)

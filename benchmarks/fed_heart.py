@@ -121,7 +121,9 @@ def run(quick: bool) -> list[Line]:
     from benchmarks._heart import write_hospitals
 
     with tempfile.TemporaryDirectory() as folder:
-        lines = _Bench(write_hospitals(data, Path(folder) / "data"), Path(folder), quick).lines()
+        bench = _Bench(write_hospitals(data, Path(folder) / "data"), Path(folder), quick)
+        lines = bench.lines()
+    bench.kept.done()
     if not quick:
         from benchmarks._federation_page import write_page
 
@@ -137,7 +139,7 @@ class _Bench:
 
         self.folders, self.folder, self.quick = folders, folder, quick
         self.seeds = SEEDS[:2] if quick else SEEDS
-        self._kept = Kept("fed-heart", [ARMS, TABLE, SEEDS, FOLDS, REPEATS, EPSILON, DELTA, quick])
+        self.kept = Kept("fed-heart", [ARMS, TABLE, SEEDS, FOLDS, REPEATS, EPSILON, DELTA, quick])
         # Read once a way of scaling that changes what is read: bounds scale while reading.
         self.read = {
             scaling: tuple(
@@ -156,7 +158,7 @@ class _Bench:
         found: dict[str, list[dict[str, Array]]] = {}
         notes: dict[str, str] = {}
         for name in ARMS:
-            kept = self._kept.get(name, lambda name=name: self._arm(name))  # type: ignore[misc]
+            kept = self.kept.get(name, lambda name=name: self._arm(name))  # type: ignore[misc]
             found[name] = [{site: np.array(run[site], bool) for site in SITES} for run in kept["hits"]]
             told = ", ".join(
                 f"{key} {value}"

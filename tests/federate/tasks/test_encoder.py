@@ -87,7 +87,7 @@ def test_private_training_changes_every_weight_also_by_patient_and_where_a_batch
 ) -> None:
     found: Any = task("encoder", {**OPTIONS, "patient": "who", "batch": 1, "steps": 6})
     start, examples = found.initial(0), found.load(Files(folder))
-    assert len(set(examples.rows.patients)) == 5
+    assert len(set(examples.patients)) == 5
     for unit in ("example", "patient"):
         private = Privacy(1.0, 1.0, unit=unit, secret=b"test")  # type: ignore[arg-type]
         update = found.train(start, examples, options={}, private=private, seed=2)
@@ -150,4 +150,4 @@ def test_records_of_the_archive_with_exactly_one_of_the_diagnoses_are_read(store
     found: Any = task("encoder", OPTIONS)
     examples = found.load(Archived(store, "notes", actor="federation"))
     assert examples.rows.columns[2].tolist() == [0, 1]
-    assert (examples.dropped, examples.rows.patients) == (1, ["s0", "s1"])
+    assert (examples.dropped, examples.patients) == (1, ["s0", "s1"])

@@ -71,6 +71,7 @@ def test_private_training_changes_every_weight_of_the_flat_network(tmp_path: Pat
     )
     found: Any = task("imaging", {**FLAT, "patient": "who"})
     start, examples = found.initial(0), found.load(Files(tmp_path / "x"))
+    assert examples.patients == [f"p{number}" for number in range(20)]
     private = Privacy(1.0, 1.0, unit="patient", secret=b"test")
     update = found.train(start, examples, options={"steps": 2}, private=private, seed=0)
     assert all(not np.array_equal(update.state[name], start[name]) for name in start)

@@ -79,6 +79,11 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.rows)
 
+    @property
+    def patients(self) -> Sequence[str] | None:
+        """Whose each row is; ``None``: the data do not say."""
+        return self.rows.patients
+
 
 class DecoderLora:
     """The task ``decoder-lora``."""

@@ -6,7 +6,7 @@ its output is computed once for all rounds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -70,6 +70,11 @@ class Encoded:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def patients(self) -> Sequence[str] | None:
+        """Whose each row is; ``None``: the data do not say."""
+        return self.rows.patients
 
 
 class Encoder:

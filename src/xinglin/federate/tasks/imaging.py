@@ -7,7 +7,7 @@ them at home (FedBN, Li et al. 2021, arXiv 2102.07623). DP-SGD refuses batch nor
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -71,6 +71,11 @@ class Images:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    @property
+    def patients(self) -> Sequence[str] | None:
+        """Whose each row is; ``None``: the data do not say."""
+        return self.rows.patients
 
 
 class Imaging:

@@ -7,7 +7,7 @@ from dataclasses import MISSING, Field, dataclass, fields
 from difflib import get_close_matches
 from functools import cache
 from types import UnionType
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from xinglin.errors import ConfigurationError
 from xinglin.federate.tasks.protocol import Sampling
@@ -71,7 +71,7 @@ def read_options(given: Mapping[str, Any], own: type[T]) -> tuple[T, FitOptions]
             )
     made = []
     for kind in (own, FitOptions):
-        hints = _hints(kind)
+        hints = _hints(cast(Any, kind))
         mine: tuple[Field[Any], ...] = fields(kind)  # type: ignore[arg-type]
         for field in mine:
             bare = field.default is MISSING and field.default_factory is MISSING

@@ -5,7 +5,7 @@ A *state* is all that crosses between hospitals: arrays by name, ordered by name
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sized
+from collections.abc import Mapping, Sequence, Sized
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -78,6 +78,14 @@ class Update:
     metrics: dict[str, float] = field(default_factory=dict)
 
 
+class Examples(Sized, Protocol):
+    """A hospital's examples as its task reads them; their number is ``len``."""
+
+    @property
+    def patients(self) -> Sequence[str] | None:
+        """Whose each example is, by the hospital's own identifiers; ``None``: the data do not say."""
+
+
 class Task(Protocol):
     """One kind of model that hospitals train together."""
 
@@ -88,8 +96,8 @@ class Task(Protocol):
     def initial(self, seed: int) -> State:
         """Return the state that the first round starts from."""
 
-    def load(self, node: NodeData) -> Sized:
-        """Read a hospital's examples; their number is ``len``.
+    def load(self, node: NodeData) -> Examples:
+        """Read a hospital's examples.
 
         Raises:
             MissingDataError: no such data.
