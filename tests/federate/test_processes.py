@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -161,6 +163,32 @@ def test_the_nodes_enforce_the_budget_over_jobs(tmp_path: Path) -> None:
         bare = running.run(JOB.format(rounds=1, timeout=300), tmp_path / "BARE.toml")
         assert bare.state == "stopped"
         assert (bare.reason or "").count("privacy budget exceeded") == 2
+
+
+def test_down_ends_what_it_started_and_nothing_else(tmp_path: Path) -> None:
+    """A job's coordinator runs in a session of its own; a number in a file may by now be somebody else's."""
+
+    def sleeper(name: str, *, leads: bool) -> subprocess.Popen[bytes]:
+        code = "import time; time.sleep(60)"
+        return subprocess.Popen([sys.executable, "-c", code, name], start_new_session=leads)
+
+    link = sleeper("flower-superlink", leads=True)
+    coordinator, other = sleeper(processes.COORDINATOR, leads=False), sleeper("another", leads=True)
+    try:
+        for job, one in (("a", coordinator), ("b", other)):
+            (tmp_path / "jobs" / job).mkdir(parents=True)
+            (tmp_path / "jobs" / job / processes.PID).write_text(str(one.pid))
+        pids = {"superlink": link.pid, "site-1": other.pid}
+        told = {"host": "127.0.0.1", "port": 1, "pids": pids, "sites": {}}
+        (tmp_path / processes.FILE).write_text(json.dumps(told))
+        assert processes.stop(tmp_path) == ["superlink"]
+        assert coordinator.poll() is not None
+        assert link.poll() is not None
+        assert other.poll() is None
+    finally:
+        for one in (link, coordinator, other):
+            one.kill()
+            one.wait()
 
 
 def test_keys_are_never_overwritten_and_folders_are_checked(tmp_path: Path) -> None:

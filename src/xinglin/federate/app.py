@@ -16,6 +16,8 @@ from xinglin import __version__
 from xinglin.errors import ConfigurationError, InvalidInputError, MissingExtraError, XinglinError
 from xinglin.federate import site as steps
 from xinglin.federate.job import Job, read_job
+from xinglin.federate.keep import write_whole
+from xinglin.federate.processes import PID
 from xinglin.federate.rounds import Coordination, coordinate
 from xinglin.federate.site import Hospital
 from xinglin.federate.strategy import WEIGHT
@@ -137,6 +139,8 @@ def _coordination(context: Context) -> Coordination:
     folder = Path(os.environ["XINGLIN_FEDERATION"]) / "jobs" / number
     if not number.isalnum() or not folder.is_dir():
         raise ConfigurationError(f"there is no job {number[:40]!r} in this federation")
+    # Flower starts this process in a session of its own, out of the SuperLink's reach: ``processes.stop`` looks here.
+    write_whole(folder / PID, str(os.getpid()).encode())
     store = open_store()
     return Coordination(read_job(folder / "JOB.toml"), number, store, folder, "federation", registered(store))
 

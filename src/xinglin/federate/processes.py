@@ -39,10 +39,12 @@ from xinglin.federate.keep import save_json, write_whole
 from xinglin.federate.node import NodeOptions, node_command, node_environment, program
 from xinglin.store import Store
 
-FILE = "federation.json"
+FILE, PID = "federation.json", "pid"
 HOST = "127.0.0.1"
 START = 60.0
 """Seconds that the SuperLink may take to answer."""
+COORDINATOR = "flwr-serverapp"
+"""The program in which Flower runs a job's coordinator."""
 _CONNECTION = """\
 [superlink]
 default = "xinglin"
@@ -172,6 +174,8 @@ def stop(folder: Path) -> list[str]:
     """
     state = read_federation(folder)
     alive = running(state)
+    jobs = {path.parent.name: int(path.read_text()) for path in folder.glob(f"jobs/*/{PID}")}
+    _stop({name: pid for name, pid in jobs.items() if _is_ours(pid, COORDINATOR)}, COORDINATOR)
     _stop({name: state["pids"][name] for name in alive})
     save_json({**state, "pids": {}}, folder / FILE)
     return alive
@@ -328,31 +332,31 @@ def _wait(certificate: Path, port: int, pid: int, log: Path) -> None:
     raise ConfigurationError(f"the SuperLink did not come up; its last words are in {log}")
 
 
-def _is_ours(pid: int) -> bool:
-    """Whether a process runs and is one of ours: it leads a session, and where the system tells, its command is Flower's.
+def _is_ours(pid: int, word: str = "flower-super") -> bool:
+    """Whether a process runs and, where the system tells, its command is the one of Flower's that we started.
 
     After a restart of the machine or the container a number may be another's.
     """
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)  # a child that ended is collected, so that it does not seem to run
     try:
-        if os.getsid(pid) != pid:
-            return False
+        leader = os.getsid(pid) == pid
     except (ProcessLookupError, PermissionError):
         return False
     command = Path(f"/proc/{pid}/cmdline")
-    return not command.parent.is_dir() or b"flower-super" in command.read_bytes()
+    return word.encode() in command.read_bytes() if command.parent.is_dir() else leader
 
 
-def _stop(pids: Mapping[str, int], patience: float = 10.0) -> None:
-    """Ask every process with what it started to end, then make those end that did not."""
+def _stop(pids: Mapping[str, int], word: str = "flower-super", patience: float = 10.0) -> None:
+    """Ask every process, with what it started where it leads a session, to end; then make those end that did not."""
     for kind in (signal.SIGTERM, signal.SIGKILL):
-        alive = [pid for pid in pids.values() if _is_ours(pid)]
+        alive = [pid for pid in pids.values() if _is_ours(pid, word)]
         for pid in alive:
-            try:
-                os.killpg(pid, kind)
-            except ProcessLookupError:
-                continue
+            with suppress(ProcessLookupError):
+                if os.getsid(pid) == pid:
+                    os.killpg(pid, kind)
+                else:
+                    os.kill(pid, kind)
         until = time.monotonic() + patience
-        while any(_is_ours(pid) for pid in alive) and time.monotonic() < until:
+        while any(_is_ours(pid, word) for pid in alive) and time.monotonic() < until:
             time.sleep(0.1)
