@@ -20,7 +20,9 @@ def cubes(world: World) -> list[Line]:
     from xinglin.model.vision.images import hounsfield, read_array
 
     with (world.folder / "nodules.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == "valid"][: 4 if world.quick else None]
+        rows = [row for row in csv.DictReader(file) if row["split"] == "valid" and row["ann_x"]][
+            : 4 if world.quick else None
+        ]
     shards = {
         shard: read_array(world.folder / f"cubes_{int(shard):02d}.npy.xz", limit=200 * 50**3)
         for shard in sorted({row["shard"] for row in rows})
