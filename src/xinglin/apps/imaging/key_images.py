@@ -110,8 +110,12 @@ def _letters(pen: Any, font: Any, report: Report, size: tuple[int, int]) -> None
     """Where the image's edges point to in the patient."""
     right, down = report.scan.affine[:3, 0], report.scan.affine[:3, 1]
     width, height = size
-    places = {"rm": (width - 6, height / 2, right), "lm": (6, height / 2, -right)}
-    places |= {"mb": (width / 2, height - 6, down), "mt": (width / 2, 60, -down)}
+    places: dict[str, tuple[float, float, NDArray[np.float64]]] = {
+        "rm": (width - 6, height / 2, right),
+        "lm": (6, height / 2, -right),
+        "mb": (width / 2, height - 6, down),
+        "mt": (width / 2, 60, -down),
+    }
     for anchor, (x, y, way) in places.items():
         pen.text((x, y), letter(way), fill=COLOUR, font=font, anchor=anchor)
 
