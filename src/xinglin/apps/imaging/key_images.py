@@ -17,6 +17,7 @@ from xinglin.apps.imaging.products import MANUFACTURER, SERIES, Names, disclaime
 from xinglin.apps.imaging.report import Report
 from xinglin.apps.imaging.source import required
 from xinglin.errors import MissingExtraError
+from xinglin.records.volumes.headers import silent
 
 WINDOW = (-600.0, 1500.0)
 """Centre and width of the lung window, HU."""
@@ -32,6 +33,11 @@ def key_image(report: Report, one: Nodule) -> Any:
         InvalidInputError: the scan is not of single-frame DICOM images.
         MissingExtraError: highdicom or Pillow is not installed.
     """
+    with silent():  # highdicom warns in the words of the patient's name
+        return _built(report, one)
+
+
+def _built(report: Report, one: Nodule) -> Any:
     highdicom = highdicom_of("A key image")
     source, names = required(report.source, "A key image"), Names(report)
     header = source.headers[one.slice]
