@@ -131,3 +131,26 @@ class CertificateError(XinglinError):
 
     title = "not certified"
     status = 409
+
+
+class BudgetExceededError(XinglinError):
+    """A round would spend more privacy than is left: nothing is trained."""
+
+    title = "privacy budget exceeded"
+    status = 409
+
+    def __init__(self, message: str, *, spent: float, asked: float, total: float, limit: float) -> None:
+        super().__init__(message)
+        self.spent = spent
+        """Epsilon so far."""
+        self.asked = asked
+        """Epsilon of what was asked for, alone."""
+        self.total = total
+        """Epsilon had it been granted; less than the sum of the two, since composition is not a sum."""
+        self.limit = limit
+
+
+class NotTrainedError(TrainingError):
+    """Weights that were to be trained did not change, or others did."""
+
+    title = "not trained as asked"

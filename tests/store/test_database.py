@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from xinglin.errors import StoreError
 from xinglin.store import Store, home_folder, open_store
 from xinglin.store import database as module
 from xinglin.store.keys import keyed_digest, new_salt
-from xinglin.store.tables import metadata
+from xinglin.store.metadata import metadata
 
 
 def test_home_is_private_and_where_the_variable_says(home: Path) -> None:
@@ -22,6 +23,10 @@ def test_home_is_private_and_where_the_variable_says(home: Path) -> None:
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
 def test_migrations_and_tables_agree(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     url = f"sqlite:///{tmp_path / 'x.db'}" if kind == "sqlite" else request.getfixturevalue("postgres_url")
+    files = sorted(Path(module.__file__).parent.glob("tables*.py"))
+    assert len(files) >= 2
+    for file in files:
+        import_module(f"xinglin.store.{file.stem}")
     opened = open_store(url)
     with opened.read() as connection:
         assert compare_metadata(MigrationContext.configure(connection), metadata) == []

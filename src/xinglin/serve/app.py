@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,22 +21,28 @@ from xinglin.serve.problem import Unexpected, install, problem
 from xinglin.store import Store, open_store
 from xinglin.types import DISCLAIMER
 
+if TYPE_CHECKING:
+    from xinglin.serve.workbench.imaging_study import Detector
+
 
 class BodyLimit:
-    """ASGI middleware: a body over the limit is refused with 413 before it is read whole."""
+    """ASGI middleware: a body over the limit is refused with 413 before it is read whole; some paths may take more."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
-        self.app, self.limit = app, limit
+    def __init__(self, app: ASGIApp, limit: int, larger: Mapping[str, int]) -> None:
+        self.app, self.limit, self.larger = app, limit, larger
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Count the bytes of an HTTP body as they come."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        limit = next(
+            (more for path, more in self.larger.items() if scope["path"].startswith(path)), self.limit
+        )
         headers = dict(scope["headers"])
         declared = headers.get(b"content-length", b"0")
-        if declared.isdigit() and int(declared) > self.limit:
-            await self._refuse(scope, receive, send)
+        if declared.isdigit() and int(declared) > limit:
+            await self._refuse(scope, receive, send, limit)
             return
         seen, refused = 0, False
 
@@ -43,7 +50,7 @@ class BodyLimit:
             nonlocal seen, refused
             message = await receive()
             seen += len(message.get("body", b""))
-            if seen > self.limit:
+            if seen > limit:
                 refused = True
                 return {"type": "http.disconnect"}
             return message
@@ -56,10 +63,10 @@ class BodyLimit:
             await self.app(scope, counted, guarded)
         finally:
             if refused:
-                await self._refuse(scope, receive, send)
+                await self._refuse(scope, receive, send, limit)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        detail = f"a request may hold at most {self.limit} bytes"
+    async def _refuse(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
+        detail = f"a request may hold at most {limit} bytes"
         await problem(413, "input too large", detail)(scope, receive, send)
 
 
@@ -70,6 +77,7 @@ def create_app(
     host: str = "127.0.0.1",
     workbench: bool = True,
     batch: int = LARGEST,
+    detector: Detector | None = None,
 ) -> FastAPI:
     """Build the service.
 
@@ -79,6 +87,7 @@ def create_app(
         host: the address it will listen on; anything but this machine needs a login.
         workbench: mount the web workbench (NiceGUI) at ``/``.
         batch: most texts in one run of the text model.
+        detector: marks the findings of a CT that is opened in the workbench; ``None`` shows images without findings.
 
     Raises:
         ConfigurationError: it would listen beyond this machine and nobody can log in.
@@ -116,12 +125,15 @@ def create_app(
         from xinglin.serve import login
 
         app.include_router(login.router(store))
+    larger: dict[str, int] = {}
     if workbench:
         from xinglin.serve.workbench import mount
+        from xinglin.serve.workbench.imaging_study import MAX_UPLOAD
 
-        mount(app, differential, store, explaining)
+        larger["/imaging/upload/"] = MAX_UPLOAD
+        mount(app, differential, store, explaining, detector)
     app.add_middleware(Unexpected)
-    app.add_middleware(BodyLimit, limit=api.MAX_BODY)
+    app.add_middleware(BodyLimit, limit=api.MAX_BODY, larger=larger)
     app.add_middleware(access.Guard, store=store, required=required)
     return app
 

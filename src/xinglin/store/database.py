@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from xinglin.errors import MissingExtraError, StoreError
 from xinglin.store.home import home_folder
 
-HEAD = "0003"
+HEAD = "0006"
 """Newest revision in ``migrations/versions``; a test keeps it true."""
 
 

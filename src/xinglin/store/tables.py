@@ -1,10 +1,9 @@
-"""The schema, in one place. Every change here needs a migration beside it (a test compares)."""
+"""The schema. Every change here needs a migration beside it (a test compares)."""
 
 from __future__ import annotations
 
 from sqlalchemy import (
     JSON,
-    BigInteger,
     Boolean,
     Column,
     Float,
@@ -12,14 +11,13 @@ from sqlalchemy import (
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
 )
 
-metadata = MetaData()
+from xinglin.store.metadata import RowNumber, metadata
 
 ledger = Table(
     "ledger",
@@ -155,9 +153,6 @@ attempts = Table(
     Column("time", Float, nullable=False),
 )
 
-_Number = BigInteger().with_variant(Integer, "sqlite")
-"""Row numbers beyond 2^31; SQLite's own row number must be called INTEGER."""
-
 datasets = Table(
     "datasets",
     metadata,
@@ -172,7 +167,7 @@ datasets = Table(
 subjects = Table(
     "subjects",
     metadata,
-    Column("id", _Number, primary_key=True),
+    Column("id", RowNumber, primary_key=True),
     Column("dataset", Integer, ForeignKey("datasets.id"), nullable=False),
     Column("key", String(64), nullable=False),
     Column("salt", String(64)),
@@ -185,12 +180,12 @@ intake from bringing the subject back."""
 records = Table(
     "records",
     metadata,
-    Column("id", _Number, primary_key=True),
+    Column("id", RowNumber, primary_key=True),
     Column("dataset", Integer, ForeignKey("datasets.id"), nullable=False),
     Column("key", String(64), nullable=False),
     Column("version", Integer, nullable=False),
     Column("latest", Boolean, nullable=False),
-    Column("subject", _Number, ForeignKey("subjects.id"), nullable=False, index=True),
+    Column("subject", RowNumber, ForeignKey("subjects.id"), nullable=False, index=True),
     Column("run", Integer, ForeignKey("intake_runs.id"), nullable=False),
     Column("digest", String(64), nullable=False),
     Column("body", LargeBinary, nullable=False),
@@ -214,13 +209,13 @@ intake_runs = Table(
     Column("started", String(32), nullable=False),
     Column("moved", String(32), nullable=False),
     Column("unit", Text),
-    Column("taken", _Number, nullable=False),
-    Column("stored", _Number, nullable=False),
-    Column("changed", _Number, nullable=False),
-    Column("repeated", _Number, nullable=False),
-    Column("known", _Number, nullable=False),
-    Column("erased", _Number, nullable=False),
-    Column("quarantined", _Number, nullable=False),
+    Column("taken", RowNumber, nullable=False),
+    Column("stored", RowNumber, nullable=False),
+    Column("changed", RowNumber, nullable=False),
+    Column("repeated", RowNumber, nullable=False),
+    Column("known", RowNumber, nullable=False),
+    Column("erased", RowNumber, nullable=False),
+    Column("quarantined", RowNumber, nullable=False),
     Column("encodings", JSON, nullable=False),
 )
 """``settings``: SHA-256 of the mapping, the listing and the transformation's name: a run goes on only where
@@ -230,7 +225,7 @@ nothing of that changed. ``state``: ``open``, ``finished``, or ``replaced`` by a
 quarantine = Table(
     "quarantine",
     metadata,
-    Column("id", _Number, primary_key=True),
+    Column("id", RowNumber, primary_key=True),
     Column("run", Integer, ForeignKey("intake_runs.id"), nullable=False, index=True),
     Column("unit", Text, nullable=False),
     Column("place", String(200), nullable=False),
@@ -241,9 +236,9 @@ quarantine = Table(
 consents = Table(
     "consents",
     metadata,
-    Column("id", _Number, primary_key=True),
+    Column("id", RowNumber, primary_key=True),
     Column("dataset", Integer, ForeignKey("datasets.id"), nullable=False),
-    Column("subject", _Number, ForeignKey("subjects.id")),
+    Column("subject", RowNumber, ForeignKey("subjects.id")),
     Column("purpose", String(40), nullable=False),
     Column("given", Boolean, nullable=False),
     Column("basis", String(400), nullable=False),
@@ -257,7 +252,7 @@ consents = Table(
 grants = Table(
     "grants",
     metadata,
-    Column("id", _Number, primary_key=True),
+    Column("id", RowNumber, primary_key=True),
     Column("dataset", Integer, ForeignKey("datasets.id"), nullable=False),
     Column("grantee", String(200), nullable=False),
     Column("purpose", String(40), nullable=False),
@@ -369,3 +364,59 @@ campaign_votes = Table(
     Column("time", String(32), nullable=False),
 )
 """What the model says of an item, made once; without a code it abstained."""
+
+federation_nodes = Table(
+    "federation_nodes",
+    metadata,
+    Column("site", String(100), primary_key=True),
+    Column("public_key", Text, nullable=False),
+    Column("node", String(40)),
+    Column("registered", String(32), nullable=False),
+    Column("seen", String(32)),
+)
+"""A hospital that may take part; ``node`` is Flower's number of it (64 bits, hence text)."""
+
+federation_jobs = Table(
+    "federation_jobs",
+    metadata,
+    Column("id", String(40), primary_key=True),
+    Column("name", String(100), nullable=False, index=True),
+    Column("digest", String(64), nullable=False),
+    Column("job", JSON, nullable=False),
+    Column("mode", String(20), nullable=False),
+    Column("state", String(20), nullable=False),
+    Column("reason", Text),
+    Column("started", String(32), nullable=False),
+    Column("ended", String(32)),
+    Column("model", String(64)),
+)
+"""A job at the coordinator; ``model`` is the SHA-256 of what came out."""
+
+federation_rounds = Table(
+    "federation_rounds",
+    metadata,
+    Column("job", String(40), primary_key=True),
+    Column("round", Integer, primary_key=True, autoincrement=False),
+    Column("time", String(32), nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("model", String(64)),
+)
+"""A finished round; round 0 is the admission of the hospitals."""
+
+federation_site_metrics = Table(
+    "federation_site_metrics",
+    metadata,
+    Column("job", String(40), primary_key=True),
+    Column("round", Integer, primary_key=True, autoincrement=False),
+    Column("site", String(100), primary_key=True),
+    Column("state", String(20), nullable=False),
+    Column("reason", Text),
+    Column("examples", Integer),
+    Column("train", JSON, nullable=False),
+    Column("evaluate", JSON, nullable=False),
+    Column("unit", String(20)),
+    Column("spent", Float),
+    Column("allowed", Float),
+    Column("delta", Float),
+)
+"""What one hospital did in one round, and the privacy budget as it told: spent and allowed epsilon at ``delta``."""

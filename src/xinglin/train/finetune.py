@@ -195,7 +195,7 @@ def fine_tune(
     parent = verify_checkpoint(checkpoint)
     tokenizer = load_tokenizer(checkpoint)
     torch.manual_seed(options.seed)
-    model = _classifier(checkpoint, names, options, head)
+    model = open_classifier(checkpoint, names, options, head)
     rows = encode(tokenizer, texts, options.max_length)
     steps = max(1, round(options.epochs * len(rows) / options.batch_size))
     plan = Plan(
@@ -289,9 +289,14 @@ class _Drawing:
         return [batches[i] for i in generator.permutation(len(batches))]
 
 
-def _classifier(
-    checkpoint: Path, names: Sequence[str], options: FineTuneOptions, head: Floats | None
+def open_classifier(
+    checkpoint: Path, names: Sequence[str], options: FineTuneOptions, head: Floats | None = None
 ) -> ModernBertForSequenceClassification:
+    """Return a classifier over ``names`` on a checkpoint's encoder; a fresh head is drawn from torch's generator.
+
+    Raises:
+        InvalidInputError: ``head`` is not of the classifier's shape.
+    """
     from transformers import ModernBertForSequenceClassification
 
     with quiet_transformers():

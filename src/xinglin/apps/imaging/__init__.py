@@ -3,7 +3,12 @@
 from importlib import import_module
 from typing import Any
 
-_DOORS: dict[str, str] = {}
+_DOORS: dict[str, str] = {
+    "isotropic": "xinglin.apps.imaging.resample",
+    "lung_mask": "xinglin.apps.imaging.lungs",
+    "own_window": "xinglin.apps.imaging.grey",
+    "upright": "xinglin.apps.imaging.resample",
+}
 __all__ = list(_DOORS)
 
 

@@ -41,10 +41,10 @@ def refer(
 
 
 def _volume(headers: Sequence[tuple[Path, Any]], series: str, folder: Path) -> Volume:
-    stack, first = stack_of(headers), headers[0][1]
+    stack, (path, first) = stack_of(headers), headers[0]
     with written(folder, stack.shape, series) as (make, named):
         fill(stack, make)
-    return Volume(str(named[0]), corner(stack.affine), text_of(first, "Modality"), frame_of(first, series))
+    return Volume(str(named[0]), corner(stack.affine), text_of(first, "Modality"), frame_of(path, first))
 
 
 def _picture(path: Path, header: Any, series: str, folder: Path) -> Picture:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from xinglin.records.volumes.files import scan_of
 from xinglin.records.volumes.itk import read_metaimage, read_nrrd
 from xinglin.records.volumes.nifti import read_nifti
 from xinglin.records.volumes.scan import Scan
-from xinglin.records.volumes.series import Series, find_series, read_series
+from xinglin.records.volumes.series import Series, content_frame, find_series, read_series
 
 Reader = Callable[[Path], tuple[NDArray[Any], NDArray[np.float64], tuple[str, ...]]]
 _READERS: dict[str, Reader] = {
@@ -24,6 +23,8 @@ _READERS: dict[str, Reader] = {
     ".nrrd": read_nrrd,
     ".mha": read_metaimage,
 }
+VOLUME_SUFFIXES = tuple(_READERS)
+"""Endings of files that are one volume each."""
 _ELSEWHERE = (".mhd", ".nhdr", ".hdr", ".img")
 """Headers and voxels in two files."""
 
@@ -35,7 +36,7 @@ def read_scan(
 
     Args:
         path: the file, or the folder of a DICOM study.
-        series: Series Instance UID, where a folder holds several; scouts need not be told apart from the one stack.
+        series: Series Instance UID, where a folder holds several; scouts, reports and segmentations do not count.
         expected: the modality that the caller can use, e.g. ``CT``: another is refused.
         stated: the modality that the caller vouches for where the file names none; NIfTI, NRRD and MetaImage never
             name one.
@@ -69,7 +70,7 @@ def _chosen(found: list[Series], problems: list[str], wanted: str | None) -> Ser
         if not named:
             raise MissingDataError("no series of that UID below the folder; there are: " + _listed(found))
         return named[0]
-    stacks = [series for series in found if not series.scout] or found
+    stacks = [series for series in found if series.may_stack] or found
     if len(stacks) > 1:
         raise InvalidInputError("several series below the folder; name one by its UID: " + _listed(stacks))
     return stacks[0]
@@ -87,20 +88,18 @@ def _from_file(path: Path, reader: Reader, expected: str | None, stated: str | N
             + ("state it if it is so" if stated is None else f"you state {stated[:16]}")
         )
     array, affine, notes = reader(path)
-    with path.open("rb") as opened:
-        frame = "sha256:" + hashlib.file_digest(opened, "sha256").hexdigest()
     if stated is not None:
         notes += (
             f"格式不注明检查类型,按使用者所述视为 {stated}。The format names no modality: {stated} as stated.",
         )
-    return scan_of(_narrow(array, path), affine, modality=stated, frame=frame, notes=notes)
+    return scan_of(_narrow(array, path), affine, modality=stated, frame=content_frame(path), notes=notes)
 
 
 def _narrow(array: NDArray[Any], path: Path) -> NDArray[Any]:
     """Whole numbers of 16 bits as int16, all else as float32."""
     if array.dtype.kind == "f":
-        low, high = float(np.nanmin(array)), float(np.nanmax(array))
-        if not (np.isfinite([low, high]).all()):
+        low, high = float(np.fmin.reduce(array, None)), float(np.fmax.reduce(array, None))
+        if not np.isfinite([low, high]).all():
             raise InvalidInputError(f"{path.name}: expected finite voxels, or NaN where nothing was measured")
         whole = low >= -32767 and high <= 32767 and all(np.array_equal(part, np.rint(part)) for part in array)
     else:

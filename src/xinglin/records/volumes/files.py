@@ -50,7 +50,7 @@ def written(folder: Path, shape: tuple[int, ...], owner: str) -> Iterator[tuple[
         yield make, named
         told = hashlib.sha256(f"{owner}\0{shape}\0{made[0].dtype}\0".encode())
         for part in made[0]:
-            told.update(np.ascontiguousarray(part))
+            told.update(part.tobytes())
         made[0].flush()  # type: ignore[attr-defined]
         made.clear()
         named.append(folder / f"{told.hexdigest()}.npy")

@@ -24,7 +24,7 @@ MAX_BYTES = 4 * 1024**3
 MAX_SIDE = 8192
 MAX_FRAMES = 20_000
 MAX_VOXELS = 2**31
-_NO_PICTURE = ("SEG", "RTDOSE", "RTSTRUCT", "SR", "PR", "KO", "DOC", "REG")
+NO_PICTURE = ("SEG", "RTDOSE", "RTSTRUCT", "SR", "PR", "KO", "DOC", "REG")
 """Modalities (PS3.3 C.7.3.1.1.1) whose pixels, if any, are no picture of the patient."""
 _ENVELOPED = bytes.fromhex("2a864886f70d010703")
 """Object identifier of CMS enveloped data (RFC 5652), in which PS3.15 Annex D wraps an encrypted file."""
@@ -228,4 +228,4 @@ def _of_patient(header: Any) -> bool:
 
 
 def _shown(header: Any) -> bool:
-    return str(header.get("Modality")) not in _NO_PICTURE and "SegmentSequence" not in header
+    return str(header.get("Modality")) not in NO_PICTURE and "SegmentSequence" not in header

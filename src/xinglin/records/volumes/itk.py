@@ -8,6 +8,7 @@ NRRD is compared with the directions that stand in the file. A header that point
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +121,10 @@ def _meta_fields(path: Path) -> dict[str, str]:
 
 def _itk(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
     try:
-        import SimpleITK
+        itk: Any = import_module("SimpleITK")
     except ModuleNotFoundError as error:
         raise MissingExtraError("Reading NRRD and MetaImage", "imaging") from error
-    reader = SimpleITK.ImageFileReader()
+    reader = itk.ImageFileReader()
     reader.SetFileName(str(path))
     reader.SetImageIO({".nrrd": "NrrdImageIO", ".mha": "MetaImageIO"}[path.suffix.lower()])
     try:
@@ -139,4 +140,4 @@ def _itk(path: Path) -> tuple[NDArray[Any], NDArray[np.float64]]:
     affine = np.eye(4)
     affine[:3, :3] = np.reshape(image.GetDirection(), (3, 3)) * np.array(image.GetSpacing())
     affine[:3, 3] = image.GetOrigin()
-    return SimpleITK.GetArrayFromImage(image), affine
+    return itk.GetArrayFromImage(image), affine

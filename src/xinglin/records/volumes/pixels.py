@@ -1,7 +1,7 @@
 """Stored values of DICOM images, decoded file by file: any transfer syntax for which a decoder is installed.
 
-pydicom chooses the decoder: Pillow, pylibjpeg with OpenJPEG, pyjpegls, its own RLE and deflate; python-gdcm, where it is
-installed, adds JPEG of 12 bits and lossless JPEG.
+pydicom chooses the decoder: Pillow, pylibjpeg with OpenJPEG, pyjpegls, python-gdcm where it is installed, its own RLE and
+deflate; what it has none for goes to ITK (``jpeg``).
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from xinglin.errors import InputTooLargeError, InvalidInputError
+from xinglin.errors import InputTooLargeError, InvalidInputError, XinglinError
 from xinglin.records.readers.protocol import foreign
 from xinglin.records.volumes.headers import MAX_BYTES, silent
+from xinglin.records.volumes.jpeg import SYNTAXES, decode_jpeg
 
 _J2K = b"\xff\x4f\xff\x51"
 """Start of a JPEG 2000 codestream and its size marker (ISO/IEC 15444-1 A.5.1)."""
@@ -39,48 +40,59 @@ def decode(path: Path, frames: Sequence[int | None]) -> Iterator[NDArray[Any]]:
         InputTooLargeError: the compressed image is larger than its header says.
     """
     import pydicom
-    from pydicom.pixels import apply_color_lut, iter_pixels
+    from pydicom.encaps import generate_frames
+    from pydicom.pixels.processing import apply_color_lut
+    from pydicom.pixels.utils import iter_pixels
 
     name, syntax = path.name, None
     with silent():
         try:
-            _inflated(path, pydicom)
-            header = pydicom.dcmread(path, defer_size=2**16)
+            deflated = _is_deflated(path, pydicom)
+            header = pydicom.dcmread(path, defer_size=None if deflated else 2**16)
             syntax = header.file_meta.get("TransferSyntaxUID")
             if syntax is not None and syntax.is_encapsulated:
                 _check_codestreams(header, name)
             wanted = [0 if number is None else number for number in frames]
-            for stored in iter_pixels(path, indices=wanted):
+            each: Iterator[NDArray[Any]]
+            if syntax in SYNTAXES and not _decodes(syntax, header):
+                compressed = list(generate_frames(header.PixelData, number_of_frames=_count(header)))
+                each = (decode_jpeg(header, compressed[number]) for number in wanted)
+            else:  # From the path, frame by frame; a deflated file has no place to jump to.
+                each = iter_pixels(header if deflated else path, indices=wanted)
+            for stored in each:
                 if stored.shape[:2] != (header.Rows, header.Columns):
                     raise InvalidInputError(f"{name}: the pixels are not of the size that the header states")
                 palette = header.PhotometricInterpretation == "PALETTE COLOR"
                 yield np.asarray(apply_color_lut(stored, header) if palette else stored)
-        except (InvalidInputError, GeneratorExit):
+        except (XinglinError, GeneratorExit):
             raise
         except Exception as error:
             raise foreign(error, f"{name}: the pixels cannot be decoded{_why(syntax)}") from None
 
 
-def _why(syntax: Any) -> str:
-    """Which compression it was, and what would decode it."""
-    if syntax is None:
-        return ": (0002,0010) TransferSyntaxUID is absent"
-    from pydicom.pixels import get_decoder
+def _count(header: Any) -> int:
+    return int(header.get("NumberOfFrames") or 1)
 
-    said = f": (0002,0010) TransferSyntaxUID: {syntax.name}"
+
+def _decodes(syntax: Any, header: Any) -> bool:
+    """Whether pydicom has a decoder for the syntax; JPEG extended of 8 bits only, by Pillow."""
+    from pydicom.pixels.decoders.base import get_decoder
+
     try:
-        known = not syntax.is_encapsulated or get_decoder(syntax).is_available
+        return bool(get_decoder(syntax).is_available) and (syntax != SYNTAXES[0] or header.BitsStored == 8)
     except NotImplementedError:
-        known = False
-    return said if known else f"{said}: no decoder is installed; try: pip install python-gdcm"
+        return False
+
+
+def _why(syntax: Any) -> str:
+    return "" if syntax is None else f": (0002,0010) TransferSyntaxUID: {syntax.name}"
 
 
 def _check_codestreams(header: Any, name: str) -> None:
     """Compare the size that each compressed image states with the header's, before memory is taken for it."""
     from pydicom.encaps import generate_frames
 
-    count = int(header.get("NumberOfFrames") or 1)
-    for frame in generate_frames(header.PixelData, number_of_frames=count):
+    for frame in generate_frames(header.PixelData, number_of_frames=_count(header)):
         size = stated_size(frame)
         if size is not None and size != (header.Rows, header.Columns):
             raise InputTooLargeError(
@@ -107,11 +119,11 @@ def stated_size(frame: bytes) -> tuple[int, int] | None:
     return None
 
 
-def _inflated(path: Path, pydicom: Any) -> None:
-    """Refuse a deflated file that would grow beyond the bound: pydicom inflates it at one go."""
+def _is_deflated(path: Path, pydicom: Any) -> bool:
+    """Whether a file is deflated; one that would grow beyond the bound is refused: pydicom inflates it at one go."""
     meta = pydicom.filereader.read_file_meta_info(path)
     if meta.get("TransferSyntaxUID") != pydicom.uid.DeflatedExplicitVRLittleEndian:
-        return
+        return False
     stream, grown = zlib.decompressobj(-zlib.MAX_WBITS), 0
     with path.open("rb") as opened:
         opened.seek(132 + 12 + int(meta.FileMetaInformationGroupLength))
@@ -121,3 +133,4 @@ def _inflated(path: Path, pydicom: Any) -> None:
             rest = stream.unconsumed_tail or opened.read(2**20)
             if grown > MAX_BYTES:
                 raise InputTooLargeError(f"{path.name}: deflated: it grows beyond {MAX_BYTES // 2**30} GiB")
+    return True

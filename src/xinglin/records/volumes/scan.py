@@ -36,7 +36,7 @@ class Scan:
     frame: str
     """Frame of reference, as in ``types.Point``."""
     series: str | None = None
-    """Series Instance UID, for DICOM."""
+    """Series Instance UID, for DICOM that has kept it."""
     files: tuple[Path, ...] = ()
     """DICOM: the file of each slice in the order of z (one entry for a multi-frame file)."""
     measured: NDArray[np.bool_] | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from xinglin.records.volumes.geometry import TILT, Stack, stack
 from xinglin.records.volumes.headers import (
     MAX_FRAMES,
     MAX_VOXELS,
+    NO_PICTURE,
     is_plane,
     is_scout,
     planes_of,
@@ -45,6 +47,11 @@ class Series:
     description: str | None
     scout: bool
     """Whether its images are localisers."""
+
+    @property
+    def may_stack(self) -> bool:
+        """Whether its files may be slices of one volume: no scouts, reports, segmentations or doses."""
+        return not self.scout and self.modality not in NO_PICTURE
 
 
 def find_series(path: Path) -> tuple[list[Series], list[str]]:
@@ -140,9 +147,23 @@ def stack_of(headers: Sequence[tuple[Path, Any]]) -> Stack:
     return found
 
 
-def frame_of(header: Any, uid: str) -> str:
-    """Return the Frame of Reference UID; a series that states none has a frame of its own, named by the series."""
-    return text_of(header, "FrameOfReferenceUID") or f"series:{uid}"
+def frame_of(path: Path, header: Any) -> str:
+    """Return the Frame of Reference UID of a series.
+
+    A series that states none has a frame of its own: named by its Series Instance UID, or, where de-identification has
+    taken that away too, by the content of its first file. So two series never share a frame by chance.
+    """
+    stated = text_of(header, "FrameOfReferenceUID")
+    series = text_of(header, "SeriesInstanceUID")
+    if stated is not None:
+        return stated
+    return f"series:{series}" if series is not None else content_frame(path)
+
+
+def content_frame(path: Path) -> str:
+    """Return the name of a frame of reference that belongs to the content of one file."""
+    with path.open("rb") as opened:
+        return "sha256:" + hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 def read_series(series: Series, *, expected: str | None = None, stated: str | None = None) -> Scan:
@@ -194,8 +215,8 @@ def read_series(series: Series, *, expected: str | None = None, stated: str | No
         array,
         found.affine,
         modality=modality,
-        frame=frame_of(first, series.uid),
-        series=series.uid,
+        frame=frame_of(path, first),
+        series=text_of(first, "SeriesInstanceUID"),
         files=tuple(dict.fromkeys(plane.path for plane in found.planes))
         if found.planes[0].number is not None
         else tuple(plane.path for plane in found.planes),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from fastapi import Request
@@ -16,6 +16,7 @@ from xinglin.errors import XinglinError
 from xinglin.serve.access import cookie_token, session_of
 from xinglin.serve.explaining import Explaining
 from xinglin.serve.workbench.draft import Draft, draft_from
+from xinglin.serve.workbench.imaging_study import Studies
 from xinglin.serve.workbench.phrases import say
 from xinglin.store import Store
 
@@ -31,6 +32,8 @@ class Desk:
     store: Store
     explaining: Explaining
     """What makes and keeps explanations."""
+    studies: Studies = field(default_factory=Studies)
+    """Images that are open."""
 
 
 @dataclass(frozen=True, slots=True)

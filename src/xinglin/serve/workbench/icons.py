@@ -5,6 +5,7 @@ from __future__ import annotations
 from xinglin.measure.markup import Markup, tag
 
 PATHS = {
+    "layers": "M12 3 3 7.5l9 4.5 9-4.5L12 3Z M3 12l9 4.5 9-4.5 M3 16.5 12 21l9-4.5",
     "alarm": "M12 3 2.5 20h19L12 3Z M12 10v4.5 M12 17.3v.2",
     "stop": "M8 2.8h8L21.2 8v8L16 21.2H8L2.8 16V8L8 2.8Z M12 7.5v5.5 M12 16v.2",
     "clock": "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18Z M12 7.5V12l3 2",

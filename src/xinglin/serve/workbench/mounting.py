@@ -17,6 +17,7 @@ from xinglin.apps.diagnosis.differential import Differential
 from xinglin.errors import ConfigurationError
 from xinglin.serve.explaining import Explaining
 from xinglin.serve.workbench.desk import Desk
+from xinglin.serve.workbench.imaging_study import Detector, Studies
 from xinglin.serve.workbench.shell import FAVICON, STYLES
 from xinglin.store import Store, home_folder
 
@@ -63,13 +64,19 @@ class Seat:
         await self.app(scope, receive, headed if scope["type"] == "http" else send)
 
 
-def mount(app: FastAPI, differential: Differential, store: Store, explaining: Explaining) -> None:
-    """Mount the pages at ``/``.
+def mount(
+    app: FastAPI,
+    differential: Differential,
+    store: Store,
+    explaining: Explaining,
+    detector: Detector | None = None,
+) -> None:
+    """Mount the pages at ``/``; ``detector`` looks at every CT that is opened.
 
     NiceGUI keeps one app a process; mounting again (as tests do) puts it on the new app, and every request
     still finds the model and the store of the app through which it came.
     """
-    from xinglin.serve.workbench import about, annotate, case, graph, history, lost
+    from xinglin.serve.workbench import about, annotate, case, graph, history, imaging, lost
 
     Storage.path = home_folder() / "workbench"
     pages.storage.max_tab_storage_age = TAB_LIFETIME
@@ -79,7 +86,7 @@ def mount(app: FastAPI, differential: Differential, store: Store, explaining: Ex
         version = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         pages.remove_route(f"/static/{path.stem}-{version}.css")
         pages.add_static_file(local_file=path, url_path=f"/static/{path.stem}-{version}.css")
-    for room in (case, history, annotate, graph, about):
+    for room in (case, history, annotate, imaging, graph, about):
         room.register()
     lost.register()
     ui.run_with(
@@ -98,7 +105,7 @@ def mount(app: FastAPI, differential: Differential, store: Store, explaining: Ex
         },
         show_welcome_message=False,
     )
-    app.add_middleware(Seat, desk=Desk(differential, store, explaining))
+    app.add_middleware(Seat, desk=Desk(differential, store, explaining, Studies(detector)))
 
 
 def installation_secret() -> str:

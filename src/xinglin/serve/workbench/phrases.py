@@ -5,12 +5,14 @@ from __future__ import annotations
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.measure.typography import full_width
 from xinglin.serve.workbench.annotate_phrases import ANNOTATION
+from xinglin.serve.workbench.imaging_phrases import IMAGING
 
 PHRASES: dict[str, tuple[str, str]] = {
     # frame
     "title": ("杏林 Xinglin · 鉴别诊断工作台", "Xinglin 杏林 · differential diagnosis workbench"),
     "brand_sub": ("鉴别诊断工作台", "Diagnosis workbench"),
     "nav_case": ("病例", "Case"),
+    "nav_imaging": ("影像", "Imaging"),
     "nav_history": ("历史", "History"),
     "nav_graph": ("知识图谱", "Knowledge graph"),
     "nav_about": ("关于", "About"),
@@ -293,6 +295,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     ),
     "filter_table": ("筛选表格", "Filter the table"),
     **ANNOTATION,
+    **IMAGING,
 }  # fmt: skip
 
 

@@ -18,7 +18,11 @@ from xinglin.serve.workbench.icons import blossom
 from xinglin.types import DISCLAIMER
 
 FOLDER = Path(__file__).parent
-STYLES = (FOLDER / "frame.css", FOLDER / "answer.css", FOLDER / "annotate.css", STYLE, FOLDER / "print.css")
+STYLES = (
+    *(FOLDER / f"{name}.css" for name in ("frame", "answer", "annotate", "imaging")),
+    STYLE,
+    FOLDER / "print.css",
+)
 FAVICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><g fill="#c4622d">'
     + "".join(
@@ -28,8 +32,8 @@ FAVICON = (
     + '</g><circle cx="12" cy="12" r="2.1" fill="#fff6ea"/></svg>'
 )
 NAVIGATION = (
-    *(("case", "/"), ("history", "/history"), ("annotate", "/annotate")),
-    *(("graph", "/graph"), ("about", "/about")),
+    *(("case", "/"), ("imaging", "/imaging"), ("history", "/history")),
+    *(("annotate", "/annotate"), ("graph", "/graph"), ("about", "/about")),
 )
 KEYS = (
     ("Ctrl + Enter", "key_analyse"),
@@ -49,6 +53,16 @@ ANNOTATION_KEYS = (
     ("?", "key_help"),
     ("Esc", "key_esc"),
 )
+IMAGING_KEYS = (
+    ("↑ ↓  滚轮 Wheel", "key_slice"),
+    ("← →", "key_finding"),
+    ("1  …  5", "key_window"),
+    ("A  R", "key_decide"),
+    ("M", "key_measure"),
+    ("Ctrl + 滚轮 Wheel", "key_zoom"),
+    ("?", "key_help"),
+)
+KEYS_OF = {"annotate": ANNOTATION_KEYS, "imaging": IMAGING_KEYS}
 SCRIPT = """
 window.xinglin = {
   press(key) {
@@ -101,7 +115,7 @@ def frame(visitor: Visitor, page: str) -> Iterator[None]:
     with ui.element("header").classes("xl-top"):
         _navigation(visitor, page)
         ui.element("div").classes("xl-grow")
-        _preferences(visitor, ANNOTATION_KEYS if page == "annotate" else KEYS)
+        _preferences(visitor, KEYS_OF.get(page, KEYS))
     with ui.element("main").classes(f"xl-main xl-{page}").props("id=main tabindex=-1"):
         yield
     other = "en" if visitor.lang == "zh" else "zh"
