@@ -27,7 +27,8 @@ def test_only_the_lungs_are_searched() -> None:
     for middle in (42, 98):
         hu[((y - 50) / 32) ** 2 + ((x - middle) / 20) ** 2 < 1] = -860
     for place in ((20, 50, 42), (20, 5, 8)):
-        hu[np.linalg.norm([z - place[0], y - place[1], x - place[2]], axis=0) < 5] = 40
+        away = [z - place[0], 2 * (y - place[1]), 2 * (x - place[2])]
+        hu[np.linalg.norm(away, axis=0) < 4.5] = 40  # millimetres
     detect, _ = load_detector(None, most=5, threads=1)
     spacing = np.diag([2.0, 2.0, 1.0, 1.0])
     found = detect(Scan(hu, spacing, "CT", "a"))
