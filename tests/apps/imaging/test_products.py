@@ -239,3 +239,11 @@ def test_a_chinese_name_stays_readable(tmp_path: Path) -> None:
         read = pydicom.dcmread(tmp_path / f"{name}.dcm")
         assert (name, str(read.PatientName)) == (name, "张三^")
         assert read.SpecificCharacterSet == "ISO_IR 192"
+
+
+def test_no_warning_quotes_the_patient(tmp_path: Path, recwarn: pytest.WarningsRecorder) -> None:
+    folder = write_series(tmp_path / "ct", SPHERES[:1], Geometry(shape=(20, 36, 36)), PatientName="Zhangsan")
+    report = make_report(read_scan(folder), brightest, ALGORITHM)
+    for dataset in (structured_report(report), segmentation(report), key_image(report, report.nodules[0])):
+        write_dicom(dataset, tmp_path / "one.dcm")
+    assert [str(one.message) for one in recwarn if "Zhangsan" in str(one.message)] == []

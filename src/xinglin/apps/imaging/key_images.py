@@ -17,6 +17,7 @@ from xinglin.apps.imaging.products import MANUFACTURER, SERIES, Names, disclaime
 from xinglin.apps.imaging.report import Report
 from xinglin.apps.imaging.source import required
 from xinglin.errors import MissingExtraError
+from xinglin.records.volumes.headers import silent
 
 WINDOW = (-600.0, 1500.0)
 """Centre and width of the lung window, HU."""
@@ -32,6 +33,11 @@ def key_image(report: Report, one: Nodule) -> Any:
         InvalidInputError: the scan is not of single-frame DICOM images.
         MissingExtraError: highdicom or Pillow is not installed.
     """
+    with silent():  # highdicom warns in the words of the patient's name
+        return _built(report, one)
+
+
+def _built(report: Report, one: Nodule) -> Any:
     highdicom = highdicom_of("A key image")
     source, names = required(report.source, "A key image"), Names(report)
     header = source.headers[one.slice]
@@ -110,8 +116,12 @@ def _letters(pen: Any, font: Any, report: Report, size: tuple[int, int]) -> None
     """Where the image's edges point to in the patient."""
     right, down = report.scan.affine[:3, 0], report.scan.affine[:3, 1]
     width, height = size
-    places = {"rm": (width - 6, height / 2, right), "lm": (6, height / 2, -right)}
-    places |= {"mb": (width / 2, height - 6, down), "mt": (width / 2, 60, -down)}
+    places: dict[str, tuple[float, float, NDArray[np.float64]]] = {
+        "rm": (width - 6, height / 2, right),
+        "lm": (6, height / 2, -right),
+        "mb": (width / 2, height - 6, down),
+        "mt": (width / 2, 60, -down),
+    }
     for anchor, (x, y, way) in places.items():
         pen.text((x, y), letter(way), fill=COLOUR, font=font, anchor=anchor)
 

@@ -12,6 +12,7 @@ from typing import Any
 from xinglin.apps.imaging.measured import Nodule
 from xinglin.apps.imaging.report import Report
 from xinglin.errors import MissingExtraError
+from xinglin.records.volumes.headers import silent
 from xinglin.types import DISCLAIMER
 
 MANUFACTURER = "Xinglin"
@@ -81,7 +82,8 @@ def write_dicom(dataset: Any, path: Path) -> None:
     handle, name = tempfile.mkstemp(prefix=".", suffix=".dcm", dir=path.parent)
     os.close(handle)
     try:
-        dataset.save_as(name, enforce_file_format=True)
+        with silent():
+            dataset.save_as(name, enforce_file_format=True)
         os.replace(name, path)
     finally:
         Path(name).unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import numpy as np
 from xinglin.apps.imaging.products import MANUFACTURER, SERIES, Names, disclaimer, highdicom_of, in_utf8
 from xinglin.apps.imaging.report import Report
 from xinglin.apps.imaging.source import required
+from xinglin.records.volumes.headers import silent
 
 
 def segmentation(report: Report) -> Any | None:
@@ -18,6 +19,11 @@ def segmentation(report: Report) -> Any | None:
         InvalidInputError: the scan is not of single-frame DICOM images with a frame of reference.
         MissingExtraError: highdicom is not installed.
     """
+    with silent():  # highdicom warns in the words of the patient's name
+        return _built(report)
+
+
+def _built(report: Report) -> Any | None:
     highdicom = highdicom_of("A segmentation")
     from highdicom import seg
     from pydicom.sr.codedict import codes

@@ -33,7 +33,8 @@ def translation(earlier: Scan, later: Scan) -> NDArray[np.float64]:
         raise MissingExtraError("Comparing with a prior", "imaging") from error
     (first, low_first), (second, low_second) = _on_grid(earlier), _on_grid(later)
     sizes = np.maximum(first.shape, second.shape)
-    images, masks = [], []
+    images: list[NDArray[np.float32]] = []
+    masks: list[NDArray[np.bool_]] = []
     for image in (second, first):
         pad = [(0, int(size - own)) for size, own in zip(sizes, image.shape, strict=True)]
         filled = np.pad(image, pad, constant_values=np.nan)
@@ -69,4 +70,4 @@ def _on_grid(scan: Scan) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
         order=1,
         cval=np.nan,
     )
-    return placed, low
+    return np.asarray(placed, np.float32), low

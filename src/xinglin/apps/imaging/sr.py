@@ -16,6 +16,7 @@ from xinglin.apps.imaging.measured import Nodule
 from xinglin.apps.imaging.products import MANUFACTURER, SERIES, Names, disclaimer, highdicom_of, in_utf8
 from xinglin.apps.imaging.report import Report
 from xinglin.apps.imaging.source import required
+from xinglin.records.volumes.headers import silent
 
 KINDS = {
     "solid": ("S", "Solid nodule"),
@@ -34,6 +35,11 @@ def structured_report(report: Report) -> Any:
         InvalidInputError: the scan is not of single-frame DICOM images with a frame of reference.
         MissingExtraError: highdicom is not installed.
     """
+    with silent():  # highdicom warns in the words of the patient's name
+        return _built(report)
+
+
+def _built(report: Report) -> Any:
     highdicom_of("A structured report")
     from highdicom import sr
     from pydicom.sr.codedict import codes
