@@ -76,13 +76,13 @@ def agreement_by_code(crowd: Crowd, resamples: int, seed: int, top: int, as_json
     rows: list[dict[str, Any]] = []
     for code, votes in by_code(crowd).items():
         found = krippendorff_alpha(votes, resamples=resamples, seed=seed)
-        row = {"code": code, "given": int(votes.labels.sum()), "items": found.items}
+        row: dict[str, Any] = {"code": code, "given": int(votes.labels.sum()), "items": found.items}
         rows.append(row | {name: rounded(getattr(found, name)) for name in ("value", "low", "high")})
     if as_json:
         show_json({"votes": len(crowd.votes), "items": len(crowd.items), "by_code": rows})
         return
     table = grid("编码 code", "给出 given", "Krippendorff α [95 %]", "条目 items")
-    for row in sorted(rows, key=lambda row: -row["given"])[:top]:
+    for row in sorted(rows, key=lambda one: -one["given"])[:top]:
         value = "–" if row["value"] is None else f"{row['value']:.3f}"
         interval = "" if row["low"] is None else f" [{row['low']:.3f}, {row['high']:.3f}]"
         table.add_row(row["code"], f"{row['given']:,}", value + interval, f"{row['items']:,}")
