@@ -21,7 +21,8 @@ ROOT = Path(__file__).resolve().parents[1]
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "home"
     monkeypatch.setenv("XINGLIN_HOME", str(folder))
-    monkeypatch.delenv("XINGLIN_DATABASE_URL", raising=False)
+    for name in ("XINGLIN_DATABASE_URL", "XINGLIN_ARCHIVE_KEY"):
+        monkeypatch.delenv(name, raising=False)
     return folder
 
 
