@@ -84,37 +84,34 @@ def isotropic(scan: Scan, spacing: float = 1.0) -> Scan:
     if not 0.1 <= spacing <= 20:
         raise InvalidInputError(f"spacing: expected 0.1 to 20 mm, got {spacing:g}")
     scan = upright(scan)
-    x, y, z = (
-        _weights(count, old, spacing) for count, old in zip(scan.array.shape[::-1], scan.spacing, strict=True)
-    )
-    shape = z.shape[0], y.shape[0], x.shape[0]
+    steps = scan.spacing[::-1]
+    shape = tuple(_length(count, old, spacing) for count, old in zip(scan.array.shape, steps, strict=True))
     if np.prod(shape, dtype=float) > MAX_VOXELS:
         raise InvalidInputError(f"{shape} voxels are too many: at most 2^29; choose a coarser spacing")
     affine = scan.affine.copy()
     affine[:3, :3] *= spacing / np.array(scan.spacing)
-    array = _resampled(scan.array, z, y, x)
-    measured = None if scan.measured is None else _resampled(scan.measured, z, y, x) > 0.5
+    array = resampled(scan.array, steps, spacing)
+    measured = None if scan.measured is None else resampled(scan.measured, steps, spacing) > 0.5
     return replace(scan, array=array, affine=affine, measured=measured)
 
 
-def _weights(count: int, old: float, new: float) -> csr_array:
-    """Weights (new voxels, old voxels) of linear interpolation, widened where the new grid is coarser."""
-    places = np.arange(int(np.floor((count - 1) * old / new + 1e-6)) + 1) * (new / old)
-    reach = max(1.0, new / old)
-    offsets = np.arange(-int(np.ceil(reach)), int(np.ceil(reach)) + 1)
-    near = np.rint(places).astype(int)[:, None] + offsets
-    weight = np.maximum(0, 1 - np.abs(near - places[:, None]) / reach)
-    weight[(near < 0) | (near >= count)] = 0
-    weight /= weight.sum(axis=1, keepdims=True)
-    rows = np.repeat(np.arange(len(places)), len(offsets))
-    kept = weight.ravel() > 0
-    entries = weight.ravel()[kept].astype(np.float32), (rows[kept], near.ravel()[kept])
-    return csr_array(entries, shape=(len(places), count))
+def resampled(
+    array: NDArray[Any], steps: tuple[float, ...], spacing: float, kind: Any = np.float32
+) -> NDArray[Any]:
+    """Return an array on a grid of another spacing, voxel 0 staying where it is.
 
+    One slice of the output at a time; a slice of the input is read once for each slice that it adds to, so a memory
+    map will do.
 
-def _resampled(array: NDArray[Any], z: csr_array, y: csr_array, x: csr_array) -> NDArray[np.float32]:
-    """One slice of the output at a time; a slice of the input is read once for each slice that it adds to."""
-    out = np.empty((z.shape[0], y.shape[0], x.shape[0]), np.float32)
+    Args:
+        array: (z, y, x).
+        steps: millimetres between its voxels along z, y, x.
+        spacing: millimetres between the new ones.
+        kind: type of the result; whole numbers are rounded and cut to what the type holds.
+    """
+    z, y, x = (_weights(count, old, spacing) for count, old in zip(array.shape, steps, strict=True))
+    out = np.empty((z.shape[0], y.shape[0], x.shape[0]), kind)
+    whole = np.iinfo(kind) if np.issubdtype(kind, np.integer) else None
     across = x.T.tocsc()
     held: dict[int, NDArray[np.float32]] = {}
     for at in range(len(out)):
@@ -127,5 +124,25 @@ def _resampled(array: NDArray[Any], z: csr_array, y: csr_array, x: csr_array) ->
             if index not in held:
                 held[index] = np.asarray((y @ array[index].astype(np.float32)) @ across)
             total += np.float32(weight) * held[index]
-        out[at] = total
+        out[at] = total if whole is None else np.rint(np.clip(total, whole.min, whole.max))
     return out
+
+
+def _length(count: int, old: float, new: float) -> int:
+    """Voxels of an axis on the new grid: none beyond the last one that was measured."""
+    return int(np.floor((count - 1) * old / new + 1e-6)) + 1
+
+
+def _weights(count: int, old: float, new: float) -> csr_array:
+    """Weights (new voxels, old voxels) of linear interpolation, widened where the new grid is coarser."""
+    places = np.arange(_length(count, old, new)) * (new / old)
+    reach = max(1.0, new / old)
+    offsets = np.arange(-int(np.ceil(reach)), int(np.ceil(reach)) + 1)
+    near = np.rint(places).astype(int)[:, None] + offsets
+    weight = np.maximum(0, 1 - np.abs(near - places[:, None]) / reach)
+    weight[(near < 0) | (near >= count)] = 0
+    weight /= weight.sum(axis=1, keepdims=True)
+    rows = np.repeat(np.arange(len(places)), len(offsets))
+    kept = weight.ravel() > 0
+    entries = weight.ravel()[kept].astype(np.float32), (rows[kept], near.ravel()[kept])
+    return csr_array(entries, shape=(len(places), count))

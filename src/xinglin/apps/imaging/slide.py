@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xinglin.apps.imaging.nodules import Nodule, exact
+from xinglin.apps.imaging.resample import resampled
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.model.vision.images import HU_AIR, WINDOW, scaled
 from xinglin.model.vision.peaks import suppressed
@@ -91,10 +92,7 @@ def find_in_volume(
 
 
 def isotropic(values: NDArray[Any], spacing: tuple[float, float, float]) -> NDArray[np.int16]:
-    """Return an array resampled to 1 mm, voxel 0 staying where it is; memory beyond the result: a few slices.
-
-    A triangle as wide as the coarser of both grids weighs the neighbours: linear where the grid gets finer, and no
-    aliasing where it gets coarser.
+    """Return an array resampled to 1 mm (:func:`~.resample.resampled`); memory beyond the result: a few slices.
 
     Raises:
         InvalidInputError, InputTooLargeError: as :func:`find_in_volume`.
@@ -108,24 +106,7 @@ def isotropic(values: NDArray[Any], spacing: tuple[float, float, float]) -> NDAr
         raise InputTooLargeError(
             f"CT: expected at most {' x '.join(map(str, MAX_MM))} mm, got {' x '.join(f'{mm:.0f}' for mm in extent)}"
         )
-    across = [_weights(size, step) for size, step in zip(values.shape, spacing, strict=True)]
-    shape = tuple(matrix.shape[0] for matrix in across)
-    out = np.empty(shape, dtype=np.int16)
-    along = across[0]
-    ready: dict[int, NDArray[np.float32]] = {}
-    for index in range(shape[0]):
-        first, last = along.indptr[index], along.indptr[index + 1]
-        total = np.zeros(shape[1:], dtype=np.float32)
-        needed = along.indices[first:last]
-        for source, weight in zip(needed, along.data[first:last], strict=True):
-            if source not in ready:
-                plane = np.asarray(values[int(source)], dtype=np.float32)
-                ready[int(source)] = (across[2] @ (across[1] @ plane).T).T
-            total += weight * ready[int(source)]
-        for source in [key for key in ready if key < needed.min()]:
-            del ready[source]
-        out[index] = np.rint(np.clip(total, -32768, 32767)).astype(np.int16)
-    return out
+    return resampled(values, spacing, 1.0, np.int16)
 
 
 def volume_maps(
@@ -211,23 +192,3 @@ def _masked(mask: NDArray[np.bool_], shape: tuple[int, ...]) -> NDArray[np.uint8
     if mask.shape != shape:
         raise InvalidInputError(f"mask: expected the CT's shape {shape}, got {mask.shape}")
     return mask.view(np.uint8) if mask.dtype == np.bool_ else (mask > 0).astype(np.uint8)
-
-
-def _weights(size: int, step: float) -> Any:
-    """The sparse matrix (mm, size) that brings one axis to 1 mm."""
-    from scipy.sparse import csr_array
-
-    length = max(1, int((size - 1) * step) + 1)
-    places = np.arange(length) / step  # in source voxels
-    width = max(1.0, 1.0 / step)
-    first = np.floor(places - width).astype(int)
-    near = first[:, None] + np.arange(int(np.ceil(2 * width)) + 2)[None]
-    weight = np.maximum(0.0, 1 - np.abs(near - places[:, None]) / width) * ((near >= 0) & (near < size))
-    weight /= weight.sum(1, keepdims=True)
-    rows = np.broadcast_to(np.arange(length)[:, None], near.shape)
-    used = weight > 0
-    matrix = csr_array(
-        (weight[used].astype(np.float32), (rows[used], near[used])), shape=(length, size), dtype=np.float32
-    )
-    matrix.sort_indices()
-    return matrix

@@ -7,6 +7,7 @@ the value of a header.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -29,11 +30,16 @@ NO_PICTURE = ("SEG", "RTDOSE", "RTSTRUCT", "SR", "PR", "KO", "DOC", "REG")
 _ENVELOPED = bytes.fromhex("2a864886f70d010703")
 """Object identifier of CMS enveloped data (RFC 5652), in which PS3.15 Annex D wraps an encrypted file."""
 
+_ONE = threading.RLock()
+
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """pydicom's warnings quote the values that they warn of: they must not reach a terminal or a log."""
-    with warnings.catch_warnings():
+    """pydicom's warnings quote the values that they warn of: they must not reach a terminal or a log.
+
+    One thread at a time: the filters of ``warnings`` are the process's.
+    """
+    with _ONE, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
