@@ -67,7 +67,7 @@ def values(array: NDArray[Any], plane: Plane, index: int) -> NDArray[Any]:
     axis = 2 - AXES[plane].through
     if not 0 <= index < array.shape[axis]:
         raise InvalidInputError(f"slice: expected 0 to {array.shape[axis] - 1}, got {index}")
-    found = array.take(index, axis=axis)
+    found: NDArray[Any] = array.take(index, axis=axis)
     return found[::-1] if AXES[plane].flipped else found
 
 
@@ -180,8 +180,8 @@ def drawing(
             parts.append(tag("ellipse", "", cx=f"{x:.2f}", cy=f"{y:.2f}", cls=classes, **radii))
     for ruler in rulers:
         if ruler.plane == plane and round(ruler.start[axes.through]) == round(at[axes.through]):
-            ends = *to_picture(scan, plane, ruler.start), *to_picture(scan, plane, ruler.end)
-            parts.append(_line(*ends, "xi-ruler"))
+            start, end = to_picture(scan, plane, ruler.start), to_picture(scan, plane, ruler.end)
+            parts.append(_line(*start, *end, "xi-ruler"))
     return Markup("".join(str(part) for part in parts))
 
 
