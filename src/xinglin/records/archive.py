@@ -394,8 +394,8 @@ def _volumes(connection: Connection, seal: Seal, own: Any) -> list[Path]:
     query = select(*_BODY).join(subjects, subjects.c.id == records.c.subject).where(own)
     for row in connection.execute(query):
         record = _record(seal, row)
-        for image in (*record.volumes, *record.pictures):
-            path = Path(image.path).resolve()
+        for name in (*(one.path for one in record.volumes), *(one.path for one in record.pictures)):
+            path = Path(name).resolve()
             if path.is_relative_to(folder):
                 found.add(path)
     return sorted(found)

@@ -8,6 +8,7 @@ the mean over the seeds that survived would flatter it.
 from __future__ import annotations
 
 import json
+import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -200,7 +201,7 @@ def _on_ray(waiting: Sequence[Trial], pool: Pool, address: str) -> Iterator[tupl
     try:
         ray.init(
             address="local" if local else address, include_dashboard=False if local else None,
-            log_to_driver=False, logging_level="error", **given,
+            log_to_driver=False, logging_level=logging.ERROR, **given,
         )  # fmt: skip
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise ConfigurationError(

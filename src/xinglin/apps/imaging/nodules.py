@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,7 +41,7 @@ def in_window(network: InstanceMaps, maps: Floats, hu: Floats) -> Nodule:
     return exact(network, maps, (int(z), int(y), int(x)), hu)
 
 
-def exact(network: InstanceMaps, maps: Floats, at: tuple[int, int, int], hu: Floats) -> Nodule:
+def exact(network: InstanceMaps, maps: Floats, at: tuple[int, int, int], hu: NDArray[Any]) -> Nodule:
     """Return the nodule around a top of the maps.
 
     The vote of the instances and the nearest blob of the image are averaged where they agree, and the size is the

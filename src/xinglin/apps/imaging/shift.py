@@ -40,7 +40,7 @@ def translation(earlier: Scan, later: Scan) -> NDArray[np.float64]:
         filled = np.pad(image, pad, constant_values=np.nan)
         masks.append(~np.isnan(filled))
         images.append(np.nan_to_num(filled, nan=0.0))
-    moved, *_ = phase_cross_correlation(
+    moved, *_ = phase_cross_correlation(  # type: ignore[no-untyped-call]
         images[0], images[1], reference_mask=masks[0], moving_mask=masks[1], overlap_ratio=OVERLAP
     )
     # Arrays are x, y, z: a voxel p of the earlier grid corresponds to p + moved of the later grid.

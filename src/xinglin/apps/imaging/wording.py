@@ -41,7 +41,13 @@ def findings_text(report: Report) -> str:
 
 def rows(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     """Return the table's heads and its rows, best score first."""
-    heads = ("#", "序列/图像\nseries/image", "LPS mm", "体素 voxel\nz, y, x", "直径 diameter\nmm")
+    heads: tuple[str, ...] = (
+        "#",
+        "序列/图像\nseries/image",
+        "LPS mm",
+        "体素 voxel\nz, y, x",
+        "直径 diameter\nmm",
+    )
     heads += ("体积 volume\nmm3", "类型 type", "分数 score")
     heads += ("Lung-RADS",) if report.screening else ()
     heads += ("倍增 doubling\n天 days",) if report.comparison is not None else ()
@@ -51,7 +57,12 @@ def rows(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
     lines = []
     for one in report.nodules:
         point = f"{one.point.x:.1f}, {one.point.y:.1f}, {one.point.z:.1f}"
-        cells = (str(one.number), place(report, one), point, ", ".join(f"{v:.1f}" for v in one.voxel))
+        cells: tuple[str, ...] = (
+            str(one.number),
+            place(report, one),
+            point,
+            ", ".join(f"{v:.1f}" for v in one.voxel),
+        )
         cells += (f"{one.diameter:.1f}", "—" if one.volume is None else f"{one.volume:.0f}")
         cells += (" ".join(KINDS[one.kind]), f"{one.score:.3f}")
         cells += (report.category(one) or "—",) if report.screening else ()

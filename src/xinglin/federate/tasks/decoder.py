@@ -59,7 +59,7 @@ class DecoderOptions:
     """Column that says whose a pair is, for privacy by patient; empty: not read."""
     rank: int = 8
     """Rank of the adapters."""
-    alpha: float = 16.0
+    alpha: int = 16
     """Adapters are scaled by ``alpha / rank``."""
     targets: tuple[str, ...] = ("q_proj", "k_proj", "v_proj", "o_proj")
     """Names of the linear layers that get an adapter."""
@@ -97,7 +97,7 @@ class DecoderLora:
         if own.rank < 1 or own.alpha <= 0 or own.max_length < 8:
             raise ConfigurationError(
                 "[train] rank, alpha, max_length: expected 1 or more, more than 0, and 8 or more; got "
-                f"{own.rank}, {own.alpha:g} and {own.max_length}"
+                f"{own.rank}, {own.alpha} and {own.max_length}"
             )
         self._folder = model_folder(own.model, own.base)
         self._model = self._open(0)

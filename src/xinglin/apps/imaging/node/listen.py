@@ -27,7 +27,11 @@ def listen(options: NodeOptions, inbox: Inbox) -> Any:
     """
     try:
         from pynetdicom import AE, ALL_TRANSFER_SYNTAXES, evt
-        from pynetdicom.sop_class import CTImageStorage, EnhancedCTImageStorage, Verification
+        from pynetdicom.sop_class import (  # type: ignore[attr-defined]  # made when it is imported
+            CTImageStorage,
+            EnhancedCTImageStorage,
+            Verification,
+        )
     except ModuleNotFoundError as error:
         raise MissingExtraError("A DICOM node", "imaging") from error
 
