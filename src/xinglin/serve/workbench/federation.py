@@ -30,6 +30,8 @@ TRY = "xinglin federate up --sites 4"
 
 def sites_card(found: Overview, lang: Lang) -> Markup:
     """Return the hospitals: what they did in the newest round, when they answered last, their key."""
+    if not found.nodes:
+        return _card("home", say("sites", lang), tag("p", say("sites_none", lang), cls="xl-muted"))
     newest = found.jobs[0].rounds[-1] if found.jobs and found.jobs[0].rounds else None
     states = {} if newest is None else {site.site: site.state for site in newest.sites}
     now = datetime.now(UTC)

@@ -86,6 +86,10 @@ FEDERATION: dict[str, tuple[str, str]] = {
         "{metric}: rounds {first} to {last}, {sites} hospitals",
     ),
     "refused": ("被拒的更新", "Refused updates"),
+    "sites_none": (
+        "没有登记的医院节点;本机模拟不需要登记。",
+        "No hospital's node is registered; a simulation on this machine needs none.",
+    ),
     "refused_none": ("没有被拒的更新。", "No update was refused."),
     "refused_reason": ("原因", "Reason"),
     "refused_more": ("只列最近 {count} 条。", "The newest {count} only."),
