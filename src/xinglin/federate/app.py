@@ -104,7 +104,12 @@ def _train(hospital: Hospital, message: Message, context: Context) -> dict[str, 
         "metrics": MetricRecord({**metrics(trained.metrics), WEIGHT: trained.examples}),
     }
     if (budget := trained.budget) is not None:
-        told = {"unit": budget.unit, "spent": budget.spent, "allowed": budget.allowed, "delta": budget.delta}
+        told: dict[str, Any] = {
+            "unit": budget.unit,
+            "spent": budget.spent,
+            "allowed": budget.allowed,
+            "delta": budget.delta,
+        }
         records["budget"] = ConfigRecord(told)
     return records
 
@@ -112,7 +117,8 @@ def _train(hospital: Hospital, message: Message, context: Context) -> dict[str, 
 def _evaluate(hospital: Hospital, message: Message) -> dict[str, Any]:
     job, number, shared = _round(message)
     last = bool(_told(message).get("last", False))
-    return {"metrics": MetricRecord(metrics(steps.evaluate(hospital, job, number, shared, last=last)))}
+    found: dict[str, Any] = dict(metrics(steps.evaluate(hospital, job, number, shared, last=last)))
+    return {"metrics": MetricRecord(found)}
 
 
 def _told(message: Message) -> ConfigRecord:

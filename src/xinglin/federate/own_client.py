@@ -10,16 +10,18 @@ for this, so two names of its module are set here; flwr is pinned below 1.42, an
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 
 def main() -> None:
     """Run the process."""
     from flwr.supernode.cli.flwr_clientapp import flwr_clientapp
-    from flwr.supernode.runtime import run_clientapp
 
-    run_clientapp.install_from_fab = _leave
-    run_clientapp.get_load_client_app_fn = _installed
+    runtime: Any = import_module("flwr.supernode.runtime.run_clientapp")
+
+    runtime.install_from_fab = _leave
+    runtime.get_load_client_app_fn = _installed
     flwr_clientapp()
 
 

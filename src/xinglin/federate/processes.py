@@ -94,7 +94,7 @@ def start(
     connection = _CONNECTION.format(host=HOST, port=port, certificate=places["certificates"].resolve() / CA)
     write_whole(places["flower"] / "config.toml", connection.encode())
     pids: dict[str, int] = {}
-    state = {"host": HOST, "port": port, "pids": pids, "sites": {}}
+    state: dict[str, Any] = {"host": HOST, "port": port, "pids": pids, "sites": {}}
     try:
         pids["superlink"] = _spawn(
             _superlink(places, port), coordinator_environment(folder), places["logs"] / "superlink.log"

@@ -226,14 +226,15 @@ def _reason(reply: Message | None) -> tuple[str | None, tuple[Any, str] | None]:
         return None, ("silent", "no answer in time")
     if reply.has_error():
         return None, ("silent", text(reply.error.reason))
-    answer = reply.content.config_records.get("answer", {})
+    answer: Any = reply.content.config_records.get("answer", {})
     site = text(answer.get("site", ""))[:100] or None
     refused = text(answer.get("refused", "it sent no answer"))
     return site, ("refused", refused) if refused else None
 
 
 def _examples(reply: Message | None) -> int | None:
-    value = None if reply is None else reply.content.metric_records.get("metrics", {}).get(WEIGHT)
+    told: Any = {} if reply is None else reply.content.metric_records.get("metrics", {})
+    value = told.get(WEIGHT)
     return value if isinstance(value, int) and 0 <= value < 2**53 else None
 
 

@@ -12,7 +12,7 @@ that asks for both). The number of examples of each hospital is sent openly, as 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,7 +73,7 @@ def secure_round(
         clipping_range=job.secure.clipping_range,
         quantization_range=job.secure.quantization_range,
         timeout=job.timeout,
-    )(listening, legacy)
+    )(cast("Any", listening), legacy)
     answers = {site: listening.answer(site, node, rows[site]) for site, node in asked.items()}
     if total.parameters is None or any(answer.state == "refused" for answer in answers.values()):
         return None, answers
@@ -128,7 +128,7 @@ def _translated(
             "or train in smaller steps"
         )
     own = reply.content.metric_records["metrics"]
-    fit = FitRes(Status(Code.OK, ""), ndarrays_to_parameters(change), int(own[WEIGHT]), {})
+    fit = FitRes(Status(Code.OK, ""), ndarrays_to_parameters(change), int(cast("int", own[WEIGHT])), {})
     content = fitres_to_recorddict(fit, False)
     content["answer"] = reply.content["answer"]
     content["metrics"] = own
