@@ -11,7 +11,7 @@ import os
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xinglin.errors import InvalidInputError, MissingExtraError, TrainingError
 from xinglin.federate.environment import quiet
@@ -75,13 +75,16 @@ def run_local(
     def hospital_of(context: Context) -> Hospital:
         return sites[int(context.node_config["partition-id"])]
 
-    resources = {"num_cpus": cpus, "num_gpus": 0.0}
+    backend: dict[str, Any] = {
+        "client_resources": {"num_cpus": cpus, "num_gpus": 0.0},
+        "init_args": {"include_dashboard": False},
+    }
     try:
         run_simulation(
             server_app(lambda _: coordination),
             client_app(hospital_of),
             num_supernodes=len(sites),
-            backend_config={"client_resources": resources, "init_args": {"include_dashboard": False}},
+            backend_config=backend,
         )
     except Exception as error:
         told = job_history(store, number)

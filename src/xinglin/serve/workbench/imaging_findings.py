@@ -111,8 +111,8 @@ class Findings:
             words = f"{say('threshold')} {self.least:.2f}"
             told.set_content(str(tag("span", words, tag("small", f" {say('score_hint')}"))))
 
-        def moved(event: events.ValueChangeEventArguments[float]) -> None:
-            self.least = float(event.value)
+        def moved(event: events.ValueChangeEventArguments[float | None]) -> None:
+            self.least = low if event.value is None else float(event.value)
             tell()
             self.show()
             self.drawn()
