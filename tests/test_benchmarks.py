@@ -13,6 +13,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if not path.stem.startswith("_"))
+TRAINS = ("architecture", "fed_diagnosis", "fed_heart", "knowledge", "nodules")
+"""Those that train several models even in a quick run."""
 KEYS = {
     *("name", "figure", "value", "unit", "low", "high", "n"),
     *("reference", "reference_name", "ratio", "note"),
@@ -30,9 +32,12 @@ def number(value: object) -> bool:
 
 def test_there_are_benchmarks() -> None:
     assert len(NAMES) >= 6
+    assert set(TRAINS) < set(NAMES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in TRAINS else name for name in NAMES]
+)
 def test_a_quick_run_prints_lines_of_the_documented_shape(name: str, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     done = benchmarks(name, "--quick", "--json", "--markdown", str(page))

@@ -25,6 +25,8 @@ VERBS = [
     "train",
     "model",
     "release",
+    "federate",
+    "imaging",
     "data",
     "records",
     "labels",
@@ -60,7 +62,9 @@ def test_the_readme_is_true(readme: str) -> None:
     assert NOTICE in text
     options = {option for verb in VERBS for option in re.findall(r"--[a-z-]+", help_of(verb))}
     # A verb of a verb (records intake) has options of its own.
-    for verb, below in set(re.findall(r"^ *xinglin (data|labels|records) ([a-z-]+)", text, re.M)):
+    for verb, below in set(
+        re.findall(r"^ *xinglin (data|federate|imaging|labels|records|train) ([a-z-]+)", text, re.M)
+    ):
         options |= set(re.findall(r"--[a-z-]+", help_of(verb, below)))
     shown = {
         flag for line in text.splitlines() if "xinglin " in line for flag in re.findall(r"(--[a-z-]+)", line)

@@ -137,7 +137,7 @@ def test_out_to_label_studio_and_back(opened: Path) -> None:
     assert "taken 1" in run("import", "fever", file, "--as", "lead", "--person", "10=bo")
     run("export", "fever", opened / "labels.jsonl", "--as", "lead")
     first = json.loads((opened / "labels.jsonl").read_text().splitlines()[0])
-    assert [one["code"]["code"] for one in first["labels"]] == ["J00", "J11"]
+    assert [[code["code"] for code in one["codes"]] for one in first["labels"]] == [["J00"], ["J11"]]
     assert first["state"] == "arbitration"
 
 

@@ -15,8 +15,8 @@ from typer.testing import CliRunner
 from xinglin.cli import records_deidentify as verbs
 from xinglin.errors import ConfigurationError, InvalidInputError, MissingDataError, UnknownNameError
 from xinglin.ledger import entries
-from xinglin.records.deidentify.vault import write_key_file
 from xinglin.store import Store
+from xinglin.store.key_files import write_key_file
 from xinglin.types import DISCLAIMER
 
 app = typer.Typer()

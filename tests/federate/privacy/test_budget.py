@@ -121,7 +121,7 @@ def limit(store: Store, most: float | None, delta: float = DELTA, **more: Any) -
 def test_two_hundred_rounds_add_up(store: Store) -> None:
     """The per-round figure of 1.12 is 8.73 in the end, and the round that would pass 8.72 is refused by name."""
     limit(store, 8.72)
-    everybody = cohort(node)
+    everybody = cohort(store)
     first = spend(store, everybody)
     assert round(first.total, 2) == 1.12
     for number in range(2, 199):

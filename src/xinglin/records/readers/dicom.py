@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
-from xinglin.errors import InputTooLargeError, InvalidInputError, XinglinError
+from xinglin.errors import InputTooLargeError, InvalidInputError, MissingExtraError, XinglinError
 from xinglin.records.context import context_events
 from xinglin.records.grouping import Groups, Row, grouping
 from xinglin.records.readers.protocol import AtPath, Item, Unit, foreign, walk, whole
@@ -83,6 +83,8 @@ class Dicom(AtPath):
                 place = series if series.startswith("folder ") else f"series {series}"
                 try:
                     yield Item(place, self._record(groups, series))
+                except MissingExtraError:
+                    raise
                 except XinglinError as error:
                     yield Item(place, problem=str(error))
                 except Exception as error:  # pydicom decodes an element when it is asked for.
@@ -102,6 +104,8 @@ class Dicom(AtPath):
                     raise InvalidInputError(
                         "no DICOM object: Modality, SOPClassUID and SeriesInstanceUID are absent"
                     )
+            except MissingExtraError:
+                raise
             except XinglinError as error:
                 yield Item(file.name[-180:], problem=f"{file.name}: {error}")
                 continue
