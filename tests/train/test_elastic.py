@@ -38,7 +38,9 @@ def torchrun(*command: str, nodes: str = "1", workers: int = 2, endpoint: str = 
 
 def environment(**more: str) -> dict[str, str]:
     path = os.pathsep.join([str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")])
-    return os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1"} | more
+    # Else a host that comes late waits in vain: docs/distributed.md.
+    own = {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+    return os.environ | own | more
 
 
 def said(folder: Path) -> dict[str, Any]:
