@@ -209,3 +209,18 @@ def test_the_job_file_is_the_job_of_the_other_tests(tmp_path: Path) -> None:
     path.write_text(JOB.format(rounds=2, timeout=60.0), encoding="utf-8")
     job: Job = read_job(path)
     assert job == a_job()
+
+
+def test_a_process_that_is_still_becoming_its_program_counts_as_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Right after a start the system tells an empty command for a moment; one that has ended tells one for good."""
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: b"" if path.name == "cmdline" else read(path))
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True)
+    try:
+        assert processes._is_ours(child.pid)
+    finally:
+        child.kill()
+    child.wait()
+    assert not processes._is_ours(child.pid)

@@ -343,8 +343,17 @@ def _is_ours(pid: int, word: str = "flower-super") -> bool:
         leader = os.getsid(pid) == pid
     except (ProcessLookupError, PermissionError):
         return False
-    command = Path(f"/proc/{pid}/cmdline")
-    return word.encode() in command.read_bytes() if command.parent.is_dir() else leader
+    told = Path(f"/proc/{pid}")
+    if not told.is_dir():
+        return leader
+    try:
+        if (told / "stat").read_text().rpartition(")")[2].split()[0] in "ZX":
+            return False  # it has ended, and whose child it is has not noticed
+        command = (told / "cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    # Empty for a moment while a new process becomes its program.
+    return word.encode() in command if command else leader
 
 
 def _stop(pids: Mapping[str, int], word: str = "flower-super", patience: float = 10.0) -> None:
