@@ -289,11 +289,10 @@ class _Bench:
         return found
 
     def _part(self, encoded: Any, places: Array) -> Any:
-        from dataclasses import replace
 
         from xinglin.federate.tasks.fit import Rows
 
-        return replace(encoded, rows=Rows(*encoded.rows.batch(places)))
+        return Rows(*encoded.batch(places))
 
     def _report(
         self,

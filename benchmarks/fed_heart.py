@@ -45,6 +45,7 @@ def _grid(**values: Sequence[Any]) -> list[dict[str, Any]]:
 
 
 SGD = {"learning_rate": (0.03, 0.1, 0.3), "batch": (16,), "rounds": (5, 20), "scaling": ("site",)}
+PRIVATE = {"batch": (0,), "steps": (1,), "rounds": (3, 8), "max_grad_norm": (0.5, 1.0)}
 ARMS: dict[str, Grid] = {
     "newton, own intercept": _grid(
         solver=("newton",),
@@ -65,29 +66,20 @@ ARMS: dict[str, Grid] = {
     "FedAvg, own intercept": _grid(**SGD, local_keys=(("bias",),)),
     "private, own intercept, bounds": _grid(
         scaling=("bounds",),
-        batch=(0,),
-        steps=(1,),
+        **PRIVATE,
         learning_rate=(0.5, 1.0, 2.0, 4.0),
-        rounds=(3, 8),
-        max_grad_norm=(0.5, 1.0),
         local_keys=(("bias",),),
     ),
     "private, own intercept, site": _grid(
         scaling=("site",),
-        batch=(0,),
-        steps=(1,),
+        **PRIVATE,
         learning_rate=(0.25, 0.5, 1.0, 2.0),
-        rounds=(3, 8),
-        max_grad_norm=(0.5, 1.0),
         local_keys=(("bias",),),
     ),
     "private, one model, site": _grid(
         scaling=("site",),
-        batch=(0,),
-        steps=(1,),
+        **PRIVATE,
         learning_rate=(0.25, 0.5, 1.0, 2.0),
-        rounds=(3, 8),
-        max_grad_norm=(0.5, 1.0),
     ),
 }
 AIMS: dict[str, tuple[float | None, float | None]] = {

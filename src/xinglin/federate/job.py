@@ -7,7 +7,6 @@ digest names it in every ledger. Values only; nothing in it is run.
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,7 +14,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from xinglin.errors import InputTooLargeError, InvalidInputError, MissingDataError
+from xinglin.errors import InvalidInputError
+from xinglin.records.decode import read_toml
 from xinglin.records.manifest import canonical
 
 MAX_BYTES = 1024 * 1024
@@ -241,17 +241,7 @@ def read_job(path: Path) -> Job:
         InvalidInputError: not TOML; an unknown key (the nearest is named); a value of a wrong type or range; or parts
             that exclude each other, e.g. secure aggregation with a robust strategy.
     """
-    if not path.is_file():
-        raise MissingDataError(f"there is no job file {path}")
-    if path.stat().st_size > MAX_BYTES:
-        raise InputTooLargeError(f"{path.name}: at most {MAX_BYTES} bytes")
-    try:
-        decoded = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise InvalidInputError(f"{path.name}: expected UTF-8: save it as UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InvalidInputError(f"{path.name}: expected TOML: {error}") from None
-    return job_from(decoded, path.name)
+    return job_from(read_toml(path, "job", MAX_BYTES), path.name)
 
 
 def job_from(decoded: Mapping[str, Any], name: str = "job") -> Job:

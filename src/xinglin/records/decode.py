@@ -1,13 +1,15 @@
-"""Bytes -> JSON, strictly: UTF-8, finite numbers, whole characters, bounded depth (RFC 8259, RFC 7493)."""
+"""Bytes -> JSON, strictly: UTF-8, finite numbers, whole characters, bounded depth (RFC 8259, RFC 7493); TOML files."""
 
 from __future__ import annotations
 
 import json
 import math
 import re
+import tomllib
+from pathlib import Path
 from typing import Any
 
-from xinglin.errors import InvalidInputError
+from xinglin.errors import InputTooLargeError, InvalidInputError, MissingDataError
 
 _UNUSUAL = re.compile(rb"\\u(?:[dD][89a-fA-F]|0000)")
 """Escapes that may stand for half a character or for NUL: only then is the whole content searched."""
@@ -73,3 +75,28 @@ def _holds_no_text(decoded: Any) -> bool:
         elif isinstance(item, list):
             rest += item
     return False
+
+
+def read_toml(path: Path, what: str, most: int) -> dict[str, Any]:
+    """Read a TOML file, with or without a byte order mark.
+
+    Args:
+        path: the file.
+        what: what it is, for a message, e.g. ``job``.
+        most: bytes at most.
+
+    Raises:
+        MissingDataError: there is no such file.
+        InputTooLargeError: it is larger.
+        InvalidInputError: neither UTF-8 nor TOML.
+    """
+    if not path.is_file():
+        raise MissingDataError(f"there is no {what} file {path}")
+    if path.stat().st_size > most:
+        raise InputTooLargeError(f"{path.name}: at most {most} bytes")
+    try:
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise InvalidInputError(f"{path.name}: expected UTF-8: save it as UTF-8") from None
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InvalidInputError(f"{path.name}: expected TOML: {error}") from None

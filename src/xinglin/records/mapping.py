@@ -33,13 +33,13 @@ all its items.
 from __future__ import annotations
 
 import hashlib
-import tomllib
 from dataclasses import MISSING, dataclass, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from xinglin.errors import InputTooLargeError, InvalidInputError, MissingDataError
+from xinglin.errors import InvalidInputError
+from xinglin.records.decode import read_toml
 
 MAX_BYTES = 1_000_000
 KINDS = ("observation", "finding", "condition", "allergy", "medication", "procedure")
@@ -124,17 +124,7 @@ def read_mapping(path: Path) -> Mapping:
         InvalidInputError: not TOML, an unknown key (the nearest is named), a value of a wrong type or range, or
             a mapping that takes neither text nor values from the table.
     """
-    if not path.is_file():
-        raise MissingDataError(f"there is no mapping file {path}")
-    if path.stat().st_size > MAX_BYTES:
-        raise InputTooLargeError(f"{path.name}: at most {MAX_BYTES} bytes")
-    try:
-        decoded = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except UnicodeDecodeError:
-        raise InvalidInputError(f"{path.name}: expected UTF-8: save it as UTF-8") from None
-    except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InvalidInputError(f"{path.name}: expected TOML: {error}") from None
-    return mapping_from(decoded, path.name)
+    return mapping_from(read_toml(path, "mapping", MAX_BYTES), path.name)
 
 
 def mapping_from(decoded: dict[str, Any], name: str = "mapping") -> Mapping:

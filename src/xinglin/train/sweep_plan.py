@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import json
 import math
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
@@ -29,7 +28,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from xinglin.errors import InputTooLargeError, InvalidInputError, MissingDataError
+from xinglin.errors import InvalidInputError, MissingDataError
+from xinglin.records.decode import read_toml
 from xinglin.train.corpus import file_digest
 from xinglin.train.options import FineTuneOptions, PretrainOptions
 
@@ -126,14 +126,7 @@ def read_sweep(path: Path) -> Sweep:
         InputTooLargeError: more than 1 MiB.
         InvalidInputError: not TOML, an unknown key (the nearest is named), or parts that do not fit.
     """
-    if not path.is_file():
-        raise MissingDataError(f"there is no sweep file {path}")
-    if path.stat().st_size > MAX_BYTES:
-        raise InputTooLargeError(f"{path.name}: at most {MAX_BYTES} bytes")
-    try:
-        decoded = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InvalidInputError(f"{path.name}: expected TOML in UTF-8: {error}") from None
+    decoded = read_toml(path, "sweep", MAX_BYTES)
     _known(decoded, ("sweep", "fixed", "space"), path.name)
     head = decoded.get("sweep", {})
     if not isinstance(head, dict):

@@ -68,7 +68,7 @@ def test_only_adapters_travel_and_fresh_ones_change_nothing(model: Path, folder:
     assert len(state) == 2 * 4 * 2  # layers, projections, factors
     assert all(".lora_A." in name or ".lora_B." in name for name in state)
     examples = found.load(Files(folder))
-    tokens, mask, targets = examples.rows.columns
+    tokens, mask, targets = examples.columns
     plain = AutoModelForCausalLM.from_pretrained(model)
     losses = []
     for row, seen, wanted in zip(

@@ -78,7 +78,7 @@ def test_it_learns_and_what_does_not_fit_in_memory_gives_the_same(
     assert after["accuracy"] == 1
     monkeypatch.setattr(module, "CACHE", 0)
     large = found.load(Files(folder))
-    assert not large.rows.columns[0].is_floating_point()
+    assert not large.columns[0].is_floating_point()
     assert found.logits(update.state, large) == pytest.approx(found.logits(update.state, examples), abs=5e-3)
 
 
@@ -149,5 +149,5 @@ def test_records_of_the_archive_with_exactly_one_of_the_diagnoses_are_read(store
     )
     found: Any = task("encoder", OPTIONS)
     examples = found.load(Archived(store, "notes", actor="federation"))
-    assert examples.rows.columns[2].tolist() == [0, 1]
+    assert examples.columns[2].tolist() == [0, 1]
     assert (examples.dropped, examples.patients) == (1, ["s0", "s1"])

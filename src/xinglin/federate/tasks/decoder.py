@@ -67,24 +67,6 @@ class DecoderOptions:
     """Tokens of question and answer together; the question is cut first."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Pairs:
-    """Questions with their answers as tokens."""
-
-    rows: Rows
-    """Token ids, mask, targets (``IGNORED`` where nothing is learnt), each of shape (pairs, tokens)."""
-    dropped: int
-    """Rows left out: no question or no answer."""
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def patients(self) -> Sequence[str] | None:
-        """Whose each row is; ``None``: the data do not say."""
-        return self.rows.patients
-
-
 class DecoderLora:
     """The task ``decoder-lora``."""
 
@@ -107,7 +89,7 @@ class DecoderLora:
         """Return fresh adapters: one factor drawn from the seed, the other zero, so that the model is as it was."""
         return weights_of(self._open(seed), self._trained)
 
-    def load(self, node: NodeData) -> Pairs:
+    def load(self, node: NodeData) -> Rows:
         """Read a hospital's questions and answers.
 
         Raises:
@@ -143,7 +125,7 @@ class DecoderLora:
             raise InvalidInputError(
                 f"expected at least one question with an answer; {dropped} rows were left out"
             )
-        return Pairs(_rows(ids, learnt, owners if own.patient else None), dropped)
+        return _rows(ids, learnt, owners if own.patient else None, dropped)
 
     def sampling(self, rows: int, options: Mapping[str, Any]) -> Sampling:
         """Return what one call of ``train`` costs the privacy budget."""
@@ -152,7 +134,7 @@ class DecoderLora:
     def train(
         self,
         state: State,
-        examples: Pairs,
+        examples: Rows,
         *,
         options: Mapping[str, Any],
         private: Privacy | None,
@@ -168,7 +150,7 @@ class DecoderLora:
         def loss(module: nn.Module, batch: Row) -> Tensor:
             return _loss(module, batch).mean()
 
-        mean = fit(model, examples.rows, loss, self._fit(options), private=private, seed=seed)
+        mean = fit(model, examples, loss, self._fit(options), private=private, seed=seed)
         # LoRA begins with one factor at zero; the other then has no gradient in the very first step.
         stuck = (
             []
@@ -188,14 +170,14 @@ class DecoderLora:
             {"loss": mean, "dropped": float(examples.dropped)},
         )
 
-    def evaluate(self, state: State, examples: Pairs) -> dict[str, float]:
+    def evaluate(self, state: State, examples: Rows) -> dict[str, float]:
         """Return ``n``, ``loss`` (mean over pairs of the mean over an answer's tokens) and ``perplexity``."""
         check_state(state, weights_of(self._model, self._trained))
         load_weights(self._model, state)
         self._model.eval()
         with torch.no_grad():
             parts = [
-                _loss(self._model, examples.rows.batch(range(first, min(first + BATCH, len(examples)))))
+                _loss(self._model, examples.batch(range(first, min(first + BATCH, len(examples)))))
                 for first in range(0, len(examples), BATCH)
             ]
         mean = float(torch.cat(parts).mean())
@@ -246,7 +228,9 @@ class DecoderLora:
         return [*asked, *told], len(told)
 
 
-def _rows(ids: Sequence[Sequence[int]], learnt: Sequence[int], owners: Sequence[str] | None) -> Rows:
+def _rows(
+    ids: Sequence[Sequence[int]], learnt: Sequence[int], owners: Sequence[str] | None, dropped: int
+) -> Rows:
     """Pad to the right; padding is masked, so that its token does not matter."""
     longest = max(map(len, ids))
     shape = (len(ids), longest)
@@ -256,7 +240,7 @@ def _rows(ids: Sequence[Sequence[int]], learnt: Sequence[int], owners: Sequence[
         tokens[place, : len(row)] = torch.tensor(row)
         mask[place, : len(row)] = 1
         targets[place, len(row) - count : len(row)] = torch.tensor(row[len(row) - count :])
-    return Rows(tokens, mask, targets, patients=owners)
+    return Rows(tokens, mask, targets, patients=owners, dropped=dropped)
 
 
 def _loss(module: nn.Module, batch: Row) -> Tensor:

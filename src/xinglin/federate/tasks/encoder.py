@@ -6,7 +6,7 @@ its output is computed once for all rounds.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -60,23 +60,6 @@ class EncoderOptions:
     """Tokens a text is cut to."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Encoded:
-    """Texts as the trained layers read them."""
-
-    rows: Rows
-    """(output of the lower layers in 16 bits, shape (texts, tokens, width), or token ids), mask, label."""
-    dropped: int
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    @property
-    def patients(self) -> Sequence[str] | None:
-        """Whose each row is; ``None``: the data do not say."""
-        return self.rows.patients
-
-
 class Encoder:
     """The task ``encoder``."""
 
@@ -98,7 +81,7 @@ class Encoder:
         torch.manual_seed(seed)
         return weights_of(self._open()[1], self._trained)
 
-    def load(self, node: NodeData) -> Encoded:
+    def load(self, node: NodeData) -> Rows:
         """Read a hospital's texts and run them through the layers that are not trained."""
         from xinglin.model.sizes import PAD
         from xinglin.model.tokenizer import load_tokenizer
@@ -115,7 +98,7 @@ class Encoder:
                 for first in range(0, len(ids), BATCH)
             ]
             read = torch.cat(parts)
-        return Encoded(Rows(read, mask, torch.tensor(found.labels), patients=found.patients), found.dropped)
+        return Rows(read, mask, torch.tensor(found.labels), patients=found.patients, dropped=found.dropped)
 
     def sampling(self, rows: int, options: Mapping[str, Any]) -> Sampling:
         """Return what one call of ``train`` costs the privacy budget."""
@@ -124,7 +107,7 @@ class Encoder:
     def train(
         self,
         state: State,
-        examples: Encoded,
+        examples: Rows,
         *,
         options: Mapping[str, Any],
         private: Privacy | None,
@@ -138,15 +121,15 @@ class Encoder:
         def loss(module: nn.Module, batch: Row) -> Tensor:
             return functional.cross_entropy(self._logits(module, batch), batch[2])
 
-        mean = fit(upper, examples.rows, loss, self._fit(options), private=private, seed=seed)
+        mean = fit(upper, examples, loss, self._fit(options), private=private, seed=seed)
         new = weights_of(upper, self._trained)
         require_changed(state, new, self._trained)
         return Update(new, len(examples), {"loss": mean, "dropped": float(examples.dropped)})
 
-    def evaluate(self, state: State, examples: Encoded) -> dict[str, float]:
+    def evaluate(self, state: State, examples: Rows) -> dict[str, float]:
         """Return ``n``, ``loss``, ``accuracy`` and ``hit@3``."""
         logits = torch.from_numpy(self.logits(state, examples))
-        labels = examples.rows.columns[2]
+        labels = examples.columns[2]
         ranks = (logits > logits.gather(1, labels[:, None])).sum(1)
         return {
             "n": float(len(labels)),
@@ -155,16 +138,14 @@ class Encoder:
             "hit@3": float((ranks < 3).double().mean()),
         }
 
-    def logits(self, state: State, examples: Encoded) -> Array:
+    def logits(self, state: State, examples: Rows) -> Array:
         """Return the logits of texts, shape (texts, labels)."""
         check_state(state, weights_of(self._upper, self._trained))
         load_weights(self._upper, state)
         self._upper.eval()
         with torch.no_grad():
             parts = [
-                self._logits(
-                    self._upper, examples.rows.batch(range(first, min(first + BATCH, len(examples))))
-                )
+                self._logits(self._upper, examples.batch(range(first, min(first + BATCH, len(examples)))))
                 for first in range(0, len(examples), BATCH)
             ]
         return np.asarray(torch.cat(parts).numpy())

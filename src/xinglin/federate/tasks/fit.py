@@ -28,8 +28,10 @@ Loss = Callable[[nn.Module, Row], Tensor]
 class Rows(Dataset[Row]):
     """Examples as tensors with one row each, all of the same length."""
 
-    def __init__(self, *columns: Tensor, patients: Sequence[str] | None = None) -> None:
+    def __init__(self, *columns: Tensor, patients: Sequence[str] | None = None, dropped: int = 0) -> None:
         self.columns = columns
+        self.dropped = dropped
+        """Rows of the data that were left out."""
         self.patients = patients
         """Whose each row is; ``None``: the data do not say."""
 
