@@ -154,3 +154,16 @@ class NotTrainedError(TrainingError):
     """Weights that were to be trained did not change, or others did."""
 
     title = "not trained as asked"
+
+
+class DockingError(XinglinError):
+    """A ligand could not be docked: an error in the table, never a score."""
+
+    title = "docking failed"
+
+
+class ControlledSubstanceError(XinglinError):
+    """A structure falls under a chemical-weapon or controlled-drug schedule: nothing is designed from it."""
+
+    title = "controlled substance"
+    status = 451

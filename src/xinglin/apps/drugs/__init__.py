@@ -1,0 +1,1 @@
+"""Drugs: from a protein structure to a library worth synthesising."""

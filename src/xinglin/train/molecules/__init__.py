@@ -1,0 +1,1 @@
+"""Training on molecules: the SMILES prior and the models of activity and toxicity."""

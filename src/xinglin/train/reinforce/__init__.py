@@ -1,0 +1,1 @@
+"""Reinforcement learning towards what an oracle scores."""
