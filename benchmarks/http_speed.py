@@ -136,7 +136,7 @@ def _cpu(pid: int) -> float:
 
 def _ledger(home: Path) -> tuple[int, bool]:
     from xinglin.errors import ChainBrokenError
-    from xinglin.ledger.chain import entries, verify
+    from xinglin.ledger import entries, verify
     from xinglin.store import open_store
 
     store = open_store(f"sqlite:///{home / 'xinglin.db'}")

@@ -70,6 +70,13 @@ class ChainBrokenError(XinglinError):
     status = 500
 
 
+class ClockError(XinglinError):
+    """The clock runs backwards: nothing is dated before what was written already."""
+
+    title = "clock runs backwards"
+    status = 409
+
+
 class StoreError(XinglinError):
     """The database refuses or is unreachable."""
 

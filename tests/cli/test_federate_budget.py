@@ -14,7 +14,7 @@ from xinglin.federate.privacy.accountant import Step
 from xinglin.federate.privacy.budget import reserve
 from xinglin.federate.privacy.lineage import Patients, enrol
 from xinglin.ledger import entries
-from xinglin.records.signature import new_key
+from xinglin.ledger.signature import new_key
 from xinglin.store import open_store
 from xinglin.types import DISCLAIMER
 

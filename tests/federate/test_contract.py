@@ -16,6 +16,7 @@ from xinglin.federate.job import Job, job_from
 from xinglin.labels.certificate import certify, sign_certificate
 from xinglin.labels.evidence import tally
 from xinglin.ledger import entries, give_consent, grant, revoke, verify, withdraw_consent
+from xinglin.ledger.signature import new_key, sign
 from xinglin.records import create_dataset
 from xinglin.records.manifest import (
     Consent,
@@ -28,7 +29,6 @@ from xinglin.records.manifest import (
     manifest_digest,
     write_manifest,
 )
-from xinglin.records.signature import new_key, sign
 from xinglin.store import Store
 
 __all__ = ["both", "name"]

@@ -10,7 +10,7 @@ from xinglin.errors import ConflictError, InvalidInputError, StoreError
 from xinglin.federate.follow import follow
 from xinglin.federate.history import Answer, end_job, open_job, record_round, register_node, registered
 from xinglin.federate.overview import Budget, job_history, overview
-from xinglin.ledger.chain import entries, verify
+from xinglin.ledger import entries, verify
 from xinglin.store import Store
 
 __all__ = ["both", "name"]

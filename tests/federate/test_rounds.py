@@ -17,7 +17,7 @@ from xinglin.federate import wire
 from xinglin.federate.job import STRATEGIES
 from xinglin.federate.keep import load_state
 from xinglin.federate.tasks.registry import task
-from xinglin.ledger.chain import entries, verify
+from xinglin.ledger import entries, verify
 from xinglin.store import Store, open_store
 
 pytest.importorskip("flwr.app")

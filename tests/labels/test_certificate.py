@@ -16,7 +16,7 @@ from xinglin.errors import CertificateError, InvalidInputError, XinglinError
 from xinglin.labels.bounds import missed_upper, sequential_upper
 from xinglin.labels.certificate import bounds, certify, power, sign_certificate, stops, verify_certificate
 from xinglin.labels.evidence import Tally, labels_digest, tally
-from xinglin.records.signature import new_key
+from xinglin.ledger.signature import new_key
 from xinglin.types import DISCLAIMER
 
 TRUTH, RELEASED = data_set(2000, wrong=4)

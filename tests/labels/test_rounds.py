@@ -54,7 +54,8 @@ from xinglin.ledger import entries, verify
 from xinglin.ledger.grants import revoke, withdraw_consent
 from xinglin.records.archive import erase
 from xinglin.store import Store
-from xinglin.store.tables import campaign_decisions, campaign_items, campaign_slots, salts
+from xinglin.store.tables import campaign_decisions, campaign_items, campaign_slots
+from xinglin.store.tables_ledger import salts
 
 
 def test_agreement_settles_and_disagreement_goes_to_a_third(store: Store) -> None:

@@ -12,7 +12,7 @@ from tests.labels.audited import data_set, planned, readings
 from xinglin.explain.pdf import as_pdf
 from xinglin.labels.certificate import certify, sign_certificate
 from xinglin.labels.evidence import labels_digest, tally
-from xinglin.records.signature import new_key
+from xinglin.ledger.signature import new_key
 from xinglin.release import certificate_html
 from xinglin.types import DISCLAIMER
 

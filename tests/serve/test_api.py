@@ -17,7 +17,8 @@ from tests.serve.conftest import PATIENT, count, ledger_of, running
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.serve.app import create_app
 from xinglin.store import Store
-from xinglin.store.tables import cases, salts
+from xinglin.store.tables import cases
+from xinglin.store.tables_ledger import salts
 
 Refused = Callable[[httpx.Response], None]
 NUMBER = (int, float)

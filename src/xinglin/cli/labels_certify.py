@@ -133,7 +133,7 @@ def certify(
     from xinglin.labels.evidence import tally
     from xinglin.labels.evidence_files import read_annotators, read_labels, read_readings
     from xinglin.labels.registered import need_plan, register_certificate
-    from xinglin.records.signature import new_key
+    from xinglin.ledger.signature import new_key
     from xinglin.release.certificate_page import certificate_html
     from xinglin.store import open_store
 

@@ -34,8 +34,8 @@ def manifest(
     key: Annotated[Path | None, typer.Option("--sign", help="用此私钥签名 Sign with this key.")] = None,
 ) -> None:
     """写清单:文件的 SHA-256、许可、同意、步骤、划分。Write the manifest of a data set: any changed byte will be found."""
+    from xinglin.ledger.signature import sign
     from xinglin.records.manifest import Consent, build_manifest, manifest_digest, write_manifest
-    from xinglin.records.signature import sign
 
     counts, splits = _counted(places, folder, by, seed)
     made = build_manifest(
@@ -74,9 +74,9 @@ def verify(
     ] = None,
 ) -> None:
     """核对清单:改动、缺少、多出的文件逐一列出。Verify a data set; names every changed, missing and added file."""
+    from xinglin.ledger.signature import check_signature
     from xinglin.records.decode import decode_json
     from xinglin.records.manifest import manifest_digest, read_manifest, verify_manifest
-    from xinglin.records.signature import check_signature
 
     read = read_manifest(path)
     digest = manifest_digest(read)
@@ -107,7 +107,7 @@ def verify(
 
 def signing_key(path: Annotated[Path, typer.Argument(help="私钥文件 File of the private key.")]) -> None:
     """生成签名密钥(Ed25519)。Make a key to sign manifests with."""
-    from xinglin.records.signature import new_key
+    from xinglin.ledger.signature import new_key
 
     public = new_key(path)
     typer.echo(f"{path}: 私钥,请勿外传 private, keep it; 公钥 public {public}")

@@ -28,9 +28,9 @@ from xinglin.errors import (
 from xinglin.federate.job import Job
 from xinglin.labels.certificate import verify_certificate
 from xinglin.ledger import append, check
+from xinglin.ledger.signature import check_signature
 from xinglin.records.decode import decode_json
 from xinglin.records.manifest import Manifest, manifest_digest, read_manifest, verify_manifest
-from xinglin.records.signature import check_signature
 from xinglin.store import Store
 
 MOST_SIGNATURE = 64 * 1024

@@ -21,7 +21,8 @@ from xinglin.labels.campaign import Campaign, Item, add_items, need_open, need_r
 from xinglin.labels.evidence import AUDITORS_LABELS, Reading, audit_order, labels_digest
 from xinglin.ledger import append
 from xinglin.store import Store
-from xinglin.store.tables import campaign_items, campaign_slots, campaigns, ledger_head
+from xinglin.store.tables import campaign_items, campaign_slots, campaigns
+from xinglin.store.tables_ledger import ledger_head
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,8 +34,8 @@ from xinglin.labels.evidence import (
     reference_errors_upper,
     tally,
 )
+from xinglin.ledger.signature import check_signature, sign
 from xinglin.records.manifest import canonical
-from xinglin.records.signature import check_signature, sign
 from xinglin.store.keys import digest
 from xinglin.types import DISCLAIMER
 
@@ -221,7 +221,7 @@ def sign_certificate(statement: Mapping[str, Any], key: Path) -> dict[str, Any]:
     """Return the certificate: the statement and its Ed25519 signature.
 
     Raises:
-        As :func:`~xinglin.records.signature.sign`.
+        As :func:`~xinglin.ledger.signature.sign`.
     """
     return {"statement": dict(statement), "signature": sign(digest(canonical(statement)), key, CONTEXT)}
 

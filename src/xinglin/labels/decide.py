@@ -30,7 +30,8 @@ from xinglin.labels.campaign import LABELS, Campaign, need_open, open_place, sta
 from xinglin.ledger import append
 from xinglin.store import Store
 from xinglin.store.keys import keyed_digest
-from xinglin.store.tables import campaign_decisions, campaign_items, campaign_slots, salts
+from xinglin.store.tables import campaign_decisions, campaign_items, campaign_slots
+from xinglin.store.tables_ledger import salts
 from xinglin.types import Code
 
 MAX_SPANS = 200

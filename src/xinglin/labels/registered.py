@@ -16,7 +16,7 @@ from xinglin.labels.evidence import AuditPlan
 from xinglin.ledger.chain import append
 from xinglin.records.manifest import canonical
 from xinglin.store.keys import digest
-from xinglin.store.tables import ledger
+from xinglin.store.tables_ledger import ledger
 from xinglin.types import Entry
 
 PLANNED, CERTIFIED = "annotation.plan_audit", "annotation.certify"

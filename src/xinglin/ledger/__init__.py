@@ -5,12 +5,13 @@ from typing import Any
 
 _DOORS = {
     "append": "xinglin.ledger.chain",
+    "append_all": "xinglin.ledger.chain",
     "check": "xinglin.ledger.grants",
     "entries": "xinglin.ledger.chain",
     "give_consent": "xinglin.ledger.grants",
     "grant": "xinglin.ledger.grants",
     "revoke": "xinglin.ledger.grants",
-    "verify": "xinglin.ledger.chain",
+    "verify": "xinglin.ledger.verification",
     "withdraw_consent": "xinglin.ledger.grants",
 }
 __all__ = list(_DOORS)

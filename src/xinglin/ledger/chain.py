@@ -3,38 +3,65 @@
 Each entry's hash is SHA-256 over its canonical JSON (sorted keys, no spaces, UTF-8), which includes
 the hash of the entry before: any edit, deletion or reordering breaks the chain from there on.
 Cutting off the end is caught by the separate head row, and against someone who rewrites both by
-comparing with a head noted elsewhere (``verify(expected=...)``).
+signed heads (``ledger.heads``) or a head noted elsewhere. ``ledger.verification`` checks.
+
+Canonical here means: as Python's ``json`` writes it. It is not RFC 8785 (JCS), which differs in the
+order of keys beyond the basic plane and in the form of some floating-point numbers.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from xinglin.errors import ChainBrokenError
-from xinglin.store.tables import ledger, ledger_head
+from xinglin.errors import ClockError
+from xinglin.store.tables_ledger import ledger, ledger_head
 from xinglin.types import Entry
 
 GENESIS = "0" * 64
+CLOCK_SLACK = timedelta(minutes=2)
+"""How far the clock of a writer may lag behind the last entry: hosts differ, and clocks are set."""
+CLOCK = "audit.clock"
+"""The one action that may be dated before the entry before it."""
 # Built once: building and hashing a statement costs more than running it.
-_HEAD = select(ledger_head.c.seq, ledger_head.c.hash).where(ledger_head.c.id == 1).with_for_update()
+_HEAD = (
+    select(ledger_head.c.seq, ledger_head.c.hash, ledger_head.c.time)
+    .where(ledger_head.c.id == 1)
+    .with_for_update()
+)
 _INSERT = insert(ledger)
 _MOVE = (
     update(ledger_head)
     .where(ledger_head.c.id == 1)
-    .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"))
+    .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"), time=bindparam("new_time"))
 )
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def entry_hash(
+@dataclass(frozen=True, slots=True)
+class Act:
+    """What an entry is to say."""
+
+    action: str
+    """What was done, e.g. ``case.save``."""
+    actor: str
+    """Who did it: a user name, or ``cli``."""
+    subjects: tuple[str, ...] = ()
+    """Digests (hex) of what was touched; never readable patient data."""
+    detail: dict[str, Any] = field(default_factory=dict)
+    """JSON values without patient data, e.g. model version and counts."""
+
+
+def canonical(
     seq: int, previous: str, time: str, actor: str, action: str, subjects: list[str], detail: dict[str, Any]
 ) -> str:
-    """Return the SHA-256 (hex) that an entry with these contents must carry."""
+    """Return the text that is hashed."""
     body = {
         "seq": seq,
         "previous": previous,
@@ -44,8 +71,22 @@ def entry_hash(
         "subjects": subjects,
         "detail": detail,
     }
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return _CANONICAL.encode(body)
+
+
+def entry_hash(
+    seq: int, previous: str, time: str, actor: str, action: str, subjects: list[str], detail: dict[str, Any]
+) -> str:
+    """Return the SHA-256 (hex) that an entry with these contents must carry."""
+    return hashlib.sha256(
+        canonical(seq, previous, time, actor, action, subjects, detail).encode()
+    ).hexdigest()
+
+
+def said(entry: Entry) -> str:
+    """Return the text of an entry that is hashed."""
+    e = entry
+    return canonical(e.seq, e.previous, e.time, e.actor, e.action, list(e.subjects), e.detail)
 
 
 def append(
@@ -67,25 +108,91 @@ def append(
 
     Returns:
         The entry as stored.
+
+    Raises:
+        ClockError: the clock lags far behind the last entry; see :func:`accept_clock`.
+    """
+    return append_all(connection, [Act(action, actor, subjects, dict(detail or {}))])[0]
+
+
+def append_all(connection: Connection, acts: Iterable[Act]) -> list[Entry]:
+    """Append entries in order, at a fraction of the cost of one after the other.
+
+    Raises:
+        ClockError: as :func:`append`; nothing is appended.
     """
     head = connection.execute(_HEAD).one()
-    seq, previous = head.seq + 1, head.hash
-    time = datetime.now(UTC).isoformat(timespec="microseconds")
-    content = dict(detail or {})
-    digest = entry_hash(seq, previous, time, actor, action, list(subjects), content)
-    row = {
-        "seq": seq,
-        "previous": previous,
-        "time": time,
-        "actor": actor,
-        "action": action,
-        "subjects": list(subjects),
-        "detail": content,
-        "hash": digest,
-    }
-    connection.execute(_INSERT, row)
-    connection.execute(_MOVE, {"new_seq": seq, "new_hash": digest})
-    return Entry(seq, previous, time, actor, action, tuple(subjects), content, digest)
+    return _write(connection, head.seq, head.hash, _time(head.time), acts)
+
+
+def accept_clock(connection: Connection, *, actor: str, reason: str) -> Entry:
+    """Go on from the present time although entries are dated later, and say so in the chain.
+
+    For the day after a clock that stood in the future: the entries that it dated stay as they are, this one tells
+    why time runs backwards here.
+
+    Args:
+        connection: from ``Store.write()``.
+        actor: who decided.
+        reason: what was wrong with the clock; readable by every auditor.
+    """
+    head = connection.execute(_HEAD).one()
+    act = Act(CLOCK, actor, (), {"reason": reason, "last": head.time})
+    return _write(connection, head.seq, head.hash, _now(), [act])[0]
+
+
+def _write(connection: Connection, seq: int, previous: str, time: str, acts: Iterable[Act]) -> list[Entry]:
+    written, rows = [], []
+    for act in acts:
+        seq += 1
+        subjects = list(act.subjects)
+        digest = entry_hash(seq, previous, time, act.actor, act.action, subjects, act.detail)
+        rows.append(
+            {
+                "seq": seq,
+                "previous": previous,
+                "time": time,
+                "actor": act.actor,
+                "action": act.action,
+                "subjects": subjects,
+                "detail": _ordered(act.detail),
+                "hash": digest,
+            }
+        )
+        written.append(
+            Entry(seq, previous, time, act.actor, act.action, act.subjects, dict(act.detail), digest)
+        )
+        previous = digest
+    if rows:
+        connection.execute(_INSERT, rows)
+        connection.execute(_MOVE, {"new_seq": seq, "new_hash": previous, "new_time": time})
+    return written
+
+
+def _ordered(value: Any) -> Any:
+    """Return the value with its keys in canonical order, so that what is stored reads as what was hashed."""
+    if isinstance(value, dict):
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    if isinstance(value, list | tuple):
+        return [_ordered(item) for item in value]
+    return value
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def _time(last: str | None) -> str:
+    """Return the present time, or that of the last entry where the clock lags a little."""
+    now = _now()
+    if last is None or now >= last:
+        return now
+    if datetime.fromisoformat(last) - datetime.fromisoformat(now) <= CLOCK_SLACK:
+        return last
+    raise ClockError(
+        f"the last entry is of {last}, the clock of this machine says {now}: set the clock right. If it is right, "
+        "and the last entries were dated by a wrong one, run `xinglin audit clock --reason ...`"
+    )
 
 
 def entries(connection: Connection, start: int = 1, batch: int = 1000) -> Iterator[Entry]:
@@ -109,53 +216,3 @@ def entries(connection: Connection, start: int = 1, batch: int = 1000) -> Iterat
         if len(rows) < batch:
             return
         after = rows[-1].seq
-
-
-def verify(connection: Connection, *, expected: tuple[int, str] | None = None) -> int:
-    """Check the whole chain.
-
-    Args:
-        connection: a read transaction.
-        expected: ``(seq, hash)`` of a head noted earlier outside the store; it must still be there.
-
-    Returns:
-        The number of entries.
-
-    Raises:
-        ChainBrokenError: names the first entry that does not fit.
-    """
-    previous, count = GENESIS, 0
-    for entry in entries(connection):
-        count += 1
-        if entry.seq != count:
-            raise ChainBrokenError(
-                f"entry {count} is missing: found sequence number {entry.seq} in its place"
-            )
-        if entry.previous != previous:
-            raise ChainBrokenError(
-                f"entry {entry.seq} does not follow entry {entry.seq - 1}: previous hash differs"
-            )
-        should = entry_hash(
-            entry.seq,
-            entry.previous,
-            entry.time,
-            entry.actor,
-            entry.action,
-            list(entry.subjects),
-            entry.detail,
-        )
-        if should != entry.hash:
-            raise ChainBrokenError(
-                f"entry {entry.seq} ({entry.action}, {entry.time}) was changed after it was written"
-            )
-        if expected and expected[0] == entry.seq and expected[1] != entry.hash:
-            raise ChainBrokenError(f"entry {entry.seq} is not the one noted earlier: the chain was rewritten")
-        previous = entry.hash
-    head = connection.execute(select(ledger_head.c.seq, ledger_head.c.hash)).one()
-    if (head.seq, head.hash) != (count, previous):
-        raise ChainBrokenError(f"the head says {head.seq} entries, {count} are there: the end was cut off")
-    if expected and expected[0] > count:
-        raise ChainBrokenError(
-            f"{expected[0]} entries were noted earlier, {count} are there: the end was cut off"
-        )
-    return count

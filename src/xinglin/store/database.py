@@ -6,6 +6,7 @@ was acknowledged; a power cut may lose the last transactions but never breaks th
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterator
@@ -21,8 +22,9 @@ from xinglin.errors import MissingExtraError, StoreError
 from xinglin.store.home import home_folder
 from xinglin.store.key_files import read_key_file
 
-HEAD = "0007"
+HEAD = "0008"
 """Newest revision in ``migrations/versions``; a test keeps it true."""
+_COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,9 @@ def open_store(url: str | None = None) -> Store:
     if address.startswith(("postgres://", "postgresql://")):
         address = "postgresql+psycopg://" + address.split("://", 1)[1]
     try:
-        engine = create_engine(address, pool_pre_ping=address.startswith("postgresql"), future=True)
+        engine = create_engine(
+            address, pool_pre_ping=address.startswith("postgresql"), json_serializer=_COMPACT.encode
+        )
         if engine.dialect.name == "sqlite":
             _set_up_sqlite(engine)
         revision = _revision(engine)

@@ -19,36 +19,6 @@ from sqlalchemy import (
 
 from xinglin.store.metadata import RowNumber, metadata
 
-ledger = Table(
-    "ledger",
-    metadata,
-    Column("seq", Integer, primary_key=True, autoincrement=False),
-    Column("previous", String(64), nullable=False),
-    Column("time", String(32), nullable=False),
-    Column("actor", String(200), nullable=False),
-    Column("action", String(100), nullable=False),
-    Column("subjects", JSON, nullable=False),
-    Column("detail", JSON, nullable=False),
-    Column("hash", String(64), nullable=False, unique=True),
-)
-
-ledger_head = Table(
-    "ledger_head",
-    metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
-    Column("seq", Integer, nullable=False),
-    Column("hash", String(64), nullable=False),
-)
-"""One row: the last entry. Locked while an entry is appended, so that writers queue."""
-
-salts = Table(
-    "salts",
-    metadata,
-    Column("subject", String(64), primary_key=True),
-    Column("salt", String(64), nullable=False),
-)
-"""Salt of each HMAC in the ledger; deleting a row erases the link to the patient."""
-
 cases = Table(
     "cases",
     metadata,

@@ -17,8 +17,8 @@ from xinglin.federate.privacy.budget import release, reserve, state_limit
 from xinglin.federate.privacy.lineage import Patients, enrol
 from xinglin.federate.privacy.report import CONTEXT, report, verify_report
 from xinglin.ledger import append, entries, verify
+from xinglin.ledger.signature import new_key, sign
 from xinglin.records.manifest import canonical
-from xinglin.records.signature import new_key, sign
 from xinglin.store import Store
 from xinglin.store.keys import digest
 from xinglin.types import DISCLAIMER

@@ -19,7 +19,8 @@ from xinglin.explain.cohort import Cohort
 from xinglin.ledger import append
 from xinglin.store import Store
 from xinglin.store.keys import digest, keyed_digest, new_salt
-from xinglin.store.tables import cases, feedback, salts
+from xinglin.store.tables import cases, feedback
+from xinglin.store.tables_ledger import salts
 from xinglin.terms.codes import XINGLIN
 from xinglin.types import Code
 

@@ -12,8 +12,8 @@ from xinglin.errors import InvalidInputError, UnknownNameError
 from xinglin.ledger import append
 from xinglin.store import Store
 from xinglin.store.keys import keyed_digest, new_salt
-from xinglin.store.tables import salts
 from xinglin.store.tables_imaging import imaging_decisions
+from xinglin.store.tables_ledger import salts
 from xinglin.terms.codes import XINGLIN
 from xinglin.types import Code, Label, Point, State
 

@@ -11,7 +11,7 @@ from xinglin.apps.imaging.report import Report
 from xinglin.errors import MissingDataError
 from xinglin.ledger import append
 from xinglin.store.keys import keyed_digest, new_salt
-from xinglin.store.tables import salts
+from xinglin.store.tables_ledger import salts
 
 
 def first(connection: Connection, action: str, series: str, *, actor: str, detail: Mapping[str, Any]) -> str:

@@ -26,10 +26,10 @@ from xinglin.federate.privacy.budget import (
 )
 from xinglin.federate.privacy.lineage import find_cohort
 from xinglin.ledger import append, entries
+from xinglin.ledger.signature import check_signature, sign
 from xinglin.records.manifest import canonical
-from xinglin.records.signature import check_signature, sign
 from xinglin.store.keys import digest
-from xinglin.store.tables import ledger_head
+from xinglin.store.tables_ledger import ledger_head
 from xinglin.store.tables_privacy import privacy_cohorts, privacy_spends
 from xinglin.types import DISCLAIMER
 
@@ -107,7 +107,7 @@ def report(
         ``{"statement", "signature"}``.
 
     Raises:
-        As :func:`account` and :func:`~xinglin.records.signature.sign`.
+        As :func:`account` and :func:`~xinglin.ledger.signature.sign`.
     """
     head = connection.execute(select(ledger_head.c.seq, ledger_head.c.hash).with_for_update()).one()
     statement = account(connection, delta, kind=kind) | {

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from xinglin.errors import ConfigurationError, InvalidInputError, MissingDataError, MissingExtraError
-from xinglin.records.signature import check_signature, new_key, sign
+from xinglin.ledger.signature import check_signature, new_key, sign
 
 DIGEST = "ab" * 32
 

@@ -64,17 +64,7 @@ def sign(digest: str, key: Path, context: str) -> dict[str, Any]:
         InvalidInputError: it holds no Ed25519 key, or the digest is none.
         MissingExtraError: ``cryptography`` is not installed.
     """
-    _, private, serialization = _library()
-    if not key.is_file():
-        raise MissingDataError(f"there is no key file {key}: make one with new_key")
-    if os.name == "posix" and stat.S_IMODE(key.stat().st_mode) & 0o077:
-        raise ConfigurationError(f"{key}: others may read this key. Run: chmod 600 {key}")
-    try:
-        loaded = serialization.load_pem_private_key(key.read_bytes(), password=None)
-    except (ValueError, TypeError):
-        loaded = None
-    if not isinstance(loaded, private):
-        raise InvalidInputError(f"{key.name}: expected an Ed25519 private key in PEM without a password")
+    loaded = _private(key)
     signature = loaded.sign(_message(digest, context)).hex()
     return {
         "algorithm": ALGORITHM,
@@ -83,6 +73,15 @@ def sign(digest: str, key: Path, context: str) -> dict[str, Any]:
         "public_key": _public(loaded),
         "signature": signature,
     }
+
+
+def public_key(key: Path) -> str:
+    """Return the public key of a private key's file, 64 hexadecimal digits.
+
+    Raises:
+        As :func:`sign`.
+    """
+    return _public(_private(key))
 
 
 def check_signature(signature: Any, digest: str, context: str, public_key: str) -> None:
@@ -111,6 +110,21 @@ def check_signature(signature: Any, digest: str, context: str, public_key: str) 
         key.verify(bytes.fromhex(str(signature.get("signature"))), _message(digest, context))
     except (ValueError, invalid):
         raise InvalidInputError("signature: it is false: the digest was not signed with this key") from None
+
+
+def _private(key: Path) -> Any:
+    _, private, serialization = _library()
+    if not key.is_file():
+        raise MissingDataError(f"there is no key file {key}: make one with new_key")
+    if os.name == "posix" and stat.S_IMODE(key.stat().st_mode) & 0o077:
+        raise ConfigurationError(f"{key}: others may read this key. Run: chmod 600 {key}")
+    try:
+        loaded = serialization.load_pem_private_key(key.read_bytes(), password=None)
+    except (ValueError, TypeError):
+        loaded = None
+    if not isinstance(loaded, private):
+        raise InvalidInputError(f"{key.name}: expected an Ed25519 private key in PEM without a password")
+    return loaded
 
 
 def _message(digest: str, context: str) -> bytes:
