@@ -8,15 +8,16 @@ import sqlite3
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from xinglin.errors import ChainBrokenError, StoreError
-from xinglin.ledger import append, entries, verify
-from xinglin.ledger.chain import GENESIS, entry_hash
+from xinglin.errors import ChainBrokenError, ClockError, StoreError
+from xinglin.ledger import append, append_all, chain, entries, verify
+from xinglin.ledger.chain import CLOCK_SLACK, GENESIS, Act, accept_clock, entry_hash
 from xinglin.store import Store, open_store
 
 
@@ -156,3 +157,42 @@ def test_an_unreachable_store_is_a_named_error() -> None:
     with pytest.raises(StoreError, match="cannot open") as caught:
         open_store("sqlite:////nowhere/at/all/x.db")
     assert "secret" not in str(caught.value)
+
+
+def test_a_batch_is_the_same_chain_as_one_after_the_other(store: Store) -> None:
+    acts = [Act("test", "a", (), {"b": {"z": 1, "a": [2.5, None]}, "a": 2**70}) for _ in range(3)]
+    with store.write() as connection:
+        written = append_all(connection, acts)
+        written.append(append(connection, "test", actor="b"))
+        assert append_all(connection, []) == []
+    with store.read() as connection:
+        assert list(entries(connection)) == written
+        assert verify(connection) == 4
+
+
+def test_time_never_runs_backwards(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    monkeypatch.setattr(chain, "_now", lambda: moment.isoformat(timespec="microseconds"))
+    fill(store, 1)
+    moment -= CLOCK_SLACK
+    fill(store, 1)
+    with store.read() as connection:
+        first, second = entries(connection)
+    assert first.time == second.time
+    moment -= timedelta(microseconds=1)
+    with pytest.raises(ClockError, match="set the clock right"):
+        fill(store, 1)
+    with store.write() as connection:
+        accept_clock(connection, actor="lead", reason="battery of the clock")
+    fill(store, 1)
+    with store.read() as connection:
+        assert verify(connection) == 4
+        assert list(entries(connection))[3].time == moment.isoformat(timespec="microseconds")
+
+
+def test_a_backdated_entry_is_found(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(store, 1)
+    monkeypatch.setattr(chain, "_time", lambda _last: "2001-01-01T00:00:00.000000+00:00")
+    fill(store, 1)
+    with store.read() as connection, pytest.raises(ChainBrokenError, match=r"entry 2 .* is of 2001"):
+        verify(connection)

@@ -11,7 +11,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import orjson
 from sqlalchemy import Connection
@@ -55,8 +55,7 @@ def write_journal(connection: Connection, stream: BinaryIO) -> int:
         stream.write(b"head " + orjson.dumps(head.as_json()) + b"\n")
     count = 0
     for entry in entries(connection):
-        stream.write(entry.hash.encode() + b" " + said(entry).encode() + b"
-")
+        stream.write(entry.hash.encode() + b" " + said(entry).encode() + b"\n")
         count += 1
     return count
 
@@ -152,7 +151,7 @@ def _content(path: Path) -> Iterator[tuple[bytes, bytes]]:
             yield kind, content
 
 
-def _json(content: bytes, path: Path) -> dict[str, object]:
+def _json(content: bytes, path: Path) -> dict[str, Any]:
     try:
         value = orjson.loads(content)
     except orjson.JSONDecodeError:

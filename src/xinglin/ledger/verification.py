@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import orjson
 from sqlalchemy import Connection, Text, cast, select
@@ -151,7 +151,9 @@ def lines(connection: Connection, first: int = 1, last: int | None = None) -> It
     after = first - 1
     while True:
         page = query.where(ledger.c.seq > after).order_by(ledger.c.seq).limit(BATCH)
-        found = connection.execute(page if last is None else page.where(ledger.c.seq <= last)).all()
+        found: Sequence[Any] = connection.execute(
+            page if last is None else page.where(ledger.c.seq <= last)
+        ).all()
         for seq, previous, time, actor, action, subjects, detail, hash_ in found:
             # The keys in the order of the canonical form; what is stored since revision 0008 is in it already.
             body = {
@@ -185,8 +187,9 @@ def _slowly(seq: int, previous: str, time: str, actor: str, action: str, subject
 
 def _hashes(connection: Connection, last: int) -> list[str]:
     query = select(ledger.c.seq, ledger.c.hash).where(ledger.c.seq <= last).order_by(ledger.c.seq)
-    hashes = []
-    for place, (seq, hash_) in enumerate(connection.execute(query), start=1):
+    hashes: list[str] = []
+    pairs: Iterable[Any] = connection.execute(query)
+    for place, (seq, hash_) in enumerate(pairs, start=1):
         if seq != place:
             raise ChainBrokenError(f"entry {place} is missing: found sequence number {seq} in its place")
         hashes.append(hash_)
