@@ -50,12 +50,14 @@ def prove(
 
 def check(
     proof: Annotated[Path, typer.Argument(help="证明文件 File of the proof.")],
-    public_key: Annotated[str, typer.Option(help="你信任的公钥 The public key that you trust.")],
+    public_key: Annotated[
+        list[str], typer.Option(help="你信任的公钥,可多次 A public key that you trust; repeatable.")
+    ],
 ) -> None:
     """离线核对证明。Check a proof offline; prints what it proves."""
     from xinglin.ledger.proofs import check_proof
 
-    found = check_proof(_read(proof), read_public_key(public_key))
+    found = check_proof(_read(proof), {read_public_key(text) for text in public_key})
     typer.echo(f"成立 it holds\n{json.dumps(found, ensure_ascii=False, indent=2)}")
 
 

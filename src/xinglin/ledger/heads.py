@@ -120,13 +120,13 @@ def check_heads(
             )
         if head.seq >= ends.get(head.public_key, head.seq + 1):
             raise ChainBrokenError(f"the head at entry {head.seq} is signed with a key that had ended before")
-        check_head(head, head.public_key)
+        check_head(head)
         found.append(head.noted())
     return found
 
 
-def check_head(head: SignedHead, key: str) -> None:
-    """Check one head's signature under one public key.
+def check_head(head: SignedHead) -> None:
+    """Check one head's signature under the public key that it names; whether to trust that key is another matter.
 
     Raises:
         ChainBrokenError: it is false.
@@ -140,7 +140,7 @@ def check_head(head: SignedHead, key: str) -> None:
         "signature": head.signature,
     }
     try:
-        check_signature(signature, what, CONTEXT, key)
+        check_signature(signature, what, CONTEXT, head.public_key)
     except InvalidInputError as error:
         raise ChainBrokenError(f"the head at entry {head.seq} was not signed as it stands: {error}") from None
 

@@ -7,7 +7,7 @@ without the chain, and without seeing anybody else's entries.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import orjson
@@ -59,8 +59,8 @@ def prove_continues(connection: Connection, earlier: int) -> dict[str, Any]:
     }
 
 
-def check_proof(proof: Any, public_key: str) -> dict[str, Any]:
-    """Check a proof under the public key that the reader trusts.
+def check_proof(proof: Any, public_keys: Collection[str]) -> dict[str, Any]:
+    """Check a proof under the public keys that the reader trusts.
 
     Returns:
         For an entry, what it says; for a continuation, ``{"earlier": seq, "later": seq}``.
@@ -71,13 +71,13 @@ def check_proof(proof: Any, public_key: str) -> dict[str, Any]:
     """
     kind = proof.get("kind") if isinstance(proof, dict) else None
     if kind == ENTRY:
-        return _check_entry(proof, public_key)
+        return _check_entry(proof, public_keys)
     if kind == CONTINUES:
-        return _check_continues(proof, public_key)
+        return _check_continues(proof, public_keys)
     raise InvalidInputError(f"expected a proof of kind {ENTRY} or {CONTINUES}, got {kind!r}")
 
 
-def _check_entry(proof: dict[str, Any], public_key: str) -> dict[str, Any]:
+def _check_entry(proof: dict[str, Any], public_keys: Collection[str]) -> dict[str, Any]:
     head, path, text = read_head(proof.get("head")), _path(proof.get("path")), proof.get("entry")
     try:
         content = orjson.loads(text) if isinstance(text, str) else None
@@ -85,7 +85,7 @@ def _check_entry(proof: dict[str, Any], public_key: str) -> dict[str, Any]:
         content = None
     if not isinstance(text, str) or not isinstance(content, dict) or not isinstance(content.get("seq"), int):
         raise InvalidInputError("expected the canonical text of an entry")
-    check_head(head, public_key)
+    _check_signed(head, public_keys)
     data = hashlib.sha256(text.encode()).digest()
     if not merkle.included(data, content["seq"] - 1, head.seq, path, bytes.fromhex(head.root)):
         raise ChainBrokenError(
@@ -94,20 +94,28 @@ def _check_entry(proof: dict[str, Any], public_key: str) -> dict[str, Any]:
     return content
 
 
-def _check_continues(proof: dict[str, Any], public_key: str) -> dict[str, Any]:
+def _check_continues(proof: dict[str, Any], public_keys: Collection[str]) -> dict[str, Any]:
     earlier, later, path = (
         read_head(proof.get("earlier")),
         read_head(proof.get("later")),
         _path(proof.get("proof")),
     )
     for head in (earlier, later):
-        check_head(head, public_key)
+        _check_signed(head, public_keys)
     roots = bytes.fromhex(earlier.root), bytes.fromhex(later.root)
     if not merkle.consistent(earlier.seq, later.seq, *roots, path):
         raise ChainBrokenError(
             f"the head at entry {later.seq} does not continue the one at entry {earlier.seq}"
         )
     return {"earlier": earlier.seq, "later": later.seq}
+
+
+def _check_signed(head: SignedHead, public_keys: Collection[str]) -> None:
+    if head.public_key not in public_keys:
+        raise ChainBrokenError(
+            f"the head at entry {head.seq} is signed with {head.public_key[:16]}…, which is none of the keys given"
+        )
+    check_head(head)
 
 
 def _path(value: Any) -> list[bytes]:
