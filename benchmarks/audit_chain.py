@@ -64,7 +64,7 @@ def run(quick: bool) -> list[Line]:
             journal = path / "journal"
             with journal.open("wb") as stream:
                 write_journal(connection, stream)
-            texts = [said(entry).encode() for entry in entries(connection)]
+            texts = [said(entry) for entry in entries(connection)]
         rates = _rates(lambda: check_journal(journal, given=()), count, rounds)
         lines.append(_line("check of a journal file", rates, 200_000))
         rates = _rates(lambda: [hashlib.sha256(text).hexdigest() for text in texts], count, rounds)

@@ -80,8 +80,8 @@ def rewritten(rows: list[dict[str, object]]) -> list[bytes]:
     for seq, row in enumerate(rows, start=1):
         row = {**row, "seq": seq, "previous": previous}
         text = canonical(**row)  # type: ignore[arg-type]
-        previous = digest(text.encode())
-        lines.append(previous.encode() + b" " + text.encode() + b"\n")
+        previous = digest(text)
+        lines.append(previous.encode() + b" " + text + b"\n")
     return lines
 
 

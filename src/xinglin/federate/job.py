@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from xinglin.errors import InvalidInputError
-from xinglin.records.decode import read_toml
+from xinglin.records.decode import check_keys, read_toml
 from xinglin.records.manifest import canonical
 
 MAX_BYTES = 1024 * 1024
@@ -250,7 +250,7 @@ def job_from(decoded: Mapping[str, Any], name: str = "job") -> Job:
     Raises:
         InvalidInputError: as ``read_job``.
     """
-    _known(decoded, tuple(_SECTIONS), name)
+    check_keys(decoded, tuple(_SECTIONS), name)
     for section, kind in _SECTIONS.items():
         given = decoded.get(section)
         if given is None:
@@ -259,7 +259,7 @@ def job_from(decoded: Mapping[str, Any], name: str = "job") -> Job:
             raise InvalidInputError(f"{name}: [{section}]: expected a section")
         if kind is not None:
             own = tuple(key for key in kind.model_fields if key not in _SECTIONS)
-            _known(given, own, f"{name}: [{section}]")
+            check_keys(given, own, f"{name}: [{section}]")
     rest = {key: value for key, value in decoded.items() if key != "job" and value is not None}
     try:
         return Job.model_validate({**decoded.get("job", {}), **rest})
@@ -267,13 +267,3 @@ def job_from(decoded: Mapping[str, Any], name: str = "job") -> Job:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"]) or "job"
         raise InvalidInputError(f"{name}: {place}: {first['msg'].removeprefix('Value error, ')}") from None
-
-
-def _known(given: Mapping[str, Any], known: tuple[str, ...], at: str) -> None:
-    for key in given:
-        if key not in known:
-            near = get_close_matches(str(key), known, n=1, cutoff=0.4)
-            raise InvalidInputError(
-                f"{at}: unknown key {key!r}; "
-                + (f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}")
-            )

@@ -11,8 +11,6 @@ order of keys beyond the basic plane and in the form of some floating-point numb
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -21,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from xinglin.errors import ClockError
+from xinglin.store.keys import canonical_json, digest
 from xinglin.store.tables_ledger import ledger, ledger_head
 from xinglin.types import Entry
 
@@ -41,7 +40,6 @@ _MOVE = (
     .where(ledger_head.c.id == 1)
     .values(seq=bindparam("new_seq"), hash=bindparam("new_hash"), time=bindparam("new_time"))
 )
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +58,8 @@ class Act:
 
 def canonical(
     seq: int, previous: str, time: str, actor: str, action: str, subjects: list[str], detail: dict[str, Any]
-) -> str:
-    """Return the text that is hashed."""
+) -> bytes:
+    """Return the bytes that are hashed."""
     body = {
         "seq": seq,
         "previous": previous,
@@ -71,20 +69,18 @@ def canonical(
         "subjects": subjects,
         "detail": detail,
     }
-    return _CANONICAL.encode(body)
+    return canonical_json(body)
 
 
 def entry_hash(
     seq: int, previous: str, time: str, actor: str, action: str, subjects: list[str], detail: dict[str, Any]
 ) -> str:
     """Return the SHA-256 (hex) that an entry with these contents must carry."""
-    return hashlib.sha256(
-        canonical(seq, previous, time, actor, action, subjects, detail).encode()
-    ).hexdigest()
+    return digest(canonical(seq, previous, time, actor, action, subjects, detail))
 
 
-def said(entry: Entry) -> str:
-    """Return the text of an entry that is hashed."""
+def said(entry: Entry) -> bytes:
+    """Return the bytes of an entry that are hashed."""
     e = entry
     return canonical(e.seq, e.previous, e.time, e.actor, e.action, list(e.subjects), e.detail)
 
@@ -146,7 +142,7 @@ def _write(connection: Connection, seq: int, previous: str, time: str, acts: Ite
     for act in acts:
         seq += 1
         subjects = list(act.subjects)
-        digest = entry_hash(seq, previous, time, act.actor, act.action, subjects, act.detail)
+        hash_ = entry_hash(seq, previous, time, act.actor, act.action, subjects, act.detail)
         rows.append(
             {
                 "seq": seq,
@@ -156,13 +152,13 @@ def _write(connection: Connection, seq: int, previous: str, time: str, acts: Ite
                 "action": act.action,
                 "subjects": subjects,
                 "detail": _ordered(act.detail),
-                "hash": digest,
+                "hash": hash_,
             }
         )
         written.append(
-            Entry(seq, previous, time, act.actor, act.action, act.subjects, dict(act.detail), digest)
+            Entry(seq, previous, time, act.actor, act.action, act.subjects, dict(act.detail), hash_)
         )
-        previous = digest
+        previous = hash_
     if rows:
         connection.execute(_INSERT, rows)
         connection.execute(_MOVE, {"new_seq": seq, "new_hash": previous, "new_time": time})

@@ -6,7 +6,6 @@ signed is the SHA-256 of the canonical JSON of ``{hash, root, seq, time}`` (``le
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -20,7 +19,7 @@ from xinglin.ledger import audit_keys, merkle
 from xinglin.ledger.audit_keys import KeyEntry
 from xinglin.ledger.signature import ALGORITHM, check_signature, public_key, sign
 from xinglin.ledger.verification import Head
-from xinglin.store.keys import digest
+from xinglin.store.keys import canonical_json, digest
 from xinglin.store.tables_ledger import ledger, ledger_head, ledger_signed_heads
 
 CONTEXT = "audit-head"
@@ -153,4 +152,4 @@ def hashes(connection: Connection, last: int) -> list[str]:
 
 def _digest(seq: int, hash_: str, root: str, time: str) -> str:
     body = {"hash": hash_, "root": root, "seq": seq, "time": time}
-    return digest(json.dumps(body, sort_keys=True, separators=(",", ":")).encode())
+    return digest(canonical_json(body))

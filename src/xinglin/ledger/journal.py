@@ -55,7 +55,7 @@ def write_journal(connection: Connection, stream: BinaryIO) -> int:
         stream.write(b"head " + orjson.dumps(head.as_json()) + b"\n")
     count = 0
     for entry in entries(connection):
-        stream.write(entry.hash.encode() + b" " + said(entry).encode() + b"\n")
+        stream.write(entry.hash.encode() + b" " + said(entry) + b"\n")
         count += 1
     return count
 

@@ -35,7 +35,7 @@ def prove_entry(connection: Connection, seq: int) -> dict[str, Any]:
             f"the newest signed head holds entries 1 to {head.seq}, got {seq}: sign a new head"
         )
     entry = next(entries(connection, start=seq, batch=1))
-    text = said(entry)
+    text = said(entry).decode()
     path = merkle.inclusion_proof(_leaves(connection, head.seq), seq - 1)
     return {"kind": ENTRY, "entry": text, "path": [part.hex() for part in path], "head": head.as_json()}
 

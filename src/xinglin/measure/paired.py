@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,3 +41,28 @@ def paired_accuracy(ours: NDArray[np.bool_], theirs: NDArray[np.bool_], *, seed:
     gains = [difference[generator.integers(0, n, n)].mean() for _ in range(2000)]
     low, high = np.percentile(gains, [2.5, 97.5])
     return PairedTest(float(difference.mean()), float(low), float(high), p, n)
+
+
+def paired_power(n: int, discordant: float, difference: float, *, alpha: float = 0.05) -> float:
+    """Return the power of the paired test: its chance to see a true difference of two accuracies.
+
+    Normal approximation for McNemar's test (Connor, Biometrics 1987), two-sided.
+
+    Args:
+        n: cases.
+        discordant: share of cases in which just one of the two is right, in (0, 1]; at least ``difference``.
+        difference: of the accuracies, in (0, 1).
+        alpha: of the test.
+
+    Raises:
+        ValueError: a value out of its range.
+    """
+    from scipy.stats import norm
+
+    if n < 1 or not 0 < difference < 1 or not difference <= discordant <= 1 or not 0 < alpha < 1:
+        raise ValueError(
+            f"expected n >= 1 and 0 < difference <= discordant <= 1, got {n}, {difference}, {discordant}"
+        )
+    spread = math.sqrt(max(discordant - difference**2, 1e-12))
+    z = float(norm.ppf(1 - alpha / 2))
+    return float(norm.cdf((difference * math.sqrt(n) - z * math.sqrt(discordant)) / spread))

@@ -6,6 +6,8 @@ import json
 import math
 import re
 import tomllib
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +102,18 @@ def read_toml(path: Path, what: str, most: int) -> dict[str, Any]:
         raise InvalidInputError(f"{path.name}: expected UTF-8: save it as UTF-8") from None
     except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise InvalidInputError(f"{path.name}: expected TOML: {error}") from None
+
+
+def check_keys(given: Iterable[Any], known: Collection[str], at: str) -> None:
+    """Check that a section of settings names nothing unknown.
+
+    Raises:
+        InvalidInputError: an unknown key; the nearest known one is named.
+    """
+    for key in given:
+        if key not in known:
+            near = get_close_matches(str(key), known, n=1, cutoff=0.4)
+            raise InvalidInputError(
+                f"{at}: unknown key {key!r}; "
+                + (f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}")
+            )

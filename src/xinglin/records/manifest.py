@@ -20,6 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, f
 
 from xinglin.errors import InputTooLargeError, InvalidInputError, MissingDataError
 from xinglin.records.decode import decode_json
+from xinglin.store.keys import canonical_json
 
 MAX_BYTES = 256 * 1024 * 1024
 """Bound on a manifest file; a million files take about 150 MB."""
@@ -147,8 +148,7 @@ def is_inside(path: str) -> bool:
 
 def canonical(value: JsonValue | Mapping[str, Any]) -> bytes:
     """Return JSON in one spelling: sorted keys, no spaces, UTF-8; numbers as Python writes them."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return text.encode()
+    return canonical_json(value)
 
 
 def manifest_digest(manifest: Manifest | Mapping[str, Any]) -> str:

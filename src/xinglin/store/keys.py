@@ -8,7 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import secrets
+from typing import Any
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return JSON in one spelling: sorted keys, no blanks, UTF-8; numbers as Python writes them (not RFC 8785).
+
+    Raises:
+        TypeError, ValueError: a value that is no JSON, NaN among them.
+    """
+    return _CANONICAL.encode(value).encode()
 
 
 def new_salt() -> str:
