@@ -174,3 +174,10 @@ class ControlledSubstanceError(XinglinError):
 
     title = "controlled substance"
     status = 451
+
+
+class GateClosedError(XinglinError):
+    """A version misses a threshold: it is not released."""
+
+    title = "gate closed"
+    status = 409

@@ -24,6 +24,7 @@ from xinglin.cli import (
     records_deidentify,
     records_manifest,
     records_quality,
+    registry,
     release,
     serve,
     terms,
@@ -49,6 +50,7 @@ app.command("serve")(serve.serve)
 app.add_typer(graph.app, name="graph")
 app.add_typer(ledger.app, name="audit")
 app.add_typer(train.app, name="train")
+registry.register(model.app)
 app.add_typer(model.app, name="model")
 app.add_typer(release.app, name="release")
 app.add_typer(data.app, name="data")

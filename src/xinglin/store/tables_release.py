@@ -16,13 +16,13 @@ model_versions = Table(
     Column("manifest", JSON, nullable=False),
     Column("stage", String(20), nullable=False),
     Column("change", String(20), nullable=False),
+    Column("retired", Integer),
     Column("seq", Integer, nullable=False),
     Column("time", String(32), nullable=False),
     Column("actor", String(200), nullable=False),
     UniqueConstraint("name", "number", name="uq_model_number"),
-    UniqueConstraint("name", "checkpoint", name="uq_model_checkpoint"),
 )
-"""Versions of models; ``seq`` is the ledger entry that registered each."""
+"""Versions of models; ``seq`` is the ledger entry that registered each, ``retired`` the one that replaced it."""
 
 model_evidence = Table(
     "model_evidence",

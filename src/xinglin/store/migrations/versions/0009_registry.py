@@ -19,12 +19,12 @@ def upgrade() -> None:
         sa.Column("manifest", sa.JSON(), nullable=False),
         sa.Column("stage", sa.String(length=20), nullable=False),
         sa.Column("change", sa.String(length=20), nullable=False),
+        sa.Column("retired", sa.Integer(), nullable=True),
         sa.Column("seq", sa.Integer(), nullable=False),
         sa.Column("time", sa.String(length=32), nullable=False),
         sa.Column("actor", sa.String(length=200), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("name", "number", name="uq_model_number"),
-        sa.UniqueConstraint("name", "checkpoint", name="uq_model_checkpoint"),
     )
     op.create_index(op.f("ix_model_versions_checkpoint"), "model_versions", ["checkpoint"])
     op.create_table(

@@ -1,0 +1,1 @@
+"""Gates: thresholds that a version must meet before it is released."""
