@@ -10,8 +10,11 @@ from typing import Annotated, Any
 import typer
 
 from xinglin.cli.options import AsJson
+from xinglin.cli.registry import show_version
 
-app = typer.Typer(help="模型检查点 Checkpoints: get, show, verify.", no_args_is_help=True)
+app = typer.Typer(
+    help="模型:检查点、登记与发布 Models: checkpoints, registry, release.", no_args_is_help=True
+)
 
 Named = Annotated[str, typer.Argument(help="文件夹或随包模型名 A folder, or a model of this package.")]
 
@@ -57,9 +60,12 @@ def show(
     named: Named,
     as_json: Annotated[bool, typer.Option("--json", help="输出清单 Print the manifest.")] = False,
 ) -> None:
-    """显示编号、数据与许可、指标和限制。Show a checkpoint's id, data with licences, figures and limits."""
+    """显示检查点,或登记的版本及其证据。Show a checkpoint, or a registered version (NAME@NUMBER) with its evidence."""
     from xinglin.model.checkpoint import verify_checkpoint
 
+    if "@" in named:
+        show_version(named, as_json)
+        return
     manifest = verify_checkpoint(_folder(named)).manifest
     if as_json:
         typer.echo(json.dumps(manifest, ensure_ascii=False, indent=2))
@@ -94,7 +100,7 @@ def _folder(named: str) -> Path:
 
 
 def _shown(manifest: dict[str, Any]) -> list[str]:
-    kinds = {"encoder": "编码器 encoder", "classifier": "分类器 classifier"}
+    kinds = {"encoder": "编码器 encoder", "classifier": "分类器 classifier", "detector": "检测器 detector"}
     code = manifest["code"]
     lines = [
         f"{manifest['name']}  {kinds[manifest['kind']]}",

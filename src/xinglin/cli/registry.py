@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xinglin.cli.model_watch import watch
 from xinglin.cli.options import AsJson
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def register(app: typer.Typer) -> None:
     app.command("check")(check)
     app.command("promote")(promote)
     app.command("rollback")(rollback)
+    app.command("watch")(watch)
 
 
 def register_folder(
@@ -275,6 +277,30 @@ def rollback(
         f"已退回 released again {name}@{done.version.number}"
         + (f",原为 was {done.before}" if done.before else "")
     )
+
+
+def show_version(reference: str, as_json: bool) -> None:
+    """Print a registered version and the evidence that hangs on it."""
+    from xinglin.store import open_store
+
+    with open_store().read() as connection:
+        version = _find(connection, reference)
+    if as_json:
+        told = _row(version) | {
+            "manifest": version.manifest,
+            "evidence": [asdict(one) for one in version.evidence],
+        }
+        typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
+        return
+    typer.echo(
+        f"{version.name}@{version.number}  {version.stage}  {version.change}\n编号 id  {version.checkpoint}"
+    )
+    typer.echo(f"登记 registered  entry {version.seq}, {version.time[:16]}, {version.actor}\n证据 evidence")
+    for one in version.evidence:
+        content = {
+            key: value for key, value in one.content.items() if key not in ("checks", "lock", "points")
+        }
+        typer.echo(f"  {one.seq:>6}  {one.kind:13s} {_short(content)}")
 
 
 def _find(connection: Any, reference: str) -> Version:

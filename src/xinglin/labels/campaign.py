@@ -30,9 +30,9 @@ from xinglin.store.tables import (
     campaign_slots,
     campaign_votes,
     campaigns,
-    salts,
 )
 from xinglin.store.tables import records as archive
+from xinglin.store.tables_ledger import salts
 from xinglin.types import Code
 
 Role = Literal["lead", "annotator", "arbiter", "auditor"]

@@ -46,3 +46,14 @@ model_live = Table(
     Column("since", String(32)),
 )
 """The released version of each model, one at most. Its row is locked while one is promoted."""
+
+model_traffic = Table(
+    "model_traffic",
+    metadata,
+    Column("model", String(100), primary_key=True),
+    Column("day", String(10), primary_key=True),
+    Column("feature", String(20), primary_key=True),
+    Column("bin", String(40), primary_key=True),
+    Column("count", RowNumber, nullable=False),
+)
+"""Answers of a model by day, in bins of one feature at a time."""

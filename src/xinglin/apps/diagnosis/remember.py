@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, delete, insert, select, update
 
+from xinglin.apps.diagnosis.traffic import count
 from xinglin.apps.diagnosis.wording import model_line
 from xinglin.errors import UnknownNameError
 from xinglin.explain.basis import CaseExplanation
@@ -42,6 +43,8 @@ def remember_prediction(
 ) -> str:
     """Append a prediction to the ledger: an HMAC of the input, the model and the triage; no text is kept.
 
+    It is counted into the day's distribution of answers as well (:mod:`.traffic`).
+
     Args:
         store: where.
         text: the input.
@@ -55,6 +58,7 @@ def remember_prediction(
     entry = _Prediction.of(text, answer, encoded or encode_answer(answer))
     with store.write() as connection:
         entry.keep(connection, "prediction", actor)
+        count(connection, text, answer)
     return entry.subject
 
 

@@ -49,3 +49,12 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["version"], ["model_versions.id"]),
         sa.PrimaryKeyConstraint("name"),
     )
+    op.create_table(
+        "model_traffic",
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("day", sa.String(length=10), nullable=False),
+        sa.Column("feature", sa.String(length=20), nullable=False),
+        sa.Column("bin", sa.String(length=40), nullable=False),
+        sa.Column("count", number, nullable=False),
+        sa.PrimaryKeyConstraint("model", "day", "feature", "bin"),
+    )
