@@ -39,6 +39,7 @@ def register(app: typer.Typer) -> None:
     app.command("promote")(promote)
     app.command("rollback")(rollback)
     app.command("watch")(watch)
+    app.command("mirror")(mirror)
 
 
 def register_folder(
@@ -277,6 +278,30 @@ def rollback(
         f"已退回 released again {name}@{done.version.number}"
         + (f",原为 was {done.before}" if done.before else "")
     )
+
+
+def mirror(
+    reference: Reference,
+    mlflow: Annotated[str, typer.Option(help="MLflow 服务器地址 Address of the MLflow server.")],
+    weights: Annotated[
+        Path | None,
+        typer.Option(help="同时上传此检查点文件夹 Also upload this checkpoint's folder; empty: no file."),
+    ] = None,
+    actor: Actor = "cli",
+) -> None:
+    """把版本镜像到 MLflow(副本;以本登记为准)。Mirror a version to MLflow: a copy; what counts stays here."""
+    from xinglin.ledger import append
+    from xinglin.release.registry.mirror import mirror as copy
+    from xinglin.store import open_store
+
+    store = open_store()
+    with store.read() as connection:
+        version = _find(connection, reference)
+    run = copy(version, mlflow, weights=weights)
+    with store.write() as connection:
+        said = {"model": version.name, "number": version.number, "run": run, "weights": weights is not None}
+        append(connection, "model.mirror", actor=actor, subjects=(version.checkpoint,), detail=said)
+    typer.echo(f"已镜像 mirrored {version.name}@{version.number} -> run {run}")
 
 
 def show_version(reference: str, as_json: bool) -> None:
