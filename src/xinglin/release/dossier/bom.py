@@ -15,10 +15,11 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from xinglin.records.manifest import canonical
 from xinglin.release.dossier.answers import digest_of, registered
 from xinglin.release.dossier.dossier import check_version, last_time
 from xinglin.release.dossier.figures import FIGURES, is_number, warnings, weak_sets
-from xinglin.release.dossier.values import MISSING, shown
+from xinglin.release.dossier.values import MISSING, line, shown
 from xinglin.release.registry.version import Evidence, Version
 from xinglin.types import DISCLAIMER
 
@@ -66,7 +67,6 @@ def _model(version: Version, data: list[dict[str, Any]]) -> dict[str, Any]:
         "name": version.name,
         "version": version.number,
         "description": f"{DISCLAIMER['zh']} {DISCLAIMER['en']}",
-        "hashes": [{"alg": "SHA-256", "content": version.checkpoint}],
         "pedigree": {
             "ancestors": [
                 {"type": "machine-learning-model", "bom-ref": f"parent-{place}", "name": shown(parent)}
@@ -88,7 +88,7 @@ def _data(item: Mapping[str, Any], place: int) -> dict[str, Any]:
         # free text, not an SPDX expression: a data set often carries several licences, in words
         **_some("licenses", [{"license": {"name": shown(licence)}}] if licence else None),
         "properties": [
-            {"name": f"xinglin:{key}", "value": shown(value)} for key, value in sorted(known.items())
+            {"name": f"xinglin:{key}", "value": _plain(value)} for key, value in sorted(known.items())
         ],
     }
 
@@ -120,20 +120,15 @@ def _metrics(version: Version) -> Iterator[dict[str, Any]]:
             continue
         content = item.content
         low, high, group = content.get("low"), content.get("high"), content.get("group")
-        told = warnings(content, weak, says_weak=item.kind == "metric")
-        slices = [
-            *([f"{group.get('kind')}={group.get('value')}"] if isinstance(group, Mapping) else []),
-            f"data={shown(content.get('data'))}",
-            f"n={shown(content.get('n'))}",
-            *told,
-            f"ledger #{item.seq}",
-        ]
-        interval = {"lowerBound": shown(low), "upperBound": shown(high)}
+        slices = [f"{group.get('kind')}={group.get('value')}"] if isinstance(group, Mapping) else []
+        slices += [f"{key}={_plain(content[key])}" for key in ("data", "n") if content.get(key) is not None]
+        slices += warnings(content, weak, says_weak=item.kind == "metric")
+        bounds = {"lowerBound": _plain(low), "upperBound": _plain(high)}
         yield {
-            "type": shown(content.get("name")),
-            "value": shown(content.get("value")),
-            "slice": "; ".join(slices),
-            **_some("confidenceInterval", interval if is_number(low) and is_number(high) else None),
+            **_some("type", _plain(content.get("name"))),
+            **_some("value", _plain(content.get("value"))),
+            "slice": "; ".join([*slices, f"ledger #{item.seq}"]),
+            **_some("confidenceInterval", bounds if is_number(low) and is_number(high) else None),
         }
 
 
@@ -152,10 +147,11 @@ def _risk(content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _properties(version: Version) -> Iterator[dict[str, str]]:
+    yield {"name": "xinglin:checkpoint", "value": version.checkpoint}
     for item in (*registered(version), *version.evidence):
         yield _property(item, f"ledger #{item.seq} sha256 {item.digest}")
         if item.kind == "privacy":
-            yield _property(item, shown(item.content))
+            yield _property(item, _plain(item.content))
         if item.kind == "certificate":
             statement = item.content.get("statement")
             predicate = statement.get("predicate") if isinstance(statement, Mapping) else None
@@ -179,6 +175,13 @@ def _objects(value: Any) -> list[Mapping[str, Any]]:
 
 def _is_digest(value: Any) -> bool:
     return isinstance(value, str) and _SHA256.fullmatch(value) is not None
+
+
+def _plain(value: Any) -> str:
+    """Return a value for a program: text as it is, anything else as JSON; nothing for null."""
+    if value is None:
+        return ""
+    return line(value) if isinstance(value, str) else canonical(value).decode()
 
 
 def _some(key: str, value: Any) -> dict[str, Any]:

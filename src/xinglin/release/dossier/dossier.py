@@ -23,9 +23,10 @@ from xinglin.types import DISCLAIMER
 
 STATES: tuple[State, ...] = get_args(State)
 NO_ADVICE = {
-    "zh": "本文件由证据自动摘编,不是法律意见,也不表示符合任何法规;标为“未核对”的要求,其原文未曾打开。",
-    "en": "Compiled from evidence. It is no legal advice and claims no conformity; the text behind a requirement marked "
-    "unverified has not been opened.",
+    "zh": "本文件由证据自动摘编,不是法律意见,也不表示符合任何法规。“有证据”只表示所问各项均有记录,不表示充分;"
+    "标为“原文未核对”的要求,其原文未曾打开。",
+    "en": "Compiled from evidence: no legal advice, and no claim of conformity. “Evidence” means that every field asked "
+    "for is on record, not that it suffices; the text behind a requirement marked unverified has not been opened.",
 }
 
 

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 
 CHINESE, LATIN = "STSong-Light", "Helvetica"
 INK, GREY, RED, BLUE = "#1a1a1a", "#5f6368", "#a50e0e", "#174ea6"
-MARGIN = 51
-"""Points: 18 mm."""
+MARGIN, PADDING = 51, 6
+"""Points: 18 mm, and what ReportLab adds inside."""
 
 
 def as_pdf(dossier: Dossier) -> bytes:
@@ -82,15 +82,15 @@ def as_pdf(dossier: Dossier) -> bytes:
     def footer(canvas: Any, _: Any) -> None:
         canvas.setFont(CHINESE, 7.5)
         canvas.setFillColor(GREY)
-        canvas.drawString(MARGIN, 28, DISCLAIMER["zh"])
-        canvas.drawRightString(A4[0] - MARGIN, 28, str(canvas.getPageNumber()))
+        canvas.drawString(MARGIN + PADDING, 28, DISCLAIMER["zh"])
+        canvas.drawRightString(A4[0] - MARGIN - PADDING, 28, str(canvas.getPageNumber()))
 
     document.build(list(_story(dossier)), onFirstPage=first, onLaterPages=footer)
     return out.getvalue()
 
 
 def _story(dossier: Dossier) -> Iterator[Flowable]:
-    yield _text(heading(dossier), size=17, after=8, heading=0)
+    yield _text(heading(dossier), size=17, after=8, keep=True)
     for told in (DISCLAIMER, NO_ADVICE):
         yield _text(told["zh"], size=9, colour=RED)
         yield _text(told["en"], size=8, colour=RED, after=5)
@@ -98,10 +98,10 @@ def _story(dossier: Dossier) -> Iterator[Flowable]:
         [(_text(label, size=8.5, colour=GREY), _text(text, size=8.5)) for label, text in summary(dossier)]
     )
     for title, answers in documents(dossier):
-        yield _text(title, size=13, before=14, after=4, heading=0)
+        yield _text(title, size=13, before=14, after=4, keep=True)
         for item in answers:
             yield from _answer(item)
-    yield _text(INDEX, size=13, before=14, after=4, heading=0)
+    yield _text(INDEX, size=13, before=14, after=4, keep=True)
     for source, used in dossier.index:
         told = (
             f"#{source.seq} · {source.kind} · {source.time} · {source.actor} · {', '.join(used) or NOT_USED}"
@@ -113,7 +113,7 @@ def _story(dossier: Dossier) -> Iterator[Flowable]:
 def _answer(item: Answer) -> Iterator[Flowable]:
     asked = item.requirement
     zh, en = question(asked)
-    yield _text(f"{asked.id} · {asked.article}", size=10.5, before=9, heading=1)
+    yield _text(f"{asked.id} · {asked.article}", size=10.5, before=9, keep=True)
     yield _text(zh, size=9.5, keep=True)
     yield _text(en, size=8.5, keep=True)
     yield _text(status(item), size=7.5, colour=GREY, after=2)
@@ -138,10 +138,9 @@ def _text(
     after: float = 0,
     then: str = "",
     anchor: str = "",
-    heading: int | None = None,
     keep: bool = False,
 ) -> Flowable:
-    """Return a paragraph: ``text`` is escaped, ``then`` is markup; ``heading`` puts it into the outline."""
+    """Return a paragraph: ``text`` is escaped, ``then`` is markup; ``keep``: on one page with what follows."""
     from reportlab.lib.styles import ParagraphStyle
     from reportlab.platypus import Paragraph
 
@@ -155,7 +154,7 @@ def _text(
         spaceBefore=before,
         spaceAfter=after,
         wordWrap="CJK",
-        keepWithNext=keep or heading is not None,
+        keepWithNext=keep,
     )
     mark = f'<a name="{anchor}"/>' if anchor else ""
     return Paragraph(mark + _set(text) + then, style)

@@ -17,6 +17,13 @@ STATES: dict[State, str] = {
     "statement": "仅有人员声明 a person's statement only",
     "missing": MISSING,
 }
+STAGES = {"candidate": "候选 candidate", "released": "已发布 released", "retired": "已停用 retired"}
+CHANGES = {
+    "first": "首次登记 first",
+    "algorithm": "算法驱动 driven by the algorithm",
+    "data": "数据驱动 driven by data",
+    "none": "权重与数据均未变 neither weights nor data",
+}
 INDEX = "证据索引 Index of evidence"
 INDEX_HEAD = (
     "账本条目 ledger entry",
@@ -42,8 +49,8 @@ def summary(dossier: Dossier) -> Iterator[tuple[str, str]]:
     yield "模型 model", version.name
     yield "版本 version", version.number
     yield "检查点 checkpoint", version.checkpoint
-    yield "阶段 stage", version.stage
-    yield "变更类别 class of change", version.change
+    yield "阶段 stage", STAGES.get(version.stage, version.stage)
+    yield "变更类别 class of change", CHANGES.get(version.change, version.change)
     yield "最后账本条目时间 time of the last ledger entry", dossier.time
     yield "要求 requirements", str(len(dossier.answers))
     for state, count in dossier.counts().items():

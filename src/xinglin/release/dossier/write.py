@@ -13,11 +13,11 @@ from xinglin.release.dossier.bom import as_bom
 from xinglin.release.dossier.dossier import Dossier, build
 from xinglin.release.dossier.markdown import as_markdown
 from xinglin.release.dossier.pdf import as_pdf
-from xinglin.release.dossier.questions import AUTHORITIES, CARD, Authority
+from xinglin.release.dossier.questions import AUTHORITIES, CARD
 from xinglin.release.registry.version import Version
 
 
-def write_dossier(version: Version, authority: Authority, out: Path) -> tuple[Dossier, dict[str, str]]:
+def write_dossier(version: Version, authority: str, out: Path) -> tuple[Dossier, dict[str, str]]:
     """Write the dossier (Markdown, PDF, JSON), the model card, the ML-BOM, and their checksums
     (``sha256sum --check`` reads them).
 
@@ -37,9 +37,7 @@ def write_dossier(version: Version, authority: Authority, out: Path) -> tuple[Do
         MissingExtraError: ReportLab is not installed.
     """
     if authority not in AUTHORITIES:
-        raise InvalidInputError(
-            f"--for: expected one of {', '.join(AUTHORITIES)}, got {str(authority)[:40]!r}"
-        )
+        raise InvalidInputError(f"--for: expected one of {', '.join(AUTHORITIES)}, got {authority[:40]!r}")
     if out.exists() and not out.is_dir():
         raise InvalidInputError(f"--out: expected a folder, {out} is a file: name another 请另选文件夹")
     dossier = build(version, authority)
