@@ -32,7 +32,8 @@ def tell(version: Version, authority: str, out: Path, *, as_json: bool = False) 
     """
     from xinglin.release.dossier import write_dossier
 
-    dossier, sums = write_dossier(version, authority, out)
+    dossier, digests = write_dossier(version, authority, out)
+    sums: dict[str, str] = digests
     counts = {**dossier.counts(), "unverified": dossier.unverified()}
     missing = [item.requirement.id for item in dossier.answers if item.state == "missing"]
     if as_json:

@@ -5,7 +5,7 @@ file of the checkpoint one of type ``file``, and every locked package, where the
 ``library``. What the evidence does not say is left out. The standard's model card has no place for epsilon, for an
 annotation's error rate, or for the ledger: those are ``properties`` named ``xinglin:...``.
 
-Source: https://cyclonedx.org/docs/1.6/json/ and the schema bom-1.6.schema.json.
+Source: the CycloneDX v1.6 JSON reference (cyclonedx.org) and its schema, bom-1.6.schema.json.
 """
 
 from __future__ import annotations

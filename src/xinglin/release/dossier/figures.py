@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 FIGURES = frozenset({"metric", "faithfulness", "robustness"})
 """Kinds whose content is one figure: name, value, low, high, n, data."""
@@ -38,15 +38,15 @@ def warnings(
     count = figure.get("n")
     if not is_number(count) or count <= 0:
         found.append(NO_N)
-    said = " ".join(str(figure.get(key) or "") for key in ("name", "data")).replace("_", " ")
-    if figure.get("weak") is True or figure.get("data") in weak_data or _WEAK.search(said):
+    name, data = (str(figure.get(key) or "") for key in ("name", "data"))
+    if figure.get("weak") is True or data in weak_data or _WEAK.search(f"{name} {data}".replace("_", " ")):
         found.append(WEAK)
     elif says_weak and not isinstance(figure.get("weak"), bool):
         found.append(WEAK_UNSAID)
     return tuple(found)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[int | float]:
     """Whether a JSON value is a number; true and false are none."""
     return isinstance(value, int | float) and not isinstance(value, bool)
 

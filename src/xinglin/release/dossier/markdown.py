@@ -51,8 +51,8 @@ def _lines(dossier: Dossier) -> Iterator[str]:
     yield from ("", f"## {INDEX}", "", f"| {' | '.join(INDEX_HEAD)} |", "|---" * len(INDEX_HEAD) + "|")
     for source, used in dossier.index:
         cells = (f'<a id="{source.anchor}"></a>#{source.seq}', f"`{source.digest}`", source.kind)
-        told = (escaped(source.time), escaped(source.actor), ", ".join(used) or NOT_USED)
-        yield f"| {' | '.join((*cells, *told))} |"
+        rest = (escaped(source.time), escaped(source.actor), ", ".join(used) or NOT_USED)
+        yield f"| {' | '.join((*cells, *rest))} |"
 
 
 def _answer(item: Answer) -> Iterator[str]:

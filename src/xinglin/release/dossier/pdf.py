@@ -103,10 +103,10 @@ def _story(dossier: Dossier) -> Iterator[Flowable]:
             yield from _answer(item)
     yield _text(INDEX, size=13, before=14, after=4, keep=True)
     for source, used in dossier.index:
-        told = (
+        entry = (
             f"#{source.seq} · {source.kind} · {source.time} · {source.actor} · {', '.join(used) or NOT_USED}"
         )
-        yield _text(told, size=8, before=4, anchor=source.anchor)
+        yield _text(entry, size=8, before=4, anchor=source.anchor)
         yield _text(source.digest, size=7.5, colour=GREY, indent=10)
 
 
