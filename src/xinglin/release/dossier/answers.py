@@ -24,6 +24,10 @@ BY_PERSON = frozenset({"statement", "approval"})
 """Kinds that a person says, rather than a measurement."""
 
 
+SAID = Term(STATEMENT, ("zh", "en"))
+"""What is printed of a statement; a person may answer any requirement."""
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a claim comes from: a digest, and the ledger entry that recorded it."""
@@ -64,6 +68,11 @@ class Claim:
     """Who says it, where a person does; ``None`` for what was measured or registered."""
     warnings: tuple[str, ...] = ()
 
+    @property
+    def whole(self) -> bool:
+        """Whether it says everything that it was asked for."""
+        return self.person != MISSING and not any(item.missing for item in self.items)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -73,6 +82,8 @@ class Answer:
     claims: tuple[Claim, ...]
     missing: tuple[Term, ...]
     """Terms that no evidence meets."""
+    whole: bool
+    """Whether every term is met by at least one piece of evidence with every field."""
 
     @property
     def state(self) -> State:
@@ -81,29 +92,24 @@ class Answer:
             return "missing"
         if all(claim.source.kind == STATEMENT for claim in self.claims) and self.missing:
             return "statement"
-        whole = not self.missing and not any(item.missing for claim in self.claims for item in claim.items)
-        return "complete" if whole else "partial"
+        return "complete" if self.whole else "partial"
 
 
 def answer(requirement: Requirement, version: Version) -> Answer:
     """Return what the evidence of a version says to a requirement."""
-    claims: list[Claim] = []
-    missing: list[Term] = []
-    for term in requirement.terms:
-        if term.kind == STATEMENT:
-            continue
-        found = _claims(term, version)
-        claims += [claim for claim in found if claim not in claims]
-        if not found:
-            missing.append(term)
     said = [
-        _claim(item, _whole_statement(), version)
+        _claim(item, SAID, version)
         for item in version.of_kind("statement")
         if item.content.get("requirement") == requirement.id
     ]
-    if not said:
-        missing += [term for term in requirement.terms if term.kind == STATEMENT]
-    return Answer(requirement, (*claims, *said), tuple(missing))
+    found = {term: said if term.kind == STATEMENT else _claims(term, version) for term in requirement.terms}
+    claims = [claim for term, each in found.items() if term.kind != STATEMENT for claim in each]
+    return Answer(
+        requirement=requirement,
+        claims=tuple(dict.fromkeys((*claims, *said))),
+        missing=tuple(term for term, each in found.items() if not each),
+        whole=all(any(claim.whole for claim in each) for each in found.values()),
+    )
 
 
 def registered(version: Version) -> tuple[Evidence, ...]:
@@ -135,10 +141,6 @@ def digest_of(content: Mapping[str, Any]) -> str:
 def source_of(item: Evidence) -> Source:
     """Return where a piece of evidence is recorded."""
     return Source(item.kind, item.seq, item.digest, item.time, item.actor)
-
-
-def _whole_statement() -> Term:
-    return Term(STATEMENT, ("zh", "en"))
 
 
 def _claims(term: Term, version: Version) -> list[Claim]:
