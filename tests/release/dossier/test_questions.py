@@ -52,6 +52,22 @@ def test_every_kind_of_evidence_answers_something() -> None:
     assert asked >= set(KINDS)
 
 
+def test_the_page_counts_as_the_tables_do() -> None:
+    text = (Path(__file__).parents[3] / "docs" / "dossier.md").read_text(encoding="utf-8")
+    rows = [
+        line.split(" | ")
+        for line in text.splitlines()
+        if line.startswith(tuple(f"| {name} |" for name in TITLES))
+    ]
+    told = {(row[0].strip("| "), row[1]): (int(row[2]), int(row[3])) for row in rows}
+    true: dict[tuple[str, str], tuple[int, int]] = {}
+    for name in TITLES:
+        for item in requirements(name):
+            total, verified = true.get((name, item.document), (0, 0))
+            true[name, item.document] = (total + 1, verified + item.verified)
+    assert told == true
+
+
 def test_no_id_stands_in_two_tables() -> None:
     ids = [item.id for name in TITLES for item in requirements(name)]
     assert len(ids) == len(set(ids))
