@@ -20,6 +20,7 @@ VERBS = [
     "evaluate",
     "calibrate",
     "serve",
+    "dossier",
     "graph",
     "audit",
     "train",

@@ -32,6 +32,7 @@ def word_checkpoint(
     *,
     seed: int = 0,
     name: str = "words",
+    data: Sequence[Mapping[str, object]] = (),
 ) -> Path:
     """Write a sealed classifier whose logits are a linear function of the mean embedding of the tokens.
 
@@ -41,6 +42,7 @@ def word_checkpoint(
         taught: label -> a text that shall lead to it.
         seed: of the random embeddings and of the rows of the other labels.
         name: in the manifest.
+        data: in the manifest.
     """
     from safetensors.numpy import save_file
 
@@ -67,7 +69,14 @@ def word_checkpoint(
     save_file(weights, str(folder / "model.safetensors"), metadata={"format": "pt"})
     save_tokenizer(tokenizer, folder)
     sealed = seal_checkpoint(
-        folder, name=name, kind="classifier", data=[], settings={}, seeds=[seed], metrics={}
+        folder,
+        name=name,
+        kind="classifier",
+        data=data,
+        settings={},
+        seeds=[seed],
+        metrics={},
+        limits="a test",
     )
     _export_words(folder / FP32, embeddings, head, sealed.id)
     reseal_checkpoint(folder)

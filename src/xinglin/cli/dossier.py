@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xinglin.cli.options import AsJson
+
 if TYPE_CHECKING:
     from xinglin.release.registry.version import Version
 
@@ -58,3 +60,31 @@ def tell(version: Version, authority: str, out: Path, *, as_json: bool = False) 
     for name, digest in sums.items():
         typer.echo(f"{digest[:16]}  {out / name}")
     return sums
+
+
+def dossier(
+    reference: Annotated[
+        str, typer.Argument(metavar="MODEL", help="名称@版本 NAME@NUMBER; no number: the released one.")
+    ],
+    authority: For,
+    out: Out,
+    actor: Annotated[str, typer.Option(help="操作人 Who does it.")] = "cli",
+    as_json: AsJson = False,
+) -> None:
+    """由证据生成监管文档:缺则注明缺失,绝不代填。Write what a regulator asks, from evidence alone.
+
+    Markdown、PDF、JSON、模型卡与 CycloneDX ML-BOM;同样的证据在任何机器上生成相同的字节。非法律意见。
+    The same evidence gives the same bytes everywhere. What has no evidence is printed as missing. No legal advice.
+    """
+    from xinglin.ledger import append
+    from xinglin.release.registry.record import find
+    from xinglin.store import open_store
+
+    store = open_store()
+    name, _, number = reference.partition("@")
+    with store.read() as connection:
+        version = find(connection, name, number or None)
+    sums = tell(version, authority, out, as_json=as_json)
+    with store.write() as connection:
+        said = {"model": version.name, "number": version.number, "for": authority}
+        append(connection, "dossier.write", actor=actor, subjects=tuple(sorted(sums.values())), detail=said)

@@ -12,6 +12,7 @@ from xinglin.cli import (
     concepts,
     data,
     diagnose,
+    dossier,
     evaluate,
     explain,
     federate,
@@ -47,6 +48,7 @@ app.command("code")(terms.code)
 app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)
 app.command("serve")(serve.serve)
+app.command("dossier")(dossier.dossier)
 app.add_typer(graph.app, name="graph")
 app.add_typer(ledger.app, name="audit")
 app.add_typer(train.app, name="train")

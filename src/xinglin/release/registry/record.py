@@ -66,11 +66,11 @@ def register(
         "change": change.kind,
         "major": change.major,
         "why": change.why,
-        "manifest": manifest_digest(manifest),
         "before": last.number if last else None,
         "comparison": comparison.as_json() if comparison else None,
     }
-    entry = append(connection, "model.register", actor=actor, subjects=(checkpoint.id,), detail=said)
+    subjects = (checkpoint.id, manifest_digest(manifest))
+    entry = append(connection, "model.register", actor=actor, subjects=subjects, detail=said)
     row = {
         "name": name,
         "number": number,
