@@ -203,6 +203,17 @@ def test_an_auditor_finds_every_answer(walked: Path, monkeypatch: pytest.MonkeyP
         assert f'"action":"{action}"' in text, action
 
 
+def test_a_withdrawal_names_the_models_that_it_comes_too_late_for(
+    walked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(walked, tmp_path / "copy")
+    at(tmp_path / "copy", monkeypatch)
+    for verb in (("withdraw", "notes", "--subject", "11"), ("erase", "notes", "--subject", "12", "--yes")):
+        assert "departments@1.0.0 (released)" in call("records", *verb).output
+    before = call("records", "read", "notes", "--purpose", "training", "--as", "lab").stdout
+    assert {row["id"] for row in map(json.loads, before.splitlines())}.isdisjoint({"7", "11", "12"})
+
+
 @pytest.mark.parametrize("authority", ["nmpa", "fda", "eu", "pipl"])
 def test_the_dossier_is_the_same_bytes_elsewhere(
     walked: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, authority: str

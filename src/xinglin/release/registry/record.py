@@ -187,13 +187,30 @@ def lineage(connection: Connection, version: Version) -> list[tuple[Version, Ver
 
 
 def touched(connection: Connection, data: str) -> list[Version]:
-    """Return the versions that were trained on a data set or have a parent that was, by its SHA-256 or name."""
-    query = select(model_versions).order_by(model_versions.c.seq)
+    """Return the versions that a data set reached, oldest first.
+
+    Reached is a version whose manifest names it, whose evidence of consent or privacy names it, or one of whose parents
+    was reached.
+
+    Args:
+        connection: a transaction.
+        data: name of the data set, or SHA-256 of its manifest.
+    """
+    query = select(model_evidence.c.version, model_evidence.c.content)
+    named = {
+        version
+        for version, content in connection.execute(
+            query.where(model_evidence.c.kind.in_(("consent", "privacy")))
+        )
+        if content.get("dataset") == data
+    }
     found: dict[str, Version] = {}
-    for row in connection.execute(query):
+    reached: set[str] = set()
+    for row in connection.execute(select(model_versions).order_by(model_versions.c.seq)):
         names = {str(item.get(key)) for item in row.manifest["data"] for key in ("sha256", "name")}
-        if data in names or found.keys() & set(row.manifest["parents"]):
-            found[row.checkpoint] = _bare(row)
+        if data in names or row.id in named or reached & set(row.manifest["parents"]):
+            reached.add(row.checkpoint)
+            found[f"{row.name}@{row.number}"] = _bare(row)
     return list(found.values())
 
 
