@@ -1,9 +1,7 @@
-"""The nodule benchmark beyond windows: FROC on cubes, a CT of full size, MONAI's inferer beside ours."""
+"""The nodule benchmark on a CT of full size: time, memory, and MONAI's inferer beside ours."""
 
 from __future__ import annotations
 
-import csv
-import json
 import resource
 import time
 
@@ -11,61 +9,6 @@ import numpy as np
 
 from benchmarks._line import Line, aim
 from benchmarks._nodule_world import World
-from xinglin.measure.froc import RATES, Annotations, froc, match
-
-
-def cubes(world: World) -> list[Line]:
-    """FROC on 50 mm cubes of the validation scans: not whole scans, and every cube holds a nodule."""
-    from xinglin.apps.imaging.slide import find_in_volume
-    from xinglin.model.vision.images import hounsfield, read_array
-
-    with (world.folder / "nodules.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == "valid" and row["ann_x"]][
-            : 4 if world.quick else None
-        ]
-    shards = {
-        shard: read_array(world.folder / f"cubes_{int(shard):02d}.npy.xz", limit=200 * 50**3)
-        for shard in sorted({row["shard"] for row in rows})
-    }
-    matched = []
-    for row in rows:
-        hu = hounsfield(shards[row["shard"]][int(row["row"])])
-        found = find_in_volume(world.detector, hu, (1.0, 1.0, 1.0), most=20, floor=-6.0)
-        origin = np.array([float(row[f"origin_{axis}"]) for axis in "zyx"])
-        own = np.array([float(row[f"ann_{axis}"]) for axis in "zyx"]) - origin
-        if row["dir_xy"] == "-1":
-            own[1:] *= -1
-        # Other nodules of the cube and excluded findings count neither way: their sizes are not in the table.
-        others = [*json.loads(row["luna_in"] or "[]"), *json.loads(row["exc_in"] or "[]")]
-        others = [place[::-1] for place in others]  # the table has x, y, z
-        others = [place for place in others if np.linalg.norm(np.subtract(place, own)) > 2.0]
-        centres = np.array([own, *others], float).reshape(-1, 3)
-        diameters = np.array([float(row["ann_diameter_mm"]), *([-1.0] * len(others))])
-        excluded = np.array([False, *([True] * len(others))])
-        marks = np.array([one.voxel for one in found], float).reshape(-1, 3)
-        matched.append(
-            match(marks, np.array([one.score for one in found]), Annotations(centres, diameters, excluded))
-        )
-    scored = froc(matched, repetitions=100 if world.quick else 1000)
-    name = "FROC on 50 mm cubes (a cube as a scan)"
-    note = "not whole scans: a cube is 1/100 of one and always holds a nodule, so this is no LUNA16 CPM"
-    lines = [
-        Line(
-            name,
-            "mean sensitivity",
-            scored.cpm.value,
-            "",
-            scored.scans,
-            scored.cpm.low,
-            scored.cpm.high,
-            note=note,
-        )
-    ]
-    for rate, figure in zip(RATES, scored.sensitivity, strict=True):
-        lines.append(
-            Line(name, f"at {rate:g} a cube", figure.value, "", scored.scans, figure.low, figure.high)
-        )
-    return lines
 
 
 def speed(world: World) -> list[Line]:

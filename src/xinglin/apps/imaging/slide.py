@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import dist
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,6 @@ from xinglin.apps.imaging.nodules import Nodule, exact
 from xinglin.apps.imaging.resample import resampled
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.model.vision.images import HU_AIR, WINDOW, scaled
-from xinglin.model.vision.peaks import suppressed
 from xinglin.model.vision.reading import averaged
 from xinglin.model.vision.runtime import InstanceMaps
 
@@ -171,13 +171,14 @@ def tops(
     peaks = np.argwhere(
         (logits == maximum_filter(logits, 3, mode="constant", cval=-np.inf)) & (logits > floor)
     )
-    order = np.argsort(-logits[tuple(peaks.T)], kind="stable")[: 4 * most]
-    found = [exact(network, maps, (int(z), int(y), int(x)), hu) for z, y, x in peaks[order]]
-    if not found:
-        return []
-    points = np.array([nodule.point for nodule in found])
-    kept = suppressed(points, np.array([nodule.logit for nodule in found]), DISTANCE)
-    return [found[index] for index in kept[:most]]
+    found: list[Nodule] = []
+    for z, y, x in peaks[np.argsort(-logits[tuple(peaks.T)], kind="stable")]:
+        nodule = exact(network, maps, (int(z), int(y), int(x)), hu)
+        if all(dist(nodule.point, better.point) >= DISTANCE for better in found):
+            found.append(nodule)
+        if len(found) == most:
+            break
+    return found
 
 
 def _worth(hu: NDArray[np.int16], inside: NDArray[np.bool_] | None, place: tuple[int, ...]) -> bool:
