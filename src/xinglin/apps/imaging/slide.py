@@ -53,6 +53,16 @@ class Candidate:
     """Logit of the strongest instance; higher is likelier. No probability."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Searched:
+    """What a pass over a CT leaves."""
+
+    candidates: list[Candidate]
+    """Best first."""
+    logits: NDArray[np.float32]
+    """(z, y, x) of the instances, on the 1 mm grid from ``network.offset`` by ``network.stride``; -inf where not read."""
+
+
 def find_in_volume(
     network: InstanceMaps,
     hu: NDArray[Any],
@@ -64,7 +74,23 @@ def find_in_volume(
     views: int = 1,
     report: Report | None = None,
 ) -> list[Candidate]:
-    """Return the likeliest places of a CT, best first.
+    """Return the likeliest places of a CT, best first (:func:`search_volume` without the map)."""
+    found = search_volume(network, hu, spacing, mask=mask, most=most, floor=floor, views=views, report=report)
+    return found.candidates
+
+
+def search_volume(
+    network: InstanceMaps,
+    hu: NDArray[Any],
+    spacing: tuple[float, float, float],
+    *,
+    mask: NDArray[np.bool_] | None = None,
+    most: int = 50,
+    floor: float = FLOOR,
+    views: int = 1,
+    report: Report | None = None,
+) -> Searched:
+    """Read a CT and return its likeliest places and the map of instance logits.
 
     Args:
         network: a loaded detector.
@@ -74,7 +100,7 @@ def find_in_volume(
         most: places at most.
         floor: logit below which nothing is reported.
         views: flips averaged; 1 is fastest.
-        report: called with (windows done, windows).
+        report: called with (windows done, windows); what it raises ends the search.
 
     Raises:
         InvalidInputError: no three axes, spacing that is not positive, or a mask of another shape.
@@ -88,14 +114,17 @@ def find_in_volume(
     for nodule in found:
         z, y, x = (place / step for place, step in zip(nodule.point, spacing, strict=True))
         candidates.append(Candidate((z, y, x), nodule.diameter, nodule.logit))
-    return candidates
+    inside = tuple(
+        slice(-(-size // network.stride)) for size in millimetres.shape
+    )  # blocks reach beyond the CT
+    return Searched(candidates, maps[0][inside])
 
 
 def isotropic(values: NDArray[Any], spacing: tuple[float, float, float]) -> NDArray[np.int16]:
     """Return an array resampled to 1 mm (:func:`~.resample.resampled`); memory beyond the result: a few slices.
 
     Raises:
-        InvalidInputError, InputTooLargeError: as :func:`find_in_volume`.
+        InvalidInputError, InputTooLargeError: as :func:`search_volume`.
     """
     if values.ndim != 3 or not all(np.isfinite(step) and step > 0 for step in spacing):
         raise InvalidInputError(
