@@ -4,8 +4,9 @@ Limits by volume for baseline from the table of version 1.1 in NCBI Bookshelf NB
 give each diameter with the volume of its sphere. Version 2022 (Christensen and others, CHEST 2024; 165:738-753) has rules
 of its own for juxtapleural nodules, airway nodules, atypical cysts, findings that may be infectious and growth: none of
 them is applied. Where we say less: calcified nodules get no category, because only certain patterns of calcium are benign
-and the pattern is not told here; so do nodules at a fissure, in an airway or in the wall of a cyst, which are not told apart from others; growth and new
-nodules need a reader, so with a prior there is no category. 4X and S are a reader's.
+and the pattern is not told here; growth and new nodules need a reader, so with a prior there is no category; 4X and S are
+a reader's. Where we may be wrong: nodules at a fissure, in an airway or in the wall of a cyst are not told apart from
+others and get the category of their size.
 """
 
 from __future__ import annotations
