@@ -23,8 +23,8 @@ from xinglin.measure.froc import RATES, Annotations, Froc, froc, match
 from xinglin.measure.localisation import SLACK
 
 BACKGROUNDS = (
-    ("chest_cardiac_1p5mm_a.nii.gz", "heart and 1.9 l of lung around it, 1.5 mm, contrast", 24),
-    ("cip_ct-64.nrrd", "a whole chest of 4.9 l, but of 4 mm: blurred", 6),
+    ("chest_cardiac_1p5mm_a.nii.gz", "heart and 1.9 l of lung around it, 1.5 mm, contrast", 14),
+    ("cip_ct-64.nrrd", "a whole chest of 4.9 l, but of 4 mm: blurred", 4),
 )
 """File, what it shows, and how many scans are assembled in it."""
 TRIES = 300

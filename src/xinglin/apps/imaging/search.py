@@ -15,6 +15,11 @@ from xinglin.errors import InvalidInputError
 from xinglin.model.vision.runtime import InstanceMaps
 from xinglin.records.volumes.scan import Scan
 
+THINNEST = 20.0
+"""Millimetres of a scan along each axis at least: the shortest side of the windows that the detector was trained on."""
+LEAST_LUNG = 0.03
+"""Litres of lung below which none counts as seen: so much may be gas of stomach and bowel (authored, unreviewed)."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
@@ -45,12 +50,18 @@ def search_lungs(network: InstanceMaps, scan: Scan, *, most: int = 50, report: R
         report: called with (windows done, windows).
 
     Raises:
-        InvalidInputError: not a CT, or no lung with air is seen: searching elsewhere would find what is no lung nodule,
-            and finding nothing would look like an answer.
+        InvalidInputError: not a CT, too thin, or no lung with air is seen: searching elsewhere would find what is no
+            lung nodule, and finding nothing would look like an answer.
         InputTooLargeError: larger than ``slide.MAX_MM``.
     """
+    thin = min(size * step for size, step in zip(scan.array.shape, scan.spacing[::-1], strict=True))
+    if thin < THINNEST:
+        raise InvalidInputError(
+            f"未做检测:扫描范围不足 {THINNEST:g} mm。The scan is {thin:.1f} mm thick; the detector needs {THINNEST:g} mm "
+            "on every side to tell a nodule from a vessel: give it the whole series"
+        )
     lungs = lung_mask(scan)
-    if not lungs.array.any():
+    if lungs.litres < LEAST_LUNG:
         raise InvalidInputError(
             "看不到含气的肺,未做检测。No lung with air is seen in the scan, so it was not searched: this detector "
             "reads CT of the chest; it cannot read lungs without air"

@@ -176,13 +176,13 @@ def volume_maps(
 
 
 def window_at(hu: NDArray[np.int16], place: tuple[int, ...]) -> NDArray[np.int16]:
-    """Return the window whose inner block is the one at ``place``; beyond the CT there is air."""
-    low = np.array(place) * INNER - MARGIN
-    box = np.full(WINDOW, HU_AIR, dtype=np.int16)
-    source = tuple(slice(max(0, a), min(n, a + w)) for a, w, n in zip(low, WINDOW, hu.shape, strict=True))
-    target = tuple(slice(s.start - a, s.stop - a) for s, a in zip(source, low, strict=True))
-    box[target] = hu[source]
-    return box
+    """Return the window whose inner block is the one at ``place``; beyond the CT its outermost voxels go on.
+
+    Air there, or a mirror, would make a ball of each vessel that the border cuts off; so it stays a vessel.
+    """
+    low = (np.array(place) * INNER - MARGIN).tolist()
+    index = [np.arange(a, a + w).clip(0, n - 1) for a, w, n in zip(low, WINDOW, hu.shape, strict=True)]
+    return hu[np.ix_(*index)]
 
 
 def tops(
