@@ -8,7 +8,6 @@ same data and the same shipped model, ``--only PART`` measures it anew.
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import sys
@@ -22,6 +21,7 @@ import numpy as np
 
 from benchmarks._line import Line, aim
 from benchmarks._nodule_assembled import assembled, cubes
+from benchmarks._nodule_diameter import diameter
 from benchmarks._nodule_scans import speed
 from benchmarks._nodule_world import Array, World, figures, mae, points_of
 from xinglin.measure import Figure, bootstrap
@@ -100,15 +100,6 @@ def _shipped(world: World) -> list[Line]:
     )
     middle = np.tile((np.array(valid.images.shape[1:]) - 1) / 2, (int(valid.labels.sum()), 1))
     lines += figures("always the window's middle", world, np.zeros(len(valid)), middle)[1:]
-    said = np.array([one.nodule.diameter for one, label in zip(answers, valid.labels, strict=True) if label])
-    _, diameters = world.truth(valid)
-    lines.append(mae("diameter against LUNA16's", said, diameters, "windows of the validation scans"))
-    lines.append(
-        mae("diameter against the masks'", said, _mask_diameters(world), "ball of the mask's volume")
-    )
-    lines.append(
-        mae("diameter, always the median", np.full(len(said), np.median(diameters)), diameters, "no model")
-    )
     return lines
 
 
@@ -123,16 +114,6 @@ def _blob(image: Array) -> tuple[Array, float]:
     responses = np.stack([-(s**2) * gaussian_laplace(hu, s, mode="nearest") for s in SCALES])
     best = np.unravel_index(int(responses.argmax()), responses.shape)
     return parabolic(responses[best[0]], tuple(map(int, best[1:]))), float(responses[best])
-
-
-def _mask_diameters(world: World) -> Array:
-    """Diameter of the ball that has the mask's volume, of every positive validation window."""
-    with (world.folder / "windows_train_labels.csv").open() as file:
-        cube = {row["window_id"]: row["cube_id"] for row in csv.DictReader(file)}
-    with (world.folder / "nodules.csv").open() as file:
-        voxels = {row["cube_id"]: float(row["mask_voxels"]) for row in csv.DictReader(file)}
-    names = [name for name, label in zip(world.valid.ids, world.valid.labels, strict=True) if label]
-    return np.array([(6 * voxels[cube[name]] / np.pi) ** (1 / 3) for name in names])
 
 
 def _thick(world: World) -> list[Line]:
@@ -299,6 +280,7 @@ def _key(world: World, name: str) -> str:
 
 MEASURES: dict[str, Callable[[World], list[Line]]] = {
     "shipped": _shipped,
+    "diameter": diameter,
     "thick": _thick,
     "cut": _cut,
     "cubes": cubes,
