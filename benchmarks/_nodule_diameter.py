@@ -31,7 +31,7 @@ def diameter(world: World) -> list[Line]:
     ball = "ball of the mask's volume"
     fitted = f"{ball}; {intercept:.2f} mm + {slope:.2f} x the blob's, least squares on {half}"
     shipped = f"{ball}; the line that ships: {MASK_LINE[0]:g} mm + {MASK_LINE[1]:g} x the blob's"
-    median_drawn = np.full(len(drawn), np.median(drawn_fit))
+    median_drawn, median_masks = np.full(len(drawn), np.median(drawn_fit)), np.full(len(masks), median)
     return [
         mae("diameter against LUNA16's: blob (diameter_mm)", blob, drawn, "windows of the validation scans"),
         mae("diameter against LUNA16's: always the median", median_drawn, drawn, f"no model; median of {half}"),
@@ -40,7 +40,7 @@ def diameter(world: World) -> list[Line]:
         mae("diameter against the masks': line fitted here", intercept + slope * blob, masks, fitted),
         mae("diameter against the masks': mask_diameter_mm", product, masks, shipped),
         mae("diameter against the masks': LUNA16's own", drawn, masks, f"{ball}; radiologists against masks"),
-        mae("diameter against the masks': always the median", np.full(len(masks), median), masks, f"no model; median of {half}"),
+        mae("diameter against the masks': always the median", median_masks, masks, f"no model; median of {half}"),
     ]  # fmt: skip
 
 

@@ -23,7 +23,7 @@ from benchmarks._line import Line, aim
 from benchmarks._nodule_assembled import assembled, cubes
 from benchmarks._nodule_diameter import diameter
 from benchmarks._nodule_scans import speed
-from benchmarks._nodule_world import Array, World, figures, mae, points_of
+from benchmarks._nodule_world import Array, World, figures, points_of
 from xinglin.measure import Figure, bootstrap
 from xinglin.measure.localisation import auroc_figure
 
