@@ -23,10 +23,12 @@ from xinglin.measure.froc import RATES, Annotations, Froc, froc, match
 from xinglin.measure.localisation import SLACK
 
 BACKGROUNDS = (
-    ("chest_cardiac_1p5mm_a.nii.gz", "heart and 1.9 l of lung around it, 1.5 mm, contrast", 14),
-    ("cip_ct-64.nrrd", "a whole chest of 4.9 l, but of 4 mm: blurred", 4),
+    ("chest_cardiac_1p5mm_a.nii.gz", "heart and 1.9 l of lung around it, 1.5 mm, contrast", 8),
+    ("cip_ct-64.nrrd", "a whole chest of 4.9 l, but of 4 mm: blurred", 2),
 )
 """File, what it shows, and how many scans are assembled in it."""
+CUBES = 60
+"""Of the validation cubes, the first in the table (they stand in random order)."""
 TRIES = 300
 """Random places of a cube, of which the one with most lung is taken."""
 MOST, LEAST = 100, -6.0
@@ -90,7 +92,7 @@ def cubes(world: World) -> list[Line]:
     from xinglin.apps.imaging.slide import find_in_volume
 
     matched = []
-    for cube in validation_cubes(world.folder, 4 if world.quick else None):
+    for cube in validation_cubes(world.folder, 4 if world.quick else CUBES):
         found = find_in_volume(world.detector, cube.hu, (1.0, 1.0, 1.0), most=20, floor=LEAST)
         places = np.array([one.voxel for one in found], float).reshape(-1, 3)
         truth = Annotations(cube.centres, cube.diameters, cube.diameters < 0)
