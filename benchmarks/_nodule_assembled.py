@@ -19,7 +19,8 @@ import numpy as np
 
 from benchmarks._line import Line
 from benchmarks._nodule_world import Array, World
-from xinglin.measure.froc import RATES, Annotations, Froc, froc, match
+from xinglin.measure import bootstrap, proportion
+from xinglin.measure.froc import RATES, Annotations, Froc, Matched, froc, match
 from xinglin.measure.localisation import SLACK
 
 BACKGROUNDS = (
@@ -125,7 +126,23 @@ def assembled(world: World) -> list[Line]:
         for rule, matched in (("radius", strict), (f"max({SLACK:g} mm, radius)", slack)):
             scored = froc(matched, repetitions=100 if world.quick else 1000)
             lines += lines_of(f"FROC on assembled scans, {file.split('.')[0]}, {rule}", scored, "scan", note)
+        lines += _listed(f"what is listed of assembled scans, {file.split('.')[0]}", strict)
     return lines
+
+
+def _listed(name: str, scans: list[Matched]) -> list[Line]:
+    """What a reader gets: every mark above the floor of a report."""
+    from xinglin.apps.imaging.slide import FLOOR
+
+    hits, nodules = sum(int((one.hits > FLOOR).sum()) for one in scans), sum(one.nodules for one in scans)
+    found = proportion(hits, nodules)
+    wrong = np.array([(one.false > FLOOR).sum() for one in scans], float)
+    figure = bootstrap(lambda index: float(wrong[index].mean()), len(wrong))
+    note = f"every mark with a logit above {FLOOR:g}, without the bound of 50 a report"
+    return [
+        Line(name, "nodules hit, radius rule", found.value, "", nodules, found.low, found.high, note=note),
+        Line(name, "false marks a scan", figure.value, "", len(wrong), figure.low, figure.high, note=note),
+    ]
 
 
 def _background(path: Path) -> tuple[Array, Array]:
