@@ -15,6 +15,7 @@ import pytest
 from scipy import ndimage
 
 from tests.apps.imaging.test_lungs import chest
+from tests.records.test_archive import put
 from tests.serve.conftest import running
 from tests.serve.test_workbench import browser, place, pytestmark, shoot  # noqa: F401  (fixtures)
 from xinglin.apps.diagnosis.differential import Differential
@@ -24,9 +25,12 @@ from xinglin.apps.imaging.measured import Algorithm
 from xinglin.apps.imaging.search import Found, Searcher
 from xinglin.apps.imaging.slide import Candidate
 from xinglin.ledger import entries, verify
-from xinglin.records.volumes import Scan, read_scan
+from xinglin.ledger.grants import give_consent, grant
+from xinglin.records.archive import create_dataset
+from xinglin.records.volumes import Scan, keep, read_scan
 from xinglin.serve.app import create_app
 from xinglin.store import Store, open_store
+from xinglin.types import Record
 
 nibabel = pytest.importorskip("nibabel")
 INNER = (215.0, 95.0, 75.0)
@@ -339,6 +343,30 @@ def test_a_prior_is_linked_only_after_it_was_aligned(
     page.hover("[data-plane=prior-sagittal]")
     page.keyboard.press("ArrowDown")  # moved apart from the study: no longer linked
     page.wait_for_function("document.querySelector('.xi-tools').textContent.includes('坐标系不同')")
+
+
+def test_a_record_of_the_archive_is_opened_after_a_grant(
+    enter: Any, room: Any, files: dict[str, Path], tmp_path: Path
+) -> None:
+    _, store, desk = room
+    volume = keep(read_scan(files["now"], stated="CT"), tmp_path)
+    with store.write() as connection:
+        create_dataset(connection, "chest", by="steward")
+        give_consent(connection, "chest", subject=None, purpose="care", basis="treatment", by="board")
+    put(store, "chest", Record("ct-1", "p1", volumes=(volume,)))
+    page = enter("/imaging")
+    page.fill("[data-key=archived-dataset]", "chest")
+    page.fill("[data-key=archived-record]", "ct-1")
+    page.click("[data-key=open-archived]")
+    page.wait_for_selector(".xl-note-negative")  # nobody granted it
+    with store.write() as connection:
+        grant(connection, "chest", grantee="local", purpose="care", by="steward")
+    page.click("[data-key=open-archived]")
+    page.wait_for_url("**/imaging?study=*")
+    page.wait_for_selector("[data-plane=sagittal] img")
+    assert page.locator("[data-key=find]").is_visible()
+    held = desk.studies.of("local")[0]
+    assert (held.name, held.scan.frame) == ("ct-1", volume.frame)
 
 
 def test_what_cannot_be_read_is_told_by_name(enter: Any, files: dict[str, Path]) -> None:
