@@ -1,7 +1,7 @@
 """FROC on assembled scans: real cubes of the validation scans set into a real CT of another patient.
 
-No whole scans with truth are at hand, so whole scans are assembled: all cubes of one validation scan go into one of two
-backgrounds, each turned by a random choice of flips. What is not real: the seams around a cube, and that a cube may lie
+No whole scans with truth are at hand, so whole scans are assembled: all cubes of one validation scan go into a background
+that is turned by a random choice of flips. What is not real: the seams around a cube, and that a cube may lie
 where it would not in a body. Whatever the detector marks outside a nodule counts as false, at a seam or in a background
 whose own nodules nobody annotated. The scan is then read as the product reads one: lung mask, windows, tops.
 """
@@ -23,12 +23,9 @@ from xinglin.measure import bootstrap, proportion
 from xinglin.measure.froc import RATES, Annotations, Froc, Matched, froc, match
 from xinglin.measure.localisation import SLACK
 
-BACKGROUNDS = (
-    ("chest_cardiac_1p5mm_a.nii.gz", "heart and 1.9 l of lung around it, 1.5 mm, contrast", 8),
-    ("cip_ct-64.nrrd", "a whole chest of 4.9 l, but of 4 mm: blurred", 2),
-)
+BACKGROUNDS = (("chest_cardiac_1p5mm_a.nii.gz", "heart and 1.9 l of lung around it, 1.5 mm, contrast", 10),)
 """File, what it shows, and how many scans are assembled in it."""
-CUBES = 60
+CUBES = 40
 """Of the validation cubes, the first in the table (they stand in random order)."""
 TRIES = 300
 """Random places of a cube, of which the one with most lung is taken."""
