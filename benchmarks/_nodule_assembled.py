@@ -12,6 +12,7 @@ import csv
 import json
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -106,13 +107,12 @@ def assembled(world: World) -> list[Line]:
     for cube in validation_cubes(world.folder, 6 if world.quick else None):
         by_scan[cube.scan].append(cube)
     names = sorted(by_scan)
-    generator = np.random.default_rng(0)
-    order = generator.permutation(len(names)).tolist()
+    order = np.random.default_rng(0).permutation(len(names)).tolist()
     lines: list[Line] = []
-    for file, shown, count in BACKGROUNDS[: 1 if world.quick else None]:
+    for file, shown, count in BACKGROUNDS:
         chosen, order = order[: 1 if world.quick else count], order[count:]
-        background = _background(world.folder.parent / "ct-sample-volumes" / file)
-        found = [_read(world, background, by_scan[names[at]], generator) for at in chosen]
+        path = world.folder.parent / "ct-sample-volumes" / file
+        found = [_scan(world, path, by_scan[names[at]], at) for at in chosen]
         nodules = sum(int((truth.diameters > 0).sum()) for _, _, truth in found)
         note = f"assembled, {nodules} nodules of {len(found)} patients in one background: {shown}"
         strict = [match(places, scores, truth) for places, scores, truth in found]
@@ -142,6 +142,21 @@ def _listed(name: str, scans: list[Matched]) -> list[Line]:
     ]
 
 
+def _scan(world: World, path: Path, chosen: list[Cube], seed: int) -> tuple[Array, Array, Annotations]:
+    """Assemble and read one scan, or take it from an earlier run: so that a run that was stopped goes on."""
+    from benchmarks._nodule_cells import cell
+
+    def make() -> dict[str, Any]:
+        return _read(world, _background(path), chosen, np.random.default_rng(seed))
+
+    name = f"assembled-{path.name.split('.')[0]}-{seed}-{world.detector.id[:12]}"
+    body = make() if world.quick else cell(name, make)
+    places, centres = (np.array(body[key], float).reshape(-1, 3) for key in ("places", "centres"))
+    scores, diameters = np.array(body["scores"], float), np.array(body["diameters"], float)
+    return places, scores, Annotations(centres, diameters, diameters < 0)
+
+
+@cache
 def _background(path: Path) -> tuple[Array, Array]:
     """A real CT at 1 mm and its lungs."""
     from xinglin.apps.imaging import isotropic, lung_mask
@@ -153,7 +168,7 @@ def _background(path: Path) -> tuple[Array, Array]:
 
 def _read(
     world: World, background: tuple[Array, Array], chosen: list[Cube], generator: np.random.Generator
-) -> tuple[Array, Array, Annotations]:
+) -> dict[str, Any]:
     """Assemble one scan and read it: marks, scores, truth."""
     from xinglin.apps.imaging import lung_mask
     from xinglin.apps.imaging.slide import find_in_volume
@@ -165,8 +180,12 @@ def _read(
     scan = Scan(hu, np.eye(4), "CT", "assembled")
     inside = np.stack(list(lung_mask(scan).on(scan)))
     marks = find_in_volume(world.detector, hu, (1.0, 1.0, 1.0), mask=inside, most=MOST, floor=LEAST)
-    places = np.array([one.voxel for one in marks], float).reshape(-1, 3)
-    return places, np.array([one.score for one in marks]), Annotations(centres, diameters, diameters < 0)
+    return {
+        "places": [list(one.voxel) for one in marks],
+        "scores": [one.score for one in marks],
+        "centres": centres.tolist(),
+        "diameters": diameters.tolist(),
+    }
 
 
 def place(hu: Array, lungs: Array, chosen: list[Cube], generator: np.random.Generator) -> tuple[Array, Array]:

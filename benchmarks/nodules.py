@@ -3,7 +3,7 @@
 231 validation windows (94 with a nodule) of scans that nothing was trained on; the choice between arms was made on
 these, so their figures are optimistic. Coordinates are read here and nowhere in training. Intervals: bootstrap over
 windows; Wilson for rates. Each part is kept once it is measured: a run of all takes up what was measured before with the
-same data and the same shipped model, ``--only PART`` measures it anew.
+same data and the same shipped model, ``--only PART`` measures it anew, ``--only kept`` measures nothing.
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
         return [Line("nodules", "AUROC", None, "", 0, note="no data: set XINGLIN_DATA to the data folder")]
     lines: list[Line] = []
     world = World(data / "luna16-nodule-cubes", quick)
-    for part in only or [part for part in PARTS if part not in DEAR]:
+    if only == [KEPT]:
+        return [line for part in MEASURES for line in _kept(world, part) or []]
+    for part in only or [part for part in MEASURES if part not in DEAR]:
         if quick and part in ("masks",):
             continue
         lines += _measured(world, part, anew=bool(only))
@@ -45,26 +47,38 @@ def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
 
 def _measured(world: World, part: str, *, anew: bool) -> list[Line]:
     """A part's lines: kept from an earlier run on the same data and the same shipped model, or measured now."""
-    from benchmarks._nodule_cells import KEEP
-
-    kept = KEEP / f"part-{part}.json"
-    key = f"{world.windows.digest} {world.detector.id}"
-    if not anew and not world.quick and kept.is_file():
-        held = json.loads(kept.read_text(encoding="utf-8"))
-        if held["key"] == key:
-            print(f"{part}: measured before, on {held['day']}", file=sys.stderr, flush=True)
-            return [Line(**line) for line in held["lines"]]
+    if not anew and not world.quick and (held := _kept(world, part)) is not None:
+        return held
     print(part, file=sys.stderr, flush=True)
     lines = MEASURES[part](world)
     if not world.quick:
-        body = {
-            "key": key,
-            "day": datetime.now(UTC).date().isoformat(),
-            "lines": [asdict(line) for line in lines],
-        }
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        kept.write_text(json.dumps(body, ensure_ascii=False), encoding="utf-8")
+        day = datetime.now(UTC).date().isoformat()
+        body = {"key": _of(world), "day": day, "lines": [asdict(line) for line in lines]}
+        path = _path(part)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(body, ensure_ascii=False), encoding="utf-8")
     return lines
+
+
+def _kept(world: World, part: str) -> list[Line] | None:
+    """What was measured before with the same data and the same shipped model."""
+    if not _path(part).is_file():
+        return None
+    held = json.loads(_path(part).read_text(encoding="utf-8"))
+    if held["key"] != _of(world):
+        return None
+    print(f"{part}: measured before, on {held['day']}", file=sys.stderr, flush=True)
+    return [Line(**line) for line in held["lines"]]
+
+
+def _of(world: World) -> str:
+    return f"{world.windows.digest} {world.detector.id}"
+
+
+def _path(part: str) -> Path:
+    from benchmarks._nodule_cells import KEEP
+
+    return KEEP / f"part-{part}.json"
 
 
 def _shipped(world: World) -> list[Line]:
@@ -302,6 +316,8 @@ MEASURES: dict[str, Callable[[World], list[Line]]] = {
     "pneumonia": _pneumonia,
     "plain": _plain,
 }
-PARTS = tuple(MEASURES)
+KEPT = "kept"
+"""Shows what was measured before, and measures nothing."""
+PARTS = (*MEASURES, KEPT)
 DEAR = ("plain",)
 """Parts that run only when they are named: they did not fit the time there was."""
