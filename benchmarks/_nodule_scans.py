@@ -1,9 +1,8 @@
-"""The nodule benchmark beyond windows: FROC on cubes, a CT of full size, MONAI's inferer beside ours."""
+"""The nodule benchmark on a CT of full size: time, memory, and MONAI's inferer beside ours."""
 
 from __future__ import annotations
 
-import csv
-import json
+import os
 import resource
 import time
 
@@ -11,117 +10,57 @@ import numpy as np
 
 from benchmarks._line import Line, aim
 from benchmarks._nodule_world import World
-from xinglin.measure.froc import RATES, Annotations, froc, match
+from xinglin.records.volumes.scan import Scan
 
 
-def cubes(world: World) -> list[Line]:
-    """FROC on 50 mm cubes of the validation scans: not whole scans, and every cube holds a nodule."""
-    from xinglin.apps.imaging.slide import find_in_volume
-    from xinglin.model.vision.images import hounsfield, read_array
+def _chest(world: World) -> Scan:
+    """A real chest (4.9 l of lung) brought from voxels of 4 mm to 512 x 512 x 300 of 0.52 x 0.52 x 1.05 mm."""
+    from scipy.ndimage import zoom
 
-    with (world.folder / "nodules.csv").open() as file:
-        rows = [row for row in csv.DictReader(file) if row["split"] == "valid" and row["ann_x"]][
-            : 4 if world.quick else None
-        ]
-    shards = {
-        shard: read_array(world.folder / f"cubes_{int(shard):02d}.npy.xz", limit=200 * 50**3)
-        for shard in sorted({row["shard"] for row in rows})
-    }
-    matched = []
-    for row in rows:
-        hu = hounsfield(shards[row["shard"]][int(row["row"])])
-        found = find_in_volume(world.detector, hu, (1.0, 1.0, 1.0), most=20, floor=-6.0)
-        origin = np.array([float(row[f"origin_{axis}"]) for axis in "zyx"])
-        own = np.array([float(row[f"ann_{axis}"]) for axis in "zyx"]) - origin
-        if row["dir_xy"] == "-1":
-            own[1:] *= -1
-        # Other nodules of the cube and excluded findings count neither way: their sizes are not in the table.
-        others = [*json.loads(row["luna_in"] or "[]"), *json.loads(row["exc_in"] or "[]")]
-        others = [place[::-1] for place in others]  # the table has x, y, z
-        others = [place for place in others if np.linalg.norm(np.subtract(place, own)) > 2.0]
-        centres = np.array([own, *others], float).reshape(-1, 3)
-        diameters = np.array([float(row["ann_diameter_mm"]), *([-1.0] * len(others))])
-        excluded = np.array([False, *([True] * len(others))])
-        marks = np.array([one.voxel for one in found], float).reshape(-1, 3)
-        matched.append(
-            match(marks, np.array([one.score for one in found]), Annotations(centres, diameters, excluded))
-        )
-    scored = froc(matched, repetitions=100 if world.quick else 1000)
-    name = "FROC on 50 mm cubes (a cube as a scan)"
-    note = "not whole scans: a cube is 1/100 of one and always holds a nodule, so this is no LUNA16 CPM"
-    lines = [
-        Line(
-            name,
-            "mean sensitivity",
-            scored.cpm.value,
-            "",
-            scored.scans,
-            scored.cpm.low,
-            scored.cpm.high,
-            note=note,
-        )
-    ]
-    for rate, figure in zip(RATES, scored.sensitivity, strict=True):
-        lines.append(
-            Line(name, f"at {rate:g} a cube", figure.value, "", scored.scans, figure.low, figure.high)
-        )
-    return lines
+    from xinglin.records.volumes import read_scan
+
+    coarse = read_scan(world.folder.parent / "ct-sample-volumes" / "cip_ct-64.nrrd", stated="CT")
+    values = coarse.array[36:44] if world.quick else coarse.array
+    shape = (32, 128, 128) if world.quick else (300, 512, 512)
+    factors = [wanted / size for wanted, size in zip(shape, values.shape, strict=True)]
+    affine = coarse.affine.copy()
+    affine[:3, :3] /= factors[::-1]
+    return Scan(zoom(values, factors, order=1), affine, "CT", coarse.frame)
 
 
 def speed(world: World) -> list[Line]:
-    """A CT of 512 x 512 x 300 laid with real cubes; both precisions and MONAI's inferer on the same network."""
+    """A CT of 512 x 512 x 300: both precisions, and MONAI's inferer on the same network."""
     import torch
     from monai.inferers import sliding_window_inference
 
-    from xinglin.apps.imaging.slide import find_in_volume, isotropic, volume_maps
-    from xinglin.model.vision.images import hounsfield, scaled
+    from xinglin.apps.imaging.search import search_lungs
+    from xinglin.apps.imaging.slide import isotropic, volume_maps
+    from xinglin.model.vision.images import scaled
     from xinglin.model.vision.networks import read_network
     from xinglin.model.vision.runtime import InstanceMaps
-    from xinglin.train.nodules.windows import read_cubes
 
-    tiles = read_cubes(world.folder)[:49]
-    spacing = (1.0, 0.7, 0.7)
-    slab = np.concatenate([np.concatenate(list(tiles[k : k + 7]), axis=2) for k in range(0, 49, 7)], axis=1)
-    one = hounsfield(slab).astype(np.int16)  # 50 x 350 x 350 mm
-    fine = np.repeat(np.repeat(one, 2, 1), 2, 2)  # half millimetres
-    index = np.minimum((np.arange(512) * 0.7 * 2).astype(int), 699)
-    ct = np.tile(fine[:, index][:, :, index], (6, 1, 1))
-    if world.quick:
-        ct = ct[:48, :100, :100]
-    shape = " x ".join(map(str, ct.shape[::-1]))
+    scan = _chest(world)
+    shape = " x ".join(map(str, scan.array.shape[::-1]))
     lines = []
     for precision in ("fp32", "int8"):
         network = InstanceMaps.load(world.shipped, precision=precision, threads=2)  # type: ignore[arg-type]
+        read = [0]
         start, cpu = time.perf_counter(), time.process_time()
-        find_in_volume(network, ct, spacing)
+        search_lungs(network, scan, report=lambda _, total, read=read: read.__setitem__(0, total))  # type: ignore[misc]
         wall, used = time.perf_counter() - start, time.process_time() - cpu
-        note = f"{used:.0f} s of CPU; nearly every window is read, for it is laid with lung alone; machine shared"
-        lines.append(
-            Line(
-                f"CT of {shape}, {precision}, two threads",
-                "wall",
-                wall,
-                "s",
-                1,
-                note=aim(wall, 60, "s") + "; " + note,
-            )
-        )
+        note = f"{aim(wall, 60, 's')}; {used:.0f} s of CPU, {read[0]} windows, lung mask and centring included; load "
+        note += f"{os.getloadavg()[0]:.1f}"
+        lines.append(Line(f"CT of {shape}, {precision}, two threads", "wall", wall, "s", 1, note=note))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    lines.append(
-        Line(
-            f"CT of {shape}",
-            "peak memory",
-            peak,
-            "GB",
-            1,
-            note=aim(peak, 3, "GB") + "; whole process, torch and CT included",
-        )
-    )
+    note = aim(peak, 3, "GB") + "; whole process, torch and CT included"
+    lines.append(Line(f"CT of {shape}", "peak memory", peak, "GB", 1, note=note))
     network = InstanceMaps.load(world.shipped)
     torch.set_num_threads(1)
     module, _ = read_network(world.shipped)
-    part = isotropic(ct[:50], spacing)[:48, :160, :160]
-    part = part[:, : part.shape[1] // 16 * 16, : part.shape[2] // 16 * 16]
+    middle = [size // 2 for size in scan.array.shape]
+    around = tuple(slice(max(0, m - 60), m + 60) for m in middle)
+    x, y, z = scan.spacing
+    part = isotropic(scan.array[around], (z, y, x))[:48, :64, :64]
     cpu = time.process_time()
     ours = volume_maps(network, part, inside=np.ones(part.shape, bool))
     mine = time.process_time() - cpu

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import nn
 
-EPOCHS, BATCH, RATE = 8, 64, 3e-3
+EPOCHS, BATCH, RATE = 4, 64, 3e-3
 Array = np.ndarray[Any, Any]
 
 

@@ -2,23 +2,28 @@
 
 231 validation windows (94 with a nodule) of scans that nothing was trained on; the choice between arms was made on
 these, so their figures are optimistic. Coordinates are read here and nowhere in training. Intervals: bootstrap over
-windows; Wilson for rates.
+windows; Wilson for rates. Each part is kept once it is measured: a run of all takes up what was measured before with the
+same data and the same shipped model, ``--only PART`` measures it anew, ``--only kept`` measures nothing.
 """
 
 from __future__ import annotations
 
-import csv
+import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks._line import Line, aim
-from benchmarks._nodule_scans import cubes, speed
-from benchmarks._nodule_world import Array, World, figures, mae, points_of
+from benchmarks._nodule_assembled import assembled, cubes
+from benchmarks._nodule_diameter import diameter
+from benchmarks._nodule_scans import speed
+from benchmarks._nodule_world import Array, World, figures, points_of
 from xinglin.measure import Figure, bootstrap
 from xinglin.measure.localisation import auroc_figure
 
@@ -31,12 +36,49 @@ def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
         return [Line("nodules", "AUROC", None, "", 0, note="no data: set XINGLIN_DATA to the data folder")]
     lines: list[Line] = []
     world = World(data / "luna16-nodule-cubes", quick)
-    for part in only or PARTS:
+    if only == [KEPT]:
+        return [line for part in MEASURES for line in _kept(world, part) or []]
+    for part in only or [part for part in MEASURES if part not in DEAR]:
         if quick and part in ("masks",):
             continue
-        print(part, file=sys.stderr, flush=True)
-        lines += MEASURES[part](world)
+        lines += _measured(world, part, anew=bool(only))
     return lines
+
+
+def _measured(world: World, part: str, *, anew: bool) -> list[Line]:
+    """A part's lines: kept from an earlier run on the same data and the same shipped model, or measured now."""
+    if not anew and not world.quick and (held := _kept(world, part)) is not None:
+        return held
+    print(part, file=sys.stderr, flush=True)
+    lines = MEASURES[part](world)
+    if not world.quick:
+        day = datetime.now(UTC).date().isoformat()
+        body = {"key": _of(world), "day": day, "lines": [asdict(line) for line in lines]}
+        path = _path(part)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(body, ensure_ascii=False), encoding="utf-8")
+    return lines
+
+
+def _kept(world: World, part: str) -> list[Line] | None:
+    """What was measured before with the same data and the same shipped model."""
+    if not _path(part).is_file():
+        return None
+    held = json.loads(_path(part).read_text(encoding="utf-8"))
+    if held["key"] != _of(world):
+        return None
+    print(f"{part}: measured before, on {held['day']}", file=sys.stderr, flush=True)
+    return [Line(**line) for line in held["lines"]]
+
+
+def _of(world: World) -> str:
+    return f"{world.windows.digest} {world.detector.id}"
+
+
+def _path(part: str) -> Path:
+    from benchmarks._nodule_cells import KEEP
+
+    return KEEP / f"part-{part}.json"
 
 
 def _shipped(world: World) -> list[Line]:
@@ -70,15 +112,6 @@ def _shipped(world: World) -> list[Line]:
     )
     middle = np.tile((np.array(valid.images.shape[1:]) - 1) / 2, (int(valid.labels.sum()), 1))
     lines += figures("always the window's middle", world, np.zeros(len(valid)), middle)[1:]
-    said = np.array([one.nodule.diameter for one, label in zip(answers, valid.labels, strict=True) if label])
-    _, diameters = world.truth(valid)
-    lines.append(mae("diameter against LUNA16's", said, diameters, "windows of the validation scans"))
-    lines.append(
-        mae("diameter against the masks'", said, _mask_diameters(world), "ball of the mask's volume")
-    )
-    lines.append(
-        mae("diameter, always the median", np.full(len(said), np.median(diameters)), diameters, "no model")
-    )
     return lines
 
 
@@ -93,16 +126,6 @@ def _blob(image: Array) -> tuple[Array, float]:
     responses = np.stack([-(s**2) * gaussian_laplace(hu, s, mode="nearest") for s in SCALES])
     best = np.unravel_index(int(responses.argmax()), responses.shape)
     return parabolic(responses[best[0]], tuple(map(int, best[1:]))), float(responses[best])
-
-
-def _mask_diameters(world: World) -> Array:
-    """Diameter of the ball that has the mask's volume, of every positive validation window."""
-    with (world.folder / "windows_train_labels.csv").open() as file:
-        cube = {row["window_id"]: row["cube_id"] for row in csv.DictReader(file)}
-    with (world.folder / "nodules.csv").open() as file:
-        voxels = {row["cube_id"]: float(row["mask_voxels"]) for row in csv.DictReader(file)}
-    names = [name for name, label in zip(world.valid.ids, world.valid.labels, strict=True) if label]
-    return np.array([(6 * voxels[cube[name]] / np.pi) ** (1 / 3) for name in names])
 
 
 def _thick(world: World) -> list[Line]:
@@ -178,38 +201,52 @@ def _pooling(world: World) -> list[Line]:
     return lines
 
 
-def _networks(world: World) -> list[Line]:
-    from benchmarks._nodule_cells import pretrained, weak_cell
-    from xinglin.model.vision.vit import TOKEN_OFFSET, TUBELET, StemInstances, TubeletInstances, VitSize
+def _stem(world: World) -> list[Line]:
+    from xinglin.model.vision.vit import StemInstances, VitSize
 
-    size = VitSize()
-    steps = 4 if world.quick else 200
-    arms: dict[str, Callable[[], Any]] = {
-        "ViT with convolutional stem, windowed attention": lambda: StemInstances(size),
-        "plain ViT, from scratch": lambda: TubeletInstances(size),
-        f"plain ViT, masked pre-training ({steps} steps)": lambda: TubeletInstances(
-            size, encoder=pretrained(world.folder, size, steps)
-        ),
-    }
-    lines = []
-    for place, (name, network) in enumerate(arms.items()):
-        found = weak_cell(
-            _key(world, f"network-{place}"),
-            world.windows,
-            network,
-            stride=TUBELET,
-            first=TOKEN_OFFSET,
-            epochs=_epochs(world),
-            rate=1e-3,
-        )
-        lines += _trained(world, f"{name}, stage 1 only", found)
-    return lines
+    return _vit(
+        world,
+        "network-0",
+        "ViT with convolutional stem, windowed attention",
+        lambda: StemInstances(VitSize()),
+    )
+
+
+def _plain(world: World) -> list[Line]:
+    """The plain ViT, from scratch and after masked pre-training on all cubes: the dearest part, run only when named."""
+    from benchmarks._nodule_cells import pretrained
+    from xinglin.model.vision.vit import TubeletInstances, VitSize
+
+    size, steps = VitSize(), 4 if world.quick else 200
+    lines = _vit(world, "network-1", "plain ViT, from scratch", lambda: TubeletInstances(size))
+    return lines + _vit(
+        world,
+        "network-2",
+        f"plain ViT, masked pre-training ({steps} steps)",
+        lambda: TubeletInstances(size, encoder=pretrained(world.folder, size, steps)),
+    )
+
+
+def _vit(world: World, key: str, name: str, network: Callable[[], Any]) -> list[Line]:
+    from benchmarks._nodule_cells import weak_cell
+    from xinglin.model.vision.vit import TOKEN_OFFSET, TUBELET
+
+    found = weak_cell(
+        _key(world, key),
+        world.windows,
+        network,
+        stride=TUBELET,
+        first=TOKEN_OFFSET,
+        epochs=_epochs(world),
+        rate=1e-3,
+    )
+    return _trained(world, f"{name}, stage 1 only", found)
 
 
 def _masks(world: World) -> list[Line]:
-    """Stage 2 on the true centres in place of those that the weak model found: the price of cheap labels."""
+    """The shipped network trained on with true centres in place of found ones: the price of cheap labels."""
     from benchmarks._nodule_cells import KEEP, cell
-    from xinglin.model.vision.cnn import ConvolutionalInstances
+    from xinglin.model.vision.networks import read_network
     from xinglin.model.vision.runtime import InstanceMaps
     from xinglin.train.nodules.batches import Centres
     from xinglin.train.nodules.recipe import NoduleOptions, train_centres
@@ -218,12 +255,11 @@ def _masks(world: World) -> list[Line]:
     fit = world.windows.where(~world.windows.valid)
     points, sizes = np.full((len(fit), 3), np.nan), np.full(len(fit), np.nan)
     points[fit.labels == 1], sizes[fit.labels == 1] = world.truth(fit)
-    options = NoduleOptions()
+    options = NoduleOptions(centre_epochs=4, learning_rate=1e-3)
 
     def make() -> dict[str, Any]:
-        network, trained = train_centres(
-            fit, Centres(points, sizes), ConvolutionalInstances(), options, KEEP / "masks.state"
-        )
+        weak, _ = read_network(world.shipped)
+        network, trained = train_centres(fit, Centres(points, sizes), weak, options, KEEP / "masks.state")
         write_detector(network, KEEP / "masks", options, world.windows, {"centres": trained})
         detector = InstanceMaps.load(KEEP / "masks")
         answers = world.answers(world.valid.images, detector)
@@ -233,7 +269,7 @@ def _masks(world: World) -> list[Line]:
         }
 
     found = cell("masks", make)
-    note = f"stage 2 alone on {int(fit.labels.sum())} true centres and sizes, {options.centre_epochs} epochs"
+    note = f"the shipped features, {options.centre_epochs} epochs on {int(fit.labels.sum())} true centres and sizes"
     lines = figures("fully supervised", world, np.array(found["scores"]), np.array(found["points"]), note)
     answers = world.answers(world.valid.images)
     ours = points_of(answers, world.valid.labels)
@@ -268,13 +304,20 @@ def _key(world: World, name: str) -> str:
 
 MEASURES: dict[str, Callable[[World], list[Line]]] = {
     "shipped": _shipped,
+    "diameter": diameter,
     "thick": _thick,
     "cut": _cut,
     "cubes": cubes,
+    "assembled": assembled,
     "speed": speed,
     "pooling": _pooling,
-    "networks": _networks,
+    "stem": _stem,
     "masks": _masks,
     "pneumonia": _pneumonia,
+    "plain": _plain,
 }
-PARTS = tuple(MEASURES)
+KEPT = "kept"
+"""Shows what was measured before, and measures nothing."""
+PARTS = (*MEASURES, KEPT)
+DEAR = ("plain",)
+"""Parts that run only when they are named: they did not fit the time there was."""

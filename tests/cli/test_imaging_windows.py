@@ -40,14 +40,15 @@ def test_predict_then_evaluate(tmp_path):
         place = [float(found[i][axis]) for axis in "zyx"]
         assert np.linalg.norm(np.subtract(place, (9.5, 15.5, 15.5))) < 1.5
     truth = tmp_path / "truth.csv"
-    head = "window_id,label,nodule_z,nodule_y,nodule_x,diameter_mm\n"
-    truth.write_text(head + "w0,0,,,,\nw1,1,9.5,15.5,15.5,6\nw2,0,,,,\nw3,1,9.5,15.5,15.5,6\n")
+    head = "window_id,label,nodule_z,nodule_y,nodule_x,diameter_mm,mask_voxels\n"
+    truth.write_text(head + "w0,0,,,,,\nw1,1,9.5,15.5,15.5,6,216\nw2,0,,,,,\nw3,1,9.5,15.5,15.5,6,216\n")
     asked = ["evaluate", "nodule-windows", "--data", str(out), "--truth", str(truth)]
     body = json.loads(runner.invoke(app, [*asked, "--json"]).stdout)
     assert (body["windows"], body["positives"]) == (4, 2)
     assert body["figures"]["hit_rate"]["value"] == 1.0
     shown = runner.invoke(app, asked).stdout
     assert "命中率" in shown
+    assert "against masks" in shown
     assert "95 %" in shown
 
 

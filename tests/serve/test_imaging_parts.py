@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.records.test_archive import put
 from xinglin.apps.imaging.grey import PRESETS, Window
 from xinglin.apps.imaging.marks import Mark
-from xinglin.errors import BusyError, InvalidInputError, UnknownNameError
+from xinglin.apps.imaging.measured import Algorithm
+from xinglin.apps.imaging.search import Found, Searcher
+from xinglin.apps.imaging.slide import Candidate
+from xinglin.errors import BusyError, InvalidInputError, NotPermittedError, UnknownNameError
+from xinglin.ledger import entries, verify
+from xinglin.ledger.grants import give_consent, grant
+from xinglin.records.archive import create_dataset
 from xinglin.records.volumes import Scan
+from xinglin.records.volumes import keep as keep_volume
 from xinglin.serve.workbench import imaging_study
-from xinglin.serve.workbench.imaging_intake import choices
+from xinglin.serve.workbench.imaging_intake import archived, choices
 from xinglin.serve.workbench.imaging_phrases import IMAGING
 from xinglin.serve.workbench.imaging_planes import (
     AXES,
@@ -25,6 +34,8 @@ from xinglin.serve.workbench.imaging_planes import (
     Plane,
     Ruler,
     drawing,
+    heat_box,
+    heat_picture,
     picture,
     sizes,
     to_picture,
@@ -33,7 +44,8 @@ from xinglin.serve.workbench.imaging_planes import (
 )
 from xinglin.serve.workbench.imaging_study import Studies
 from xinglin.serve.workbench.png import png
-from xinglin.types import Point
+from xinglin.store import Store
+from xinglin.types import Point, Record
 
 
 def scan(frame: str = "1.2", shape: tuple[int, int, int] = (6, 8, 10), modality: str = "CT") -> Scan:
@@ -142,17 +154,151 @@ def test_studies_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert studies.of("li") == []
 
 
-def test_a_detector_marks_ct_alone_and_in_its_frame() -> None:
-    found = [Mark(Point(0, 0, 0, "1.2"), 1.0), Mark(Point(1, 0, 0, "1.2"), 3.0)]
-    studies = Studies(lambda _: found)
+NAMED = Algorithm("painted", "1")
+
+
+def finding(*places: tuple[float, float], slow: threading.Event | None = None) -> Searcher:
+    """A detector that names voxels (x, score) of row 4 and slice 3; a slow one waits for its event between windows."""
+
+    def search(held: Scan, report: Any) -> Found:
+        for done in range(200 if slow else 1):
+            report(done, 200)
+            if slow is not None and slow.wait(0.02):
+                break
+        heat = Scan(
+            np.full((3, 4, 5), 0.5, np.float32), held.affine @ np.diag([2.0, 2, 2, 1]), None, held.frame
+        )
+        return Found(tuple(Candidate((3, 4, x), 2.0, score) for x, score in places), heat)
+
+    return Searcher(search, NAMED)
+
+
+def test_a_search_marks_a_ct_in_its_frame_and_is_noted(store: Store) -> None:
+    studies = Studies(finding((2, 1.0), (5, 3.0)), store)
     study = studies.open("li", "ct", scan())
+    assert not study.detected
+    search = studies.search(study.key, "li")
+    search.wait(10)
+    assert search.state == "done"
     assert [mark.score for mark in study.marks] == [3.0, 1.0]
+    assert study.marks[0].point == study.scan.point((5, 4, 3))
     assert study.detected
-    assert not studies.open("li", "mr", scan(modality="MR")).detected
+    assert study.heat is not None
+    with store.read() as connection:
+        noted = [entry for entry in entries(connection) if entry.action == "imaging.find"]
+        assert verify(connection) == len(list(entries(connection)))
+    assert [(entry.actor, entry.detail["nodules"], entry.detail["algorithm"]) for entry in noted] == [
+        ("li", 2, "painted")
+    ]
+    assert "1.2" not in str(noted[0].subjects)
+    with pytest.raises(UnknownNameError):
+        studies.search(study.key, "wang")
+    with pytest.raises(InvalidInputError, match="no CT"):
+        studies.search(studies.open("li", "mr", scan(modality="MR")).key, "li")
+    nobody = Studies()
+    alone = nobody.open("li", "ct", scan()).key
+    with pytest.raises(InvalidInputError, match="No detector"):
+        nobody.search(alone, "li")
+
+
+def test_a_search_can_be_ended_and_the_next_waits_for_it() -> None:
+    held = threading.Event()
+    studies = Studies(finding((2, 1.0), slow=held))
+    first, second = studies.open("li", "a", scan()), studies.open("li", "b", scan())
+    running = studies.search(first.key, "li")
+    assert studies.search(first.key, "li") is running  # asked twice, run once
+    waiting = studies.search(second.key, "li")
+    time.sleep(0.3)
+    assert (running.state, waiting.state) == ("running", "waiting")
+    running.cancel()
+    running.wait(10)
+    assert running.state == "cancelled"
+    assert not first.detected
+    assert first.marks == ()
+    held.set()
+    waiting.wait(10)
+    assert waiting.state == "done"
+    again = studies.search(first.key, "li")  # a search that was ended can be asked for again
+    again.wait(10)
+    assert again.state == "done"
+    held.clear()
+    closed = studies.search(first.key, "li")
+    studies.close(first.key, "li")
+    closed.wait(10)
+    assert closed.state == "cancelled"
+    held.clear()
+    last = studies.search(second.key, "li")
+    studies.stop()
+    assert last.state == "cancelled"
+
+
+def test_why_a_search_failed_is_kept_without_the_patient() -> None:
+    def no_lung(held: Scan, report: Any) -> Found:
+        raise InvalidInputError("no lung is seen")
+
+    def broken(held: Scan, report: Any) -> Found:
+        raise RuntimeError("Zhang San, born 1950")
+
+    for search, problem in ((no_lung, "no lung is seen"), (broken, "RuntimeError")):
+        studies = Studies(Searcher(search, NAMED))
+        study = studies.open("li", "ct", scan())
+        asked = studies.search(study.key, "li")
+        asked.wait(10)
+        assert (asked.state, asked.problem, study.detected) == ("failed", problem, False)
+
+
+def test_findings_and_maps_of_another_frame_are_refused() -> None:
+    studies = Studies()
     with pytest.raises(InvalidInputError, match="frame of reference"):
-        studies.open("li", "other", scan("9.9"))
-    with pytest.raises(InvalidInputError, match="grid"):
-        studies.open("li", "ct", scan(), heat=np.zeros((1, 1, 1)))
+        studies.open("li", "other", scan("9.9"), marks=[Mark(Point(0, 0, 0, "1.2"), 1.0)])
+    with pytest.raises(InvalidInputError, match="frame of reference"):
+        studies.open("li", "ct", scan(), heat=scan("9.9"))
+
+
+@pytest.mark.parametrize("plane", PLANES)
+def test_a_map_lies_where_its_millimetres_say(plane: Plane) -> None:
+    """A map of a coarser grid: its one hot voxel is drawn around the scan's voxel at the same millimetres."""
+    image = pytest.importorskip("PIL.Image")
+    held = scan()
+    grid = np.diag([2.0, 2.0, 2.0, 1.0])
+    grid[:3, 3] = 0.5
+    warm = np.zeros((3, 4, 5), np.float32)
+    warm[1, 2, 3] = 1.0
+    heat = Scan(warm, held.affine @ grid, None, held.frame)
+    x, y, z = held.to_voxels(heat.to_lps([(3, 2, 1)]))[0]  # the hot voxel's centre in the scan
+    index = int((x, y, z)[AXES[plane].through])
+    shown = np.asarray(image.open(io.BytesIO(heat_picture(heat, held, plane, index))))[..., 3]
+    assert shown.max() == 160
+    row, column = np.argwhere(shown == 160)[0]
+    left, top, width, height = heat_box(heat, held, plane)
+    rows, columns = shown.shape
+    across, down = to_picture(held, plane, (float(x), float(y), float(z)))
+    assert left + (column + 0.5) / columns * width == pytest.approx(across)
+    assert top + (row + 0.5) / rows * height == pytest.approx(down)
+    with pytest.raises(InvalidInputError, match="slice"):
+        heat_picture(heat, held, plane, 99)
+
+
+def test_a_record_of_the_archive_is_opened_for_care(store: Store, tmp_path: Path) -> None:
+    held = scan()
+    volume = keep_volume(held, tmp_path / "volumes")
+    with store.write() as connection:
+        create_dataset(connection, "chest", by="admin")
+    put(store, "chest", Record("ct-1", "p1", volumes=(volume,)), Record("text-1", "p1", "a text"))
+    with pytest.raises(NotPermittedError):
+        archived(store, "chest", "ct-1", "li")
+    with store.write() as connection:
+        grant(connection, "chest", grantee="li", purpose="care", by="admin")
+        give_consent(connection, "chest", subject=None, purpose="care", basis="treatment", by="admin")
+    found = archived(store, "chest", "ct-1", "li")
+    assert [choice.name for choice in found] == ["ct-1"]
+    opened = found[0].read(None)
+    assert np.array_equal(opened.array, held.array)
+    assert opened.frame == held.frame
+    with pytest.raises(InvalidInputError, match="no volume"):
+        archived(store, "chest", "text-1", "li")
+    with pytest.raises(UnknownNameError):
+        archived(store, "chest", "ct-9", "li")
 
 
 def test_what_was_sent_is_listed_and_goes(tmp_path: Path) -> None:

@@ -15,25 +15,35 @@ import pytest
 from scipy import ndimage
 
 from tests.apps.imaging.test_lungs import chest
+from tests.records.test_archive import put
 from tests.serve.conftest import running
 from tests.serve.test_workbench import browser, place, pytestmark, shoot  # noqa: F401  (fixtures)
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.imaging import lung_mask
-from xinglin.apps.imaging.marks import Mark, decisions
+from xinglin.apps.imaging.marks import decisions
+from xinglin.apps.imaging.measured import Algorithm
+from xinglin.apps.imaging.search import Found, Searcher
+from xinglin.apps.imaging.slide import Candidate
 from xinglin.ledger import entries, verify
-from xinglin.records.volumes import Scan, read_scan
+from xinglin.ledger.grants import give_consent, grant
+from xinglin.records.archive import create_dataset
+from xinglin.records.volumes import Scan, keep, read_scan
 from xinglin.serve.app import create_app
 from xinglin.store import Store, open_store
+from xinglin.types import Record
 
 nibabel = pytest.importorskip("nibabel")
 INNER = (215.0, 95.0, 75.0)
 """Where ``chest`` has its larger nodule, LPS millimetres."""
 
 
-def blobs(scan: Scan) -> list[Mark]:
-    """Round dense blobs inside the lungs of the chest that the tests build: a detector of the plainest kind."""
+def blobs(scan: Scan, report: Any) -> Found:
+    """Round dense blobs inside the lungs of the chest that the tests build: a detector of the plainest kind, and slow."""
     inside = np.stack(list(lung_mask(scan).on(scan)))
     labels, _ = ndimage.label((scan.array > -300) & inside)
+    for done in range(40):
+        report(done, 40)
+        time.sleep(0.03)
     found = []
     for at, box in enumerate(ndimage.find_objects(labels), 1):
         part = labels[box] == at
@@ -41,8 +51,10 @@ def blobs(scan: Scan) -> list[Mark]:
         if volume > 300 and part.mean() > 0.3:
             z, y, x = np.add(ndimage.center_of_mass(part), [side.start for side in box])
             diameter = 2 * (3 * volume / (4 * np.pi)) ** (1 / 3)
-            found.append(Mark(scan.point((x, y, z)), float(np.log(volume)), float(diameter)))
-    return found
+            found.append(Candidate((z, y, x), float(diameter), float(np.log(volume))))
+    grid = np.diag([2.0, 2.0, 2.0, 1.0])
+    heat = np.where(scan.array[::2, ::2, ::2] > -300, 0.7, 0.0).astype(np.float32)
+    return Found(tuple(found), Scan(heat, scan.affine @ grid, None, scan.frame))
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +80,7 @@ def room(
         home = tmp_path_factory.mktemp("reading")
         patch.setenv("XINGLIN_HOME", str(home))
         store = open_store(f"sqlite:///{home / 'x.db'}")
-        app = create_app(differential, store, detector=blobs)
+        app = create_app(differential, store, searcher=Searcher(blobs, Algorithm("blobs", "1")))
         desk = next(item.kwargs["desk"] for item in app.user_middleware if "desk" in item.kwargs)
         with running(app) as address:
             yield address, store, desk
@@ -146,7 +158,26 @@ def test_a_study_is_sent_looked_through_and_decided_on(
     page.wait_for_selector("[data-plane=sagittal] img")
     assert "未经注册" in page.inner_text(".xl-foot")
 
+    # Nothing is found before it is asked for. A search can be stopped, and the page turns slices while one runs.
+    assert page.locator(".xi-finding").count() == 0
+    assert "尚未检测" in page.inner_text(".xi-tools")
+    assert page.locator("[data-key=heat]").is_disabled()
+    page.click("[data-key=find]")
+    page.click("[data-key=find-cancel]")
+    page.wait_for_selector("[data-key=find]")
+    assert page.locator(".xi-finding").count() == 0
+    page.click("[data-key=find]")
+    page.wait_for_function("/\\d+ \\/ 40/.test(document.querySelector('.xi-search').textContent)")
+    page.reload()
+    page.wait_for_selector("[data-key=find-progress]")  # the search goes on, and the page finds it again
+    begun = slice_(page, "axial")
+    page.hover("[data-plane=axial]")
+    page.mouse.wheel(0, 100)
+    at_slice(page, "axial", begun - 1)
+    assert page.locator("[data-key=find-cancel]").is_visible()
+
     # The list leads the cross to the nodule, in millimetres.
+    page.wait_for_selector(".xi-finding")
     assert page.locator(".xi-finding").count() == 2
     page.click("[data-key=finding-1]")
     page.wait_for_selector(".xi-finding-now")
@@ -205,7 +236,10 @@ def test_a_study_is_sent_looked_through_and_decided_on(
     page.wait_for_function(
         "document.querySelector('[data-plane=coronal] .xi-picture').style.transform.includes('1.25')"
     )
-    assert page.locator("[data-key=heat]").is_disabled()
+    assert page.locator("[data-plane=axial] svg image").count() == 0  # off until asked for
+    page.click("[data-key=heat]")
+    page.wait_for_selector("[data-plane=axial] svg image", state="attached")
+    page.click("[data-key=heat]")
 
     # Accept and reject are kept, and there again after a reload.
     page.click("[data-key=finding-1]")
@@ -257,30 +291,31 @@ def test_a_prior_is_linked_only_after_it_was_aligned(
 ) -> None:
     desk = room[2]
     now = desk.studies.open("local", "now", read_scan(files["now"], stated="CT"))
+    desk.studies.search(now.key, "local").wait(60)
     page = enter(f"/imaging?study={now.key}&prior=")
     send(page, files["old"])
     page.wait_for_url(re.compile("prior=.+"))
-    page.wait_for_selector("[data-plane=prior] img")
+    page.wait_for_selector("[data-plane=prior-axial] img")
     prior = page.url.split("prior=")[1]
     assert "坐标系不同" in page.inner_text(".xi-tools")
     old = desk.studies.get(prior, "local")
-    before = slice_(page, "prior")
+    before = slice_(page, "prior-axial")
     page.click("[data-key=finding-1]")
     page.wait_for_function("document.querySelector('.xi-place').textContent.includes('21')")
-    assert slice_(page, "prior") == before  # not linked: the prior stays where it was
+    assert slice_(page, "prior-axial") == before  # not linked: the prior stays where it was
 
     # The same anatomy in the prior: its own nodule, 9 mm higher by its own millimetres, on the same slice of the array.
     z, y, x = (
         round(float(v)) for v in old.scan.to_voxels([[INNER[0] + 12, INNER[1], INNER[2] + 9]])[0][::-1]
     )
     assert old.scan.array[z, y, x] > 0
-    image = page.locator("[data-plane=prior]").bounding_box()
+    image = page.locator("[data-plane=prior-axial]").bounding_box()
     page.mouse.move(image["x"] + image["width"] / 2, image["y"] + image["height"] / 2)
     for _ in range(abs(before - 1 - z)):
         page.mouse.wheel(0, 100 if before - 1 > z else -100)
         page.wait_for_timeout(40)
-    at_slice(page, "prior", z + 1)
-    picture = page.locator("[data-plane=prior] img").bounding_box()
+    at_slice(page, "prior-axial", z + 1)
+    picture = page.locator("[data-plane=prior-axial] img").bounding_box()
     columns, rows = old.scan.array.shape[2], old.scan.array.shape[1]
     page.mouse.click(
         picture["x"] + (x + 0.5) / columns * picture["width"],
@@ -294,10 +329,44 @@ def test_a_prior_is_linked_only_after_it_was_aligned(
     page.wait_for_selector("[data-key=finding-2].xi-finding-now")
     page.wait_for_function("!document.querySelector('.xi-place').textContent.includes('21')")
     page.mouse.move(100, 200)
-    begun = slice_(page, "axial"), slice_(page, "prior")
+    begun = slice_(page, "axial"), slice_(page, "prior-axial")
     assert abs(begun[0] - begun[1]) <= 1
     page.keyboard.press("ArrowDown")
-    at_slice(page, "prior", begun[1] - 1)
+    at_slice(page, "prior-axial", begun[1] - 1)
+    # All three planes go together: the planes of the prior show what lies at the same millimetres after the shift.
+    now_scan, shift = now.scan, np.array([12.0, 0.0, 9.0])
+    y_now = slice_(page, "coronal") - 1
+    y_old = old.scan.to_voxels(now_scan.to_lps([(0, y_now, 0)]) + shift)[0][1]
+    assert abs(slice_(page, "prior-coronal") - 1 - y_old) <= 1
+    x_old = old.scan.to_voxels(now_scan.to_lps([(slice_(page, "sagittal") - 1, 0, 0)]) + shift)[0][0]
+    assert abs(slice_(page, "prior-sagittal") - 1 - x_old) <= 1
+    page.hover("[data-plane=prior-sagittal]")
+    page.keyboard.press("ArrowDown")  # moved apart from the study: no longer linked
+    page.wait_for_function("document.querySelector('.xi-tools').textContent.includes('坐标系不同')")
+
+
+def test_a_record_of_the_archive_is_opened_after_a_grant(
+    enter: Any, room: Any, files: dict[str, Path], tmp_path: Path
+) -> None:
+    _, store, desk = room
+    volume = keep(read_scan(files["now"], stated="CT"), tmp_path)
+    with store.write() as connection:
+        create_dataset(connection, "chest", by="steward")
+        give_consent(connection, "chest", subject=None, purpose="care", basis="treatment", by="board")
+    put(store, "chest", Record("ct-1", "p1", volumes=(volume,)))
+    page = enter("/imaging")
+    page.fill("[data-key=archived-dataset]", "chest")
+    page.fill("[data-key=archived-record]", "ct-1")
+    page.click("[data-key=open-archived]")
+    page.wait_for_selector(".xl-note-negative")  # nobody granted it
+    with store.write() as connection:
+        grant(connection, "chest", grantee="local", purpose="care", by="steward")
+    page.click("[data-key=open-archived]")
+    page.wait_for_url("**/imaging?study=*")
+    page.wait_for_selector("[data-plane=sagittal] img")
+    assert page.locator("[data-key=find]").is_visible()
+    held = desk.studies.of("local")[0]
+    assert (held.name, held.scan.frame) == ("ct-1", volume.frame)
 
 
 def test_what_cannot_be_read_is_told_by_name(enter: Any, files: dict[str, Path]) -> None:
@@ -317,7 +386,7 @@ def test_the_page_in_english_and_on_a_telephone(
     scan = read_scan(files["now"], stated="MR")
     warm = np.zeros(scan.array.shape, np.float32)
     warm[40:60, 50:90, 120:160] = 0.8
-    study = desk.studies.open("local", "MR study", scan, heat=warm)
+    study = desk.studies.open("local", "MR study", scan, heat=Scan(warm, scan.affine, None, scan.frame))
     page = enter(f"/imaging?study={study.key}")
     page.wait_for_selector("[data-plane=axial] img")
     assert "检测模型只用于 CT" in page.inner_text(".xi-tools")

@@ -1,4 +1,4 @@
-"""The detector that ``xinglin imaging`` uses: a checkpoint, loaded and named."""
+"""The detector that ``xinglin imaging`` and the workbench use: a checkpoint, loaded and named."""
 
 from __future__ import annotations
 
@@ -10,46 +10,43 @@ from xinglin.cli.imaging_windows import NODULES
 
 if TYPE_CHECKING:
     from xinglin.apps.imaging.measured import Algorithm, Detect
+    from xinglin.apps.imaging.search import Found, Searcher
     from xinglin.apps.imaging.slide import Candidate, Report
     from xinglin.records.volumes import Scan
 
 
-def load_detector(
-    folder: Path | None, *, most: int, threads: int, progress: Report | None = None
-) -> tuple[Detect, Algorithm]:
-    """Load a detector that searches the lungs; its scores on a whole CT are logits, no probabilities.
-
-    Where no lung with air is seen it raises ``InvalidInputError``: searching elsewhere would find what is no lung nodule,
-    and finding nothing would look like an answer.
+def load_searcher(folder: Path | None, *, most: int = 50, threads: int = 1) -> Searcher:
+    """Load a detector that searches the lungs (:func:`xinglin.apps.imaging.search.search_lungs`).
 
     Args:
         folder: a sealed checkpoint of kind ``detector``; ``None``: the one that comes with the package.
         most: nodules named at most.
         threads: CPU threads.
-        progress: called with windows done and windows in all.
-    """
-    import numpy as np
 
-    from xinglin.apps.imaging.lungs import lung_mask
+    Raises:
+        UnknownNameError: none is named and none comes with this package.
+        CheckpointError: the checkpoint does not verify, or is no detector.
+    """
     from xinglin.apps.imaging.measured import Algorithm
-    from xinglin.apps.imaging.slide import find_in_volume
-    from xinglin.errors import InvalidInputError
+    from xinglin.apps.imaging.search import Searcher, search_lungs
     from xinglin.model.shipped import shipped_folder
     from xinglin.model.vision.runtime import InstanceMaps
 
     network = InstanceMaps.load(folder or shipped_folder(NODULES), threads=threads)
 
-    def detect(scan: Scan) -> Sequence[Candidate]:
-        lungs = lung_mask(scan)
-        if not lungs.array.any():
-            raise InvalidInputError(
-                "看不到含气的肺,未做检测。No lung with air is seen in the scan, so it was not searched: this detector "
-                "reads CT of the chest; it cannot read lungs without air"
-            )
-        mask = np.empty(scan.array.shape, bool)
-        for at, plane in enumerate(lungs.on(scan)):
-            mask[at] = plane
-        x, y, z = scan.spacing
-        return find_in_volume(network, scan.array, (z, y, x), mask=mask, most=most, report=progress)
+    def search(scan: Scan, report: Report | None) -> Found:
+        return search_lungs(network, scan, most=most, report=report)
 
-    return detect, Algorithm(f"xinglin {NODULES}", network.id[:16])
+    return Searcher(search, Algorithm(f"xinglin {NODULES}", network.id[:16]))
+
+
+def load_detector(
+    folder: Path | None, *, most: int, threads: int, progress: Report | None = None
+) -> tuple[Detect, Algorithm]:
+    """Load a detector for reports: places alone; ``progress`` is called with windows done and windows in all."""
+    loaded = load_searcher(folder, most=most, threads=threads)
+
+    def detect(scan: Scan) -> Sequence[Candidate]:
+        return loaded.search(scan, progress).candidates
+
+    return detect, loaded.algorithm

@@ -60,10 +60,14 @@ def find(
     """
     from xinglin.apps.imaging.report import as_json as told
     from xinglin.apps.imaging.report import make_report
+    from xinglin.apps.imaging.source import required, source_of
     from xinglin.cli.imaging_detector import load_detector
     from xinglin.records.volumes import read_scan
 
     scan = read_scan(path, series=series, expected="CT", stated=stated)
+    if any(wanted is not None for wanted in (sr, seg, key_images)):
+        # Said before the search, not after it.
+        required(source_of(scan), "A DICOM object", ("FrameOfReferenceUID",))
     before = None if prior is None else read_scan(prior, expected="CT", stated=stated)
     shown = sys.stderr.isatty()
     detect, algorithm = load_detector(
@@ -72,14 +76,15 @@ def find(
     report = make_report(scan, detect, algorithm, prior=before, screening=screening)
     written = write_products(report, sr=sr, seg=seg, key_images=key_images, fhir=fhir)
     _remember(report, written)
+    if seg is not None and seg not in written:
+        none = "没有可分割的结节,未写分割。No nodule has a border to cut out: no segmentation written."
+        typer.echo(none, err=as_json)
     if as_json:
         typer.echo(json.dumps(told(report), ensure_ascii=False, indent=2, allow_nan=False))
         return
     show(report)
     for made in written:
         typer.echo(f"已写 written: {made}")
-    if seg is not None and seg not in written:
-        typer.echo("没有可分割的结节,未写分割。No nodule has a border to cut out: no segmentation written.")
 
 
 def write_products(
@@ -123,7 +128,8 @@ def show(report: Report) -> None:
 
     from xinglin.apps.imaging.wording import findings_text, rows
 
-    console = Console()
+    # A pipe or a file has no width; 80 columns would break every cell.
+    console = Console() if sys.stdout.isatty() else Console(width=160)
     heads, lines = rows(report)
     if lines:
         table = Table(*heads, box=None, pad_edge=False)

@@ -62,6 +62,7 @@ FIGURES = {
     "median_mm": "中位误差 median error, mm",
     "p90_mm": "第90百分位误差 90th percentile of error, mm",
     "diameter_mae_mm": "直径平均绝对误差 mean absolute error of diameter, mm",
+    "mask_diameter_mae_mm": "对掩膜的直径误差 mean absolute error of diameter against masks, mm",
 }
 
 

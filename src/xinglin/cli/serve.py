@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xinglin.cli.options import Engine, Model, Profile
+
+if TYPE_CHECKING:
+    from xinglin.apps.imaging.search import Searcher
 
 
 def serve(
@@ -28,6 +31,10 @@ def serve(
         int,
         typer.Option(min=1, max=256, help="文本模型一次最多几条 Most texts in one run of the text model."),
     ] = 16,
+    nodule_model: Annotated[
+        Path | None,
+        typer.Option(help="结节检测模型文件夹 Folder of a nodule detector; empty: the shipped one."),
+    ] = None,
     add_user: Annotated[str | None, typer.Option(help="添加用户后退出 Add a user and stop.")] = None,
     certificate: Annotated[Path | None, typer.Option(help="TLS 证书 TLS certificate (PEM).")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS 私钥 TLS private key (PEM).")] = None,
@@ -57,7 +64,14 @@ def serve(
             "--workers: a page of the workbench lives in one process: add --no-workbench"
         )
     build = partial(
-        open_app, model, profile, known_engine(engine), host=host, workbench=workbench, batch=batch
+        open_app,
+        model,
+        profile,
+        known_engine(engine),
+        host=host,
+        workbench=workbench,
+        batch=batch,
+        searcher=_searcher(nodule_model) if workbench else None,
     )
     config = uvicorn.Config(
         # Each process builds its own; one alone is built here, so that its errors are ours.
@@ -83,3 +97,19 @@ def serve(
         server.run()
     if not server.started:  # uvicorn has said why: the address is taken
         raise typer.Exit(3)
+
+
+def _searcher(folder: Path | None) -> Searcher | None:
+    """The nodule detector of the image viewer; where it is not there, that is said, and images are shown without."""
+    from importlib.util import find_spec
+
+    from xinglin.cli.imaging_detector import load_searcher
+    from xinglin.errors import MissingExtraError, UnknownNameError
+
+    try:
+        if find_spec("pydicom") is None:
+            raise MissingExtraError("影像 imaging", "imaging")
+        return load_searcher(folder)
+    except (MissingExtraError, UnknownNameError) as error:
+        typer.echo(f"工作台不检测结节 the workbench finds no nodules: {error}", err=True)
+        return None

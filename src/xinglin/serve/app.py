@@ -22,7 +22,7 @@ from xinglin.store import Store, open_store
 from xinglin.types import DISCLAIMER
 
 if TYPE_CHECKING:
-    from xinglin.serve.workbench.imaging_study import Detector
+    from xinglin.apps.imaging.search import Searcher
 
 
 class BodyLimit:
@@ -77,7 +77,7 @@ def create_app(
     host: str = "127.0.0.1",
     workbench: bool = True,
     batch: int = LARGEST,
-    detector: Detector | None = None,
+    searcher: Searcher | None = None,
 ) -> FastAPI:
     """Build the service.
 
@@ -87,7 +87,7 @@ def create_app(
         host: the address it will listen on; anything but this machine needs a login.
         workbench: mount the web workbench (NiceGUI) at ``/``.
         batch: most texts in one run of the text model.
-        detector: marks the findings of a CT that is opened in the workbench; ``None`` shows images without findings.
+        searcher: finds nodules in a CT that is open in the workbench; ``None`` shows images without findings.
 
     Raises:
         ConfigurationError: it would listen beyond this machine and nobody can log in.
@@ -101,9 +101,17 @@ def create_app(
     if batcher is not None:
         differential = replace(differential, encoder=batcher)
 
+    studies = None
+    if workbench:
+        from xinglin.serve.workbench.imaging_study import Studies
+
+        studies = Studies(searcher, store)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         yield
+        if studies is not None:
+            studies.stop()
         if batcher is not None:  # every request has been answered: only the worker is left
             batcher.close()
 
@@ -128,12 +136,12 @@ def create_app(
 
         app.include_router(login.router(store))
     larger: dict[str, int] = {}
-    if workbench:
+    if studies is not None:
         from xinglin.serve.workbench import mount
         from xinglin.serve.workbench.imaging_study import MAX_UPLOAD
 
         larger["/imaging/upload/"] = MAX_UPLOAD
-        mount(app, differential, store, explaining, detector)
+        mount(app, differential, store, explaining, studies)
     app.add_middleware(Unexpected)
     app.add_middleware(BodyLimit, limit=api.MAX_BODY, larger=larger)
     app.add_middleware(access.Guard, store=store, required=required)
@@ -148,6 +156,7 @@ def open_app(
     host: str,
     workbench: bool,
     batch: int = LARGEST,
+    searcher: Searcher | None = None,
 ) -> FastAPI:
     """Open the store, load the model and build the service: what each worker process does.
 
@@ -158,4 +167,4 @@ def open_app(
         CheckpointError: the text model is damaged.
     """
     loaded = load_differential(model, profile, engine)
-    return create_app(loaded, open_store(), host=host, workbench=workbench, batch=batch)
+    return create_app(loaded, open_store(), host=host, workbench=workbench, batch=batch, searcher=searcher)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from xinglin.apps.imaging.evaluate import evaluate_windows
@@ -38,6 +39,16 @@ def test_figures_by_hand(files):
     assert found.figures["median_mm"].value == 3.0
     assert found.figures["diameter_mae_mm"].value == 0.5
     assert (found.windows, found.positives, found.ignored) == (4, 2, 1)
+
+
+def test_diameters_are_held_against_masks_where_the_truth_counts_their_voxels(files):
+    rows = [line + (",mask_diameter_mm" if at == 0 else ",6") for at, line in enumerate(PREDICTIONS.split())]
+    (files / "p.csv").write_text("\n".join(rows) + "\n")
+    masks = f"window_id,mask_voxels\na,{np.pi / 6 * 5**3}\nb,{np.pi / 6 * 9**3}\n"
+    (files / "m.csv").write_text(masks)
+    found = evaluate_windows(files / "p.csv", [files / "t.csv", files / "m.csv"]).figures
+    assert found["mask_diameter_mae_mm"].value == pytest.approx((1 + 3) / 2)
+    assert found["diameter_mae_mm"].value == 0.5
 
 
 def test_truth_may_come_in_parts_and_be_split(files):

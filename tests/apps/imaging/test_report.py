@@ -75,7 +75,10 @@ def test_words_name_series_and_slice_and_say_what_they_are(tmp_path: Path) -> No
     image = report.source.instance(report.nodules[0].slice)
     assert f"序列 3 图像 {image}" in text
     assert "实性结节候选,直径约 10." in text
-    assert "Lung-RADS 4A" in text
+    assert "Lung-RADS 1.1:4A 类" in text
+    assert "Lung-RADS 1.1 category 4A" in text
+    assert "version 2022 has further rules" in text
+    assert as_json(report)["lung_rads_version"] == "Lung-RADS 1.1"
     assert DISCLAIMER["zh"] in text
     assert DISCLAIMER["en"] in text
     assert "blob 1.0" in text

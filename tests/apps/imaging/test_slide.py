@@ -6,8 +6,11 @@ import csv
 
 import numpy as np
 import pytest
+from scipy.ndimage import maximum_filter
 
+from xinglin.apps.imaging.nodules import exact
 from xinglin.apps.imaging.slide import (
+    DISTANCE,
     INNER,
     MARGIN,
     find_in_volume,
@@ -18,7 +21,7 @@ from xinglin.apps.imaging.slide import (
 )
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.model.shipped import shipped_folder
-from xinglin.model.vision.images import hounsfield, read_array, scaled
+from xinglin.model.vision.images import WINDOW, hounsfield, read_array, scaled
 from xinglin.model.vision.runtime import InstanceMaps
 
 
@@ -64,9 +67,15 @@ def test_windows_are_cut_where_they_should_be():
     assert np.array_equal(
         window[:16], hu[low[0] : 24, low[1] : low[1] + 32, low[2] : low[2] + 32][:16, :32, :32]
     )
-    corner = window_at(hu, (0, 0, 0))
-    assert (corner[: MARGIN[0]] == -1000).all()
-    assert np.array_equal(corner[MARGIN[0] :, MARGIN[1] :, MARGIN[2] :], hu[:14, :24, :24])
+    padded = np.pad(hu, [(6, 20), (8, 32), (8, 32)], mode="edge")
+    seen = 0
+    for at in np.ndindex(3, 3, 3):
+        low = np.array(at) * INNER
+        slow = padded[tuple(slice(a, a + w) for a, w in zip(low, WINDOW, strict=True))]
+        assert np.array_equal(window_at(hu, at), slow), at
+        seen += 1
+    assert seen == 27
+    assert window_at(np.zeros((1, 2, 3), np.int16), (0, 0, 0)).shape == WINDOW
 
 
 @pytest.mark.parametrize("spacing", [(1.0, 1.0, 1.0), (2.5, 0.7, 0.7), (0.6, 0.8, 0.8)])
@@ -108,6 +117,23 @@ def test_nothing_is_read_outside_the_mask(detector, cube):
     maps = volume_maps(detector, hu, inside=mask)
     assert np.isneginf(maps[0]).all()
     assert tops(detector, maps, hu) == []
+
+
+def test_the_best_of_each_place_is_kept(detector, cube):
+    """Against the slow way: every top made exact, then each that a better one lies near is struck off."""
+    hu = cube[0].astype(np.int16)
+    maps = volume_maps(detector, hu, inside=np.ones(hu.shape, bool))
+    found = tops(detector, maps, hu, most=8, floor=-4.0)
+    peaks = np.argwhere((maps[0] == maximum_filter(maps[0], 3)) & (maps[0] > -4.0))
+    every = sorted(
+        (exact(detector, maps, tuple(at), hu) for at in peaks.tolist()), key=lambda one: -one.logit
+    )
+    kept = []
+    for one in every:
+        if all(np.linalg.norm(np.subtract(one.point, better.point)) >= DISTANCE for better in kept):
+            kept.append(one)
+    assert len(every) > len(kept) > 8
+    assert found == kept[:8]
 
 
 def test_input_that_is_no_ct(detector):

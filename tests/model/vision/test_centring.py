@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from xinglin.model.vision.centring import centre, parabolic
-from xinglin.model.vision.peaks import highest, suppressed
+from xinglin.model.vision.peaks import highest
 
 
 def ball(place, diameter: float, shape=(28, 32, 32), inside: float = 40.0, outside: float = -850.0):
@@ -56,7 +56,13 @@ def test_highest_stays_inside_the_image():
     assert highest(logits, 2, 0.5, (20, 32, 32)) == (18.5, 0.5, 30.5)
 
 
-def test_suppression_keeps_the_best_of_each_place():
-    points = np.array([[0, 0, 0], [0, 0, 3], [0, 0, 7], [0, 0, 20.0]])
-    assert suppressed(points, np.array([0.5, 0.9, 0.4, 0.1]), 4).tolist() == [1, 2, 3]
-    assert suppressed(points[:0], np.zeros(0), 4).tolist() == []
+def test_the_response_is_that_of_the_laplacian_of_gaussian():
+    from scipy.ndimage import gaussian_laplace
+
+    from xinglin.model.vision.centring import SCALES, _response
+
+    box = np.random.default_rng(0).normal(-500, 200, (29, 30, 22)).astype(np.float32)
+    kept = [(3, 20), (0, 10), (5, 22)]
+    for scale in (SCALES[0], SCALES[-1]):
+        slow = -(scale**2) * gaussian_laplace(box.astype(float), scale, mode="nearest")
+        assert np.abs(slow[3:20, 0:10, 5:22] - _response(box, scale, kept)).max() < 1e-3

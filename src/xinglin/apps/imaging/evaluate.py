@@ -28,6 +28,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "y": ("nodule_y", "centre_y", "center_y", "y"),
     "x": ("nodule_x", "centre_x", "center_x", "x"),
     "diameter": ("diameter_mm", "diameter"),
+    "mask_voxels": ("mask_voxels",),
 }
 """What a column of the truth may be called."""
 PREDICTED = ("window_id", "probability", "z", "y", "x")
@@ -38,7 +39,8 @@ class WindowScores:
     """Figures of a set of windows."""
 
     figures: dict[str, Figure]
-    """auroc over all windows; hit_rate, hit_rate_luna16, median_mm, p90_mm, diameter_mae_mm over positives."""
+    """auroc over all windows; hit_rate, hit_rate_luna16, median_mm, p90_mm, diameter_mae_mm and, where the truth counts the
+    voxels (1 mm3) of masks, mask_diameter_mae_mm against the ball of the mask's volume, over positives."""
     windows: int
     positives: int
     ignored: int
@@ -51,7 +53,7 @@ def evaluate_windows(
     """Score a file of predictions.
 
     Args:
-        predictions: CSV with window_id, probability, z, y, x; diameter_mm if sizes are to be scored.
+        predictions: CSV with window_id, probability, z, y, x; diameter_mm and mask_diameter_mm if sizes are to be scored.
         truth: one or more CSV files, joined by window_id.
         split: score only rows whose column ``split`` says so.
         seed: of the bootstrap.
@@ -82,13 +84,19 @@ def evaluate_windows(
         diameters = _numbers(rows, ("diameter",), "truth")[:, 0]
         points = _numbers([said[name] for name in positives], ("z", "y", "x"), predictions.name)
         figures |= localisation(points, centres, diameters, seed=seed)
-        if all(said[name].get("diameter_mm") for name in positives):
-            sizes = _numbers([said[name] for name in positives], ("diameter_mm",), predictions.name)[:, 0]
-            off = np.abs(sizes - diameters)
-            figures["diameter_mae_mm"] = bootstrap(
-                lambda index: float(off[index].mean()), len(off), seed=seed
-            )
+        truths = {"diameter_mm": diameters}
+        if all(row.get("mask_voxels") for row in rows):
+            voxels = _numbers(rows, ("mask_voxels",), "truth")[:, 0]
+            truths["mask_diameter_mm"] = (6 * voxels / np.pi) ** (1 / 3)
+        for column, true in truths.items():
+            if all(said[name].get(column) for name in positives):
+                sizes = _numbers([said[name] for name in positives], (column,), predictions.name)[:, 0]
+                figures[column.replace("_mm", "_mae_mm")] = _mean(np.abs(sizes - true), seed)
     return WindowScores(figures, len(known), len(positives), len(set(said) - set(known)))
+
+
+def _mean(off: NDArray[np.float64], seed: int) -> Figure:
+    return bootstrap(lambda index: float(off[index].mean()), len(off), seed=seed)
 
 
 def _joined(paths: Iterable[Path]) -> dict[str, dict[str, str]]:

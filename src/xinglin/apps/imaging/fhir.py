@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from xinglin.apps.imaging.lung_rads import NAME
 from xinglin.apps.imaging.measured import Nodule
 from xinglin.apps.imaging.report import NOTHING_FOUND, Report, nodule_json
 from xinglin.types import DISCLAIMER
@@ -82,7 +83,7 @@ def _nodule(report: Report, one: Nodule) -> dict[str, Any]:
     if one.kind is not None:
         components.append({"code": {"text": "密度类型 attenuation type"}, "valueString": one.kind})
     if told["lung_rads"] is not None:
-        components.append({"code": {"text": "Lung-RADS"}, "valueString": told["lung_rads"]})
+        components.append({"code": {"text": NAME}, "valueString": told["lung_rads"]})
     if told["instance_number"] is not None:
         image = f"{report.source.text('SeriesNumber') or '?'}/{told['instance_number']}"
         components.append({"code": {"text": "序列/图像 series/image"}, "valueString": image})

@@ -1,10 +1,12 @@
 """Lung-RADS by size, for a first screening CT at low dose, of nodules whose type is known.
 
 Limits by volume for baseline from the table of version 1.1 in NCBI Bookshelf NBK568579, Appendix A Table 2 (AHRQ), which
-give each diameter with the volume of its sphere; version 2022 left these sizes as they were. Where we say less:
-calcified nodules get no category, because only certain patterns of calcium are benign and the pattern is not told here;
-so do nodules at a fissure, in an airway or in the wall of a cyst, which are not told apart from others; growth and new
-nodules need a reader, so with a prior there is no category. 4X and S are a reader's.
+give each diameter with the volume of its sphere. Version 2022 (Christensen and others, CHEST 2024; 165:738-753) has rules
+of its own for juxtapleural nodules, airway nodules, atypical cysts, findings that may be infectious and growth: none of
+them is applied. Where we say less: calcified nodules get no category, because only certain patterns of calcium are benign
+and the pattern is not told here; growth and new nodules need a reader, so with a prior there is no category; 4X and S are
+a reader's. Where we may be wrong: nodules at a fissure, in an airway or in the wall of a cyst are not told apart from
+others and get the category of their size.
 """
 
 from __future__ import annotations
@@ -13,6 +15,8 @@ from collections.abc import Sequence
 
 from xinglin.apps.imaging.measured import Nodule
 
+NAME = "Lung-RADS 1.1"
+"""What a category is called wherever it is shown."""
 RANK = ("2", "3", "4A", "4B")
 SIX, EIGHT, FIFTEEN, THIRTY = 113.0, 268.0, 1767.0, 14_137.0
 """Cubic millimetres of spheres of 6, 8, 15 and 30 mm."""

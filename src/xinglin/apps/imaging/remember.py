@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection, insert, select
 
+from xinglin.apps.imaging.measured import Algorithm
 from xinglin.apps.imaging.report import Report
 from xinglin.errors import MissingDataError
 from xinglin.ledger import append
@@ -48,10 +49,10 @@ def keyed(connection: Connection, subject: str, contents: Mapping[str, bytes]) -
 
 def told_of(report: Report) -> dict[str, Any]:
     """What an entry says of a report."""
-    return {
-        "algorithm": report.algorithm.name,
-        "version": report.algorithm.version,
-        "nodules": len(report.nodules),
-        "prior": report.comparison is not None,
-        "screening": report.screening,
-    }
+    comparing = {"prior": report.comparison is not None, "screening": report.screening}
+    return told(report.algorithm, len(report.nodules)) | comparing
+
+
+def told(algorithm: Algorithm, nodules: int) -> dict[str, Any]:
+    """What an entry says of a search."""
+    return {"algorithm": algorithm.name, "version": algorithm.version, "nodules": nodules}

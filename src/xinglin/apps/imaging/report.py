@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xinglin.apps.imaging.growth import Comparison, compare
-from xinglin.apps.imaging.lung_rads import category, highest
+from xinglin.apps.imaging.lung_rads import NAME, category, highest
 from xinglin.apps.imaging.measured import Algorithm, Detect, Nodule, measure
 from xinglin.apps.imaging.source import Source, source_of
 from xinglin.errors import InvalidInputError
@@ -63,6 +63,14 @@ class Report:
                 (
                     "有结节类型或体积不明或含钙化,不给出全检查 Lung-RADS 分类。",
                     "A nodule's type or volume is unknown, or it is calcified: no Lung-RADS category of the study.",
+                )
+            )
+        if self.screening and self.comparison is None and any(self.category(one) for one in self.nodules):
+            said.append(
+                (
+                    f"{NAME} 仅按基线大小与密度类型给出;2022 版对胸膜旁、气道、囊性结节及增长另有规定,此处未用。",
+                    f"{NAME} by size and type at baseline alone; version 2022 has further rules (juxtapleural, airway, "
+                    "cysts, growth), which are not applied.",
                 )
             )
         if self.comparison is not None and any(self.comparison.moved):
@@ -123,6 +131,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "spacing_mm": list(report.scan.spacing),
         "screening": report.screening,
         "lung_rads": report.highest,
+        "lung_rads_version": NAME if report.screening else None,
         "negative": None,
         "nodules": [nodule_json(report, one) for one in report.nodules],
         "comparison": _comparison_json(report),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import dist
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,6 @@ from xinglin.apps.imaging.nodules import Nodule, exact
 from xinglin.apps.imaging.resample import resampled
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.model.vision.images import HU_AIR, WINDOW, scaled
-from xinglin.model.vision.peaks import suppressed
 from xinglin.model.vision.reading import averaged
 from xinglin.model.vision.runtime import InstanceMaps
 
@@ -53,6 +53,16 @@ class Candidate:
     """Logit of the strongest instance; higher is likelier. No probability."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Searched:
+    """What a pass over a CT leaves."""
+
+    candidates: list[Candidate]
+    """Best first."""
+    logits: NDArray[np.float32]
+    """(z, y, x) of the instances, on the 1 mm grid from ``network.offset`` by ``network.stride``; -inf where not read."""
+
+
 def find_in_volume(
     network: InstanceMaps,
     hu: NDArray[Any],
@@ -64,7 +74,23 @@ def find_in_volume(
     views: int = 1,
     report: Report | None = None,
 ) -> list[Candidate]:
-    """Return the likeliest places of a CT, best first.
+    """Return the likeliest places of a CT, best first (:func:`search_volume` without the map)."""
+    found = search_volume(network, hu, spacing, mask=mask, most=most, floor=floor, views=views, report=report)
+    return found.candidates
+
+
+def search_volume(
+    network: InstanceMaps,
+    hu: NDArray[Any],
+    spacing: tuple[float, float, float],
+    *,
+    mask: NDArray[np.bool_] | None = None,
+    most: int = 50,
+    floor: float = FLOOR,
+    views: int = 1,
+    report: Report | None = None,
+) -> Searched:
+    """Read a CT and return its likeliest places and the map of instance logits.
 
     Args:
         network: a loaded detector.
@@ -74,7 +100,7 @@ def find_in_volume(
         most: places at most.
         floor: logit below which nothing is reported.
         views: flips averaged; 1 is fastest.
-        report: called with (windows done, windows).
+        report: called with (windows done, windows); what it raises ends the search.
 
     Raises:
         InvalidInputError: no three axes, spacing that is not positive, or a mask of another shape.
@@ -88,14 +114,17 @@ def find_in_volume(
     for nodule in found:
         z, y, x = (place / step for place, step in zip(nodule.point, spacing, strict=True))
         candidates.append(Candidate((z, y, x), nodule.diameter, nodule.logit))
-    return candidates
+    inside = tuple(
+        slice(-(-size // network.stride)) for size in millimetres.shape
+    )  # blocks reach beyond the CT
+    return Searched(candidates, maps[0][inside])
 
 
 def isotropic(values: NDArray[Any], spacing: tuple[float, float, float]) -> NDArray[np.int16]:
     """Return an array resampled to 1 mm (:func:`~.resample.resampled`); memory beyond the result: a few slices.
 
     Raises:
-        InvalidInputError, InputTooLargeError: as :func:`find_in_volume`.
+        InvalidInputError, InputTooLargeError: as :func:`search_volume`.
     """
     if values.ndim != 3 or not all(np.isfinite(step) and step > 0 for step in spacing):
         raise InvalidInputError(
@@ -147,13 +176,13 @@ def volume_maps(
 
 
 def window_at(hu: NDArray[np.int16], place: tuple[int, ...]) -> NDArray[np.int16]:
-    """Return the window whose inner block is the one at ``place``; beyond the CT there is air."""
-    low = np.array(place) * INNER - MARGIN
-    box = np.full(WINDOW, HU_AIR, dtype=np.int16)
-    source = tuple(slice(max(0, a), min(n, a + w)) for a, w, n in zip(low, WINDOW, hu.shape, strict=True))
-    target = tuple(slice(s.start - a, s.stop - a) for s, a in zip(source, low, strict=True))
-    box[target] = hu[source]
-    return box
+    """Return the window whose inner block is the one at ``place``; beyond the CT its outermost voxels go on.
+
+    Air there, or a mirror, would make a ball of each vessel that the border cuts off; so it stays a vessel.
+    """
+    low = (np.array(place) * INNER - MARGIN).tolist()
+    index = [np.arange(a, a + w).clip(0, n - 1) for a, w, n in zip(low, WINDOW, hu.shape, strict=True)]
+    return hu[np.ix_(*index)]
 
 
 def tops(
@@ -171,13 +200,14 @@ def tops(
     peaks = np.argwhere(
         (logits == maximum_filter(logits, 3, mode="constant", cval=-np.inf)) & (logits > floor)
     )
-    order = np.argsort(-logits[tuple(peaks.T)], kind="stable")[: 4 * most]
-    found = [exact(network, maps, (int(z), int(y), int(x)), hu) for z, y, x in peaks[order]]
-    if not found:
-        return []
-    points = np.array([nodule.point for nodule in found])
-    kept = suppressed(points, np.array([nodule.logit for nodule in found]), DISTANCE)
-    return [found[index] for index in kept[:most]]
+    found: list[Nodule] = []
+    for z, y, x in peaks[np.argsort(-logits[tuple(peaks.T)], kind="stable")]:
+        nodule = exact(network, maps, (int(z), int(y), int(x)), hu)
+        if all(dist(nodule.point, better.point) >= DISTANCE for better in found):
+            found.append(nodule)
+        if len(found) == most:
+            break
+    return found
 
 
 def _worth(hu: NDArray[np.int16], inside: NDArray[np.bool_] | None, place: tuple[int, ...]) -> bool:

@@ -65,7 +65,10 @@ def required(source: Source, door: str, tags: Sequence[str] = ()) -> Source:
             "MetaImage or a multi-frame file)"
         )
     needed = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID", *tags)
-    for keyword in needed:
-        if source.text(keyword) is None:
-            raise InvalidInputError(f"{door}: the images of the series lack {keyword}")
+    absent = [keyword for keyword in needed if source.text(keyword) is None]
+    if absent:
+        raise InvalidInputError(
+            f"{door} refers to images by their UIDs: those of this series lack {', '.join(absent)}; text, JSON and FHIR "
+            "need none"
+        )
     return source

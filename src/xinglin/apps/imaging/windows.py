@@ -116,13 +116,15 @@ def probability(network: InstanceMaps, logit: float) -> float:
 
 
 def answers_csv(answers: Sequence[WindowAnswer]) -> str:
-    """Return the answers as CSV: window_id, probability, z, y, x, world_x, world_y, world_z, diameter_mm."""
+    """Return the answers as CSV: window_id, probability, z, y, x, world_x, world_y, world_z and two diameters."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    head = ("window_id", "probability", "z", "y", "x", "world_x", "world_y", "world_z", "diameter_mm")
+    head = ("window_id", "probability", "z", "y", "x", "world_x", "world_y", "world_z")
+    head += ("diameter_mm", "mask_diameter_mm")
     writer.writerow(head)
     for answer in answers:
-        point = (*answer.nodule.point, *answer.frame.world(answer.nodule.point), answer.nodule.diameter)
+        nodule = answer.nodule
+        point = (*nodule.point, *answer.frame.world(nodule.point), nodule.diameter, nodule.mask_diameter)
         writer.writerow(
             [answer.frame.window_id, f"{answer.probability:.6f}", *(f"{value:.3f}" for value in point)]
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xinglin.apps.imaging.growth import Change
+from xinglin.apps.imaging.lung_rads import NAME
 from xinglin.apps.imaging.measured import Nodule
 from xinglin.apps.imaging.report import Report, ordered
 from xinglin.types import DISCLAIMER
@@ -49,7 +50,7 @@ def rows(report: Report) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
         "直径 diameter\nmm",
     )
     heads += ("体积 volume\nmm3", "类型 type", "分数 score")
-    heads += ("Lung-RADS",) if report.screening else ()
+    heads += (NAME,) if report.screening else ()
     heads += ("倍增 doubling\n天 days",) if report.comparison is not None else ()
     changes = (
         {} if report.comparison is None else {one.nodule.number: one for one in report.comparison.changes}
@@ -102,8 +103,8 @@ def _nodule(report: Report, one: Nodule) -> tuple[str, str]:
     en += f", at LPS ({at}) mm"
     found = report.category(one)
     if found is not None:
-        zh += f",按大小 Lung-RADS {found}"
-        en += f", Lung-RADS {found} by size"
+        zh += f",按大小 {NAME}:{found} 类"
+        en += f", {NAME} category {found} by size"
     change = None
     if report.comparison is not None:
         change = next(each for each in report.comparison.changes if each.nodule is one)

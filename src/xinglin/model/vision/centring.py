@@ -9,7 +9,9 @@ of a voxel, is the centre. No coordinate of any truth is used.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,8 @@ SPREAD = 3.0
 """Standard deviation in mm of the Gaussian around the network's point."""
 CLIMB = 3
 """Steps of a voxel from the best weighted response to the response's own top."""
+INNER = REACH + CLIMB + 1
+"""Voxels around the network's point whose response is ever looked at."""
 TOP = 200.0
 """HU above which nothing counts more: bone and calcium would draw the centre to themselves."""
 
@@ -48,16 +52,16 @@ def centre(hu: Cube, point: Place, /) -> Centred:
         hu: Hounsfield units, 1 mm voxels, shape (z, y, x); a window or a whole CT: only the surroundings are read.
         point: voxels z, y, x, inside ``hu``.
     """
-    from scipy.ndimage import gaussian_laplace
-
     about = np.asarray(point, float)
-    margin = REACH + int(np.ceil(3 * SCALES[-1]))
-    low = np.maximum(np.floor(about).astype(int) - margin, 0)
-    high = np.minimum(np.ceil(about).astype(int) + margin + 1, hu.shape)
-    box = np.minimum(np.asarray(hu[tuple(map(slice, low, high))], dtype=np.float32), TOP)
-    near = np.sqrt(sum((axis - at) ** 2 for axis, at in zip(np.indices(box.shape), about - low, strict=True)))
+    low, box = _around(hu, about, REACH + int(np.ceil(3 * SCALES[-1])))
+    first, inner = _around(hu, about, INNER)
+    near = np.sqrt(
+        sum((axis - at) ** 2 for axis, at in zip(np.indices(inner.shape), about - first, strict=True))
+    )
     weight = np.where(near <= REACH, np.exp(-(near**2) / (2 * SPREAD**2)), 0.0)
-    responses = np.stack([-(scale**2) * gaussian_laplace(box, scale, mode="nearest") for scale in SCALES])
+    kept = [(int(start), int(start) + size) for start, size in zip(first - low, inner.shape, strict=True)]
+    clipped = np.minimum(np.asarray(box, dtype=np.float32), TOP)
+    responses = np.stack([_response(clipped, scale, kept) for scale in SCALES])
     weighted = responses * weight
     best = np.unravel_index(int(weighted.argmax()), weighted.shape)
     response = float(responses[best])
@@ -68,8 +72,36 @@ def centre(hu: Cube, point: Place, /) -> Centred:
     refined = parabolic(responses[best[0]], top)
     z, y, x = top
     scale = float(np.exp(_vertex(np.log(SCALES), responses[:, z, y, x], int(best[0]))))
-    place = (refined + low).tolist()
+    place = (refined + first).tolist()
     return Centred((place[0], place[1], place[2]), 2 * 3**0.5 * scale, response)
+
+
+def _around(hu: Cube, about: NDArray[np.float64], margin: int) -> tuple[NDArray[np.int64], Cube]:
+    """The first voxel of the box around a place, and the box, cut off at the image's border."""
+    low = np.maximum(np.floor(about).astype(int) - margin, 0)
+    high = np.minimum(np.ceil(about).astype(int) + margin + 1, hu.shape)
+    return low, hu[tuple(map(slice, low, high))]
+
+
+def _response(box: Cube, scale: float, kept: Sequence[tuple[int, int]]) -> Cube:
+    """The scale-normalised Laplacian of a part of a box: three products with banded matrices, an axis each."""
+    smooth, bend = (
+        [_operator(size, scale, order)[a:b] for size, (a, b) in zip(box.shape, kept, strict=True)]
+        for order in (0, 2)
+    )
+    flat = box.reshape(len(box), -1)
+    smooth_z, bend_z = ((matrix @ flat).reshape(-1, *box.shape[1:]) for matrix in (smooth[0], bend[0]))
+    across = bend[1] @ smooth_z + smooth[1] @ bend_z
+    found: Cube = across @ smooth[2].T + (smooth[1] @ smooth_z) @ bend[2].T
+    return -(scale**2) * found
+
+
+@cache
+def _operator(size: int, scale: float, order: int) -> Cube:
+    """The Gaussian filter of a line, or its second derivative, as a matrix."""
+    from scipy.ndimage import gaussian_filter1d
+
+    return np.asarray(gaussian_filter1d(np.eye(size), scale, axis=0, order=order, mode="nearest"), np.float32)
 
 
 def parabolic(values: Cube, at: tuple[int, ...]) -> NDArray[np.float64]:

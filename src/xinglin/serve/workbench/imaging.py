@@ -20,8 +20,8 @@ from xinglin.serve.workbench.desk import Visitor, visit
 from xinglin.serve.workbench.imaging_findings import Findings
 from xinglin.serve.workbench.imaging_open import OpenPage
 from xinglin.serve.workbench.imaging_panes import Pane, value_at
-from xinglin.serve.workbench.imaging_planes import AXES, PLANES, Ruler, Voxel, clipped, sizes, to_voxel
-from xinglin.serve.workbench.imaging_prior import Prior
+from xinglin.serve.workbench.imaging_planes import PLANES, Ruler, Voxel, clipped, sizes, to_voxel, turned
+from xinglin.serve.workbench.imaging_prior import PRIORS, Prior
 from xinglin.serve.workbench.imaging_script import VIEWER
 from xinglin.serve.workbench.imaging_study import Study
 from xinglin.serve.workbench.shell import fragment, frame
@@ -47,9 +47,9 @@ class Viewer:
         """Draw the page."""
         await self.findings.load()
         with ui.element("div").classes("xi-page"):
-            with ui.element("div").classes("xi-panes"):
+            with ui.element("div").classes("xi-panes" + (" xi-paired" if self.prior.there else "")):
                 self.panes = {plane: Pane(self.visitor, self.study, plane, plane) for plane in PLANES}
-                self.prior.build_pane()
+                self.prior.build_panes()
             with ui.element("div").classes("xi-tools"):
                 self._about()
                 self._windows()
@@ -120,7 +120,6 @@ class Viewer:
         self.draw()
 
     def _tools(self) -> None:
-        say = self.visitor.say
         with ui.element("section").classes("xl-card"):
             with ui.element("div").classes("xi-buttons"):
                 self.ruler = self._tool("measure", self._measure)
@@ -129,9 +128,6 @@ class Viewer:
                 self._tool("zoom_out", partial(self._zoom, -1))
                 self.crossed = self._tool("cross", self._toggle_cross)
                 self.warm = self._tool("heat", self._toggle_heat)
-                self.warm.set_enabled(self.study.heat is not None)
-                if self.study.heat is None:
-                    self.warm.props["title"] = say("heat_none")
             self.told = (
                 ui.html("", sanitize=True).classes("xl-label").props("aria-live=polite data-key=measured")
             )
@@ -172,20 +168,18 @@ class Viewer:
         plane, steps = told.get("pane"), told.get("steps")
         if type(steps) is not int or abs(steps) > 10_000:
             return
-        if plane == "prior":
-            self.prior.turn(steps)
+        if plane in PRIORS:
+            self.prior.turn(PRIORS[plane], steps)
         elif plane in PLANES:
-            through, moved = AXES[plane].through, [*self.at]
-            moved[through] = round(moved[through]) + (-steps if plane == "axial" else steps)
-            self.at = clipped(self.study.scan, (moved[0], moved[1], moved[2]))
+            self.at = turned(self.study.scan, plane, self.at, steps)
         self.draw()
 
     async def _point(self, told: dict[str, Any]) -> None:
         plane, x, y = told.get("pane"), told.get("x"), told.get("y")
         if not all(isinstance(place, int | float) and np.isfinite(place) for place in (x, y)):
             return
-        if plane == "prior":
-            self.prior.point(float(x), float(y))  # type: ignore[arg-type]
+        if plane in PRIORS:
+            self.prior.point(PRIORS[plane], float(x), float(y))  # type: ignore[arg-type]
             self.draw()
             return
         if plane not in PLANES:
@@ -213,6 +207,8 @@ class Viewer:
                 self.at, self.window, zoom=zoom, marks=marks, rulers=rulers, cross=self.cross, heat=self.heat
             )
         self.prior.show(self.at, self.window, zoom=zoom, cross=self.cross)
+        self.warm.set_enabled(self.study.heat is not None)
+        self.warm.props["title"] = self.visitor.say("heat_none" if self.study.heat is None else "heat_hint")
         for button, on in (
             *((button, window == self.window) for button, window in self.buttons),
             *((self.ruler, self.measuring), (self.crossed, self.cross), (self.warm, self.heat)),

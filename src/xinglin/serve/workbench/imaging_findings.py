@@ -14,6 +14,7 @@ from xinglin.measure.markup import tag
 from xinglin.serve.workbench.desk import Visitor
 from xinglin.serve.workbench.icons import icon
 from xinglin.serve.workbench.imaging_planes import Voxel
+from xinglin.serve.workbench.imaging_searching import Searching
 from xinglin.serve.workbench.imaging_study import Study
 from xinglin.serve.workbench.shell import fragment
 from xinglin.types import State
@@ -65,13 +66,28 @@ class Findings:
 
     def build(self) -> None:
         """Draw the card."""
+        self.here: Callable[[], Voxel] = lambda: (0.0, 0.0, 0.0)
+        self.card = ui.element("section").classes("xl-card")
+        self._fill()
+
+    async def searched(self) -> None:
+        """Take up what a search has found."""
+        self.chosen = None
+        await self.load()
+        self.card.clear()
+        self._fill()
+        self.drawn()
+
+    def _fill(self) -> None:
         say, guarded = self.visitor.say, self.visitor.guarded
-        with ui.element("section").classes("xl-card"):
+        with self.card:
             with ui.element("div").classes("xl-row"):
                 fragment(tag("h2", icon("flag"), say("findings")))
                 self.count = ui.html("", sanitize=True).classes("xl-muted")
             if (words := self._warning()) is not None:
                 fragment(tag("p", say(words), cls="xi-warning"))
+            if not self.study.detected and self._searchable:
+                Searching(self.visitor, self.study, self.searched).build()
             scores = [mark.score for mark in self.study.marks if mark.score is not None]
             if scores:
                 self._slider(min(scores), max(scores))
@@ -87,12 +103,17 @@ class Findings:
                     f"type=button data-key={name} tabindex=-1 aria-hidden=true"
                 )
                 hidden.classes("xl-only-read").on("click", guarded(partial(self._step, step)), args=[])
-        self.here: Callable[[], Voxel] = lambda: (0.0, 0.0, 0.0)
         self.show()
+
+    @property
+    def _searchable(self) -> bool:
+        return self.visitor.desk.studies.searcher is not None and self.study.scan.modality == "CT"
 
     def _warning(self) -> str | None:
         if not self.study.detected:
-            loaded = self.visitor.desk.studies.detector is not None
+            if self._searchable:
+                return "not_searched"
+            loaded = self.visitor.desk.studies.searcher is not None
             return "no_detector_modality" if loaded else "no_detector"
         return None if self.study.marks else "none_found"
 

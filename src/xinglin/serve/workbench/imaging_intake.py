@@ -12,13 +12,17 @@ from starlette.responses import JSONResponse, Response
 
 from xinglin.apps.imaging.grey import Window
 from xinglin.errors import InputTooLargeError, InvalidInputError, XinglinError
+from xinglin.records.archive import read_one
 from xinglin.records.volumes.door import VOLUME_SUFFIXES, read_scan
+from xinglin.records.volumes.files import open_volume
 from xinglin.records.volumes.scan import Scan
 from xinglin.records.volumes.series import Series, find_series, read_series
 from xinglin.records.volumes.unpack import unpack
 from xinglin.serve.workbench.desk import Desk
 from xinglin.serve.workbench.imaging_planes import PLANES, heat_picture, picture
 from xinglin.serve.workbench.imaging_study import MAX_UPLOAD, Upload
+from xinglin.store import Store
+from xinglin.types import Volume
 
 SLICE = "/imaging/slice/{key}/{plane}/{index}.png"
 HEAT = "/imaging/heat/{key}/{plane}/{index}.png"
@@ -29,16 +33,19 @@ _KEPT = {"cache-control": "private, max-age=600"}
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """One thing that can be opened: a DICOM series, or a file that is a volume by itself."""
+    """One thing that can be opened: a DICOM series, a file that is a volume by itself, or a volume of the archive."""
 
     name: str
     series: Series | None = None
     path: Path | None = None
+    volume: Volume | None = None
 
     def read(self, stated: str | None) -> Scan:
         """Read it into memory; raises as ``read_scan``."""
         if self.series is not None:
             return read_series(self.series, stated=stated)
+        if self.volume is not None:
+            return open_volume(self.volume)
         if self.path is None:
             raise InvalidInputError("nothing was chosen")
         return read_scan(self.path, stated=stated)
@@ -67,6 +74,24 @@ def choices(upload: Upload) -> tuple[list[Choice], list[str]]:
     return [*found, *(Choice(one.description or one.number or "", series=one) for one in series)], told
 
 
+def archived(store: Store, dataset: str, record: str, user: str) -> list[Choice]:
+    """Return the volumes of a record of the archive, read for care: grant and consent are checked, the ledger notes it.
+
+    Raises:
+        UnknownNameError: no such data set or record.
+        NotPermittedError: no grant or no consent is in force.
+        InvalidInputError: the record holds no volume.
+    """
+    held = read_one(store, dataset, record, purpose="care", actor=user)
+    if not held.volumes:
+        raise InvalidInputError("这条记录没有体数据。The record holds no volume")
+    count = len(held.volumes)
+    return [
+        Choice(record if count == 1 else f"{record} · {at}/{count}", volume=volume)
+        for at, volume in enumerate(held.volumes, 1)
+    ]
+
+
 def register() -> None:
     """Register the addresses of slices and of files sent."""
     for path in (SLICE, HEAT, UPLOAD):
@@ -81,10 +106,10 @@ def register() -> None:
     @pages.get(HEAT)
     def heat(request: Request, key: str, plane: str, index: int) -> Response:
         def made(desk: Desk, user: str) -> bytes:
-            held = desk.studies.get(key, user).heat
-            if held is None:
+            study = desk.studies.get(key, user)
+            if study.heat is None:
                 raise InvalidInputError("the study has no map")
-            return heat_picture(held, _plane(plane), index)
+            return heat_picture(study.heat, study.scan, _plane(plane), index)
 
         return _answered(made, request)
 

@@ -12,7 +12,7 @@ from xinglin.errors import InvalidInputError
 from xinglin.measure.markup import tag
 from xinglin.serve.workbench.desk import Visitor
 from xinglin.serve.workbench.icons import icon
-from xinglin.serve.workbench.imaging_intake import Choice, choices
+from xinglin.serve.workbench.imaging_intake import Choice, archived, choices
 from xinglin.serve.workbench.imaging_script import UPLOAD
 from xinglin.serve.workbench.imaging_study import Study
 from xinglin.serve.workbench.shell import fragment
@@ -46,6 +46,7 @@ class OpenPage:
                         "outlined dense options-dense data-key=stated"
                     )
                     self.stated.props["aria-label"] = say("stated_modality")
+                self._archive()
                 fragment(tag("p", "", cls="xi-told", data_key="upload-told", aria_live="polite"))
                 self.told = ui.html("", sanitize=True)
                 self.list = ui.element("div").classes("xi-series")
@@ -59,6 +60,27 @@ class OpenPage:
                         self._opened(study)
         ui.on("xinglin_sent", self._sent)
         ui.run_javascript(UPLOAD)
+
+    def _archive(self) -> None:
+        say = self.visitor.say
+        with ui.element("div").classes("xi-stated xi-archive"):
+            fragment(tag("span", say("open_archived"), cls="xl-label"))
+            fields = [
+                ui.input(label=say(word)).props(f"outlined dense data-key={word.replace('_', '-')}")
+                for word in ("archived_dataset", "archived_record")
+            ]
+            button = ui.button(
+                say("open"),
+                on_click=self.visitor.guarded(partial(self._archived, fields[0], fields[1])),
+            )
+            button.props("outline no-caps data-key=open-archived")
+
+    async def _archived(self, dataset: ui.input, record: ui.input) -> None:
+        store, user = self.visitor.desk.store, self.visitor.user
+        names = [str(field.value or "").strip() for field in (dataset, record)]
+        if not all(names):
+            raise InvalidInputError(self.visitor.say("archived_both"))
+        await self._offered(await asyncio.to_thread(archived, store, names[0], names[1], user))
 
     def _picker(self, word: str, name: str, how: str, classes: str) -> None:
         with ui.element("label").classes(f"xi-picker {classes}"):
@@ -102,6 +124,11 @@ class OpenPage:
             self.told.set_content(str(tag("p", line, cls="xi-warning")))
         if not found:
             raise InvalidInputError(problems[0] if problems else say("upload_empty"))
+        await self._offered(found)
+
+    async def _offered(self, found: list[Choice]) -> None:
+        """Open the one that can be opened, or let one be chosen."""
+        say = self.visitor.say
         stacks = [choice for choice in found if choice.series is None or choice.series.may_stack]
         if len(stacks) == 1:
             await self._open(stacks[0])
@@ -135,7 +162,8 @@ class OpenPage:
         def made() -> Study:
             scan = choice.read(str(self.stated.value) or None)
             study = studies.open(user, choice.name or scan.modality or "", scan)
-            studies.end(self.key, user)
+            if choice.volume is None:
+                studies.end(self.key, user)
             return study
 
         try:

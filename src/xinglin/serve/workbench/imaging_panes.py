@@ -17,6 +17,7 @@ from xinglin.serve.workbench.imaging_planes import (
     Ruler,
     Voxel,
     drawing,
+    heat_box,
     shape_mm,
     sizes,
     to_picture,
@@ -60,7 +61,10 @@ class Pane:
         scan, through = self.study.scan, AXES[self.plane].through
         index, count = round(at[through]), sizes(scan)[through]
         self.image.set_source(self._address(index, window))
-        map_ = f"/imaging/heat/{self.study.key}/{self.plane}/{index}.png" if heat else None
+        map_ = None
+        if heat and self.study.heat is not None:
+            address = f"/imaging/heat/{self.study.key}/{self.plane}/{index}.png"
+            map_ = address, heat_box(self.study.heat, scan, self.plane)
         drawn = drawing(scan, self.plane, at, marks=marks, rulers=rulers, cross=cross, heat=map_)
         self.image.set_content(str(drawn))
         x, y = to_picture(scan, self.plane, at)

@@ -80,13 +80,35 @@ def picture(scan: Scan, plane: Plane, index: int, window: Window) -> bytes:
     return png(window.grey(values(scan.array, plane, index)))
 
 
-def heat_picture(heat: NDArray[np.float32], plane: Plane, index: int) -> bytes:
-    """Return one slice of a map (0 to 1) as a PNG: orange, the more opaque the higher."""
-    found = np.clip(values(heat, plane, index), 0, 1)
+def heat_picture(heat: Scan, scan: Scan, plane: Plane, index: int) -> bytes:
+    """Return what a map (0 to 1) says of one slice of a scan as a PNG: orange, the more opaque the higher.
+
+    The picture is the map's own nearest slice, to be drawn over :func:`heat_box`.
+
+    Raises:
+        InvalidInputError: there is no such slice.
+    """
+    through = AXES[plane].through
+    if not 0 <= index < sizes(scan)[through]:
+        raise InvalidInputError(f"slice: expected 0 to {sizes(scan)[through] - 1}, got {index}")
+    voxel = [0.0, 0.0, 0.0]
+    voxel[through] = index
+    nearest = round(float(heat.to_voxels(scan.to_lps([voxel]))[0][through]))
+    found = np.clip(values(heat.array, plane, min(max(nearest, 0), sizes(heat)[through] - 1)), 0, 1)
     shown = np.empty((*found.shape, 4), np.uint8)
     shown[..., :3] = (255, 120, 0)
     shown[..., 3] = found * 160
     return png(shown)
+
+
+def heat_box(heat: Scan, scan: Scan, plane: Plane) -> tuple[float, float, float, float]:
+    """Return where a map's picture lies in a scan's: left, top, width, height in the scan's pixels."""
+    ends = np.array([[-0.5] * 3, np.array(sizes(heat)) - 0.5])
+    low, high = (
+        to_picture(scan, plane, (float(x), float(y), float(z)))
+        for x, y, z in scan.to_voxels(heat.to_lps(ends))
+    )
+    return min(low[0], high[0]), min(low[1], high[1]), abs(high[0] - low[0]), abs(high[1] - low[1])
 
 
 def to_picture(scan: Scan, plane: Plane, voxel: Voxel) -> tuple[float, float]:
@@ -102,6 +124,13 @@ def to_voxel(scan: Scan, plane: Plane, across: float, down: float, at: Voxel) ->
     found[axes.across] = across - 0.5
     found[axes.up] = (count[axes.up] - down if axes.flipped else down) - 0.5
     return clipped(scan, (found[0], found[1], found[2]))
+
+
+def turned(scan: Scan, plane: Plane, at: Voxel, steps: int) -> Voxel:
+    """Return the voxel some slices on: down the wheel is towards the feet, the back, the left."""
+    through, moved = AXES[plane].through, [*at]
+    moved[through] = round(moved[through]) + (-steps if plane == "axial" else steps)
+    return clipped(scan, (moved[0], moved[1], moved[2]))
 
 
 def clipped(scan: Scan, voxel: Voxel) -> Voxel:
@@ -132,7 +161,7 @@ def drawing(
     marks: Sequence[tuple[Mark, str]] = (),
     rulers: Sequence[Ruler] = (),
     cross: bool = True,
-    heat: str | None = None,
+    heat: tuple[str, tuple[float, float, float, float]] | None = None,
 ) -> Markup:
     """Return what is drawn over a picture, as SVG in its pixels.
 
@@ -143,24 +172,16 @@ def drawing(
         marks: findings with a class of CSS; a circle where the slice cuts the ball around one.
         rulers: measured distances; those of this plane and slice.
         cross: whether to draw the cross.
-        heat: address of the map's picture of the slice.
+        heat: address of the map's picture of the slice, and where it lies (:func:`heat_box`).
     """
     axes, count, step = AXES[plane], sizes(scan), scan.spacing
     width, height = count[axes.across], count[axes.up]
     parts: list[Markup] = []
     if heat is not None:
-        parts.append(
-            tag(
-                "image",
-                "",
-                href=heat,
-                x="0",
-                y="0",
-                width=str(width),
-                height=str(height),
-                preserveAspectRatio="none",
-            )
-        )
+        address, box = heat
+        x, y, w, h = (f"{side:.2f}" for side in box)
+        shape = {"x": x, "y": y, "width": w, "height": h}
+        parts.append(tag("image", "", href=address, preserveAspectRatio="none", **shape))
     if cross:
         x, y = to_picture(scan, plane, at)
         aside, above = 9.0 / step[axes.across], 9.0 / step[axes.up]

@@ -16,19 +16,22 @@ from xinglin.measure.markup import tag
 from xinglin.serve.workbench.desk import Visitor
 from xinglin.serve.workbench.icons import icon
 from xinglin.serve.workbench.imaging_panes import Pane
-from xinglin.serve.workbench.imaging_planes import Voxel, clipped, sizes, to_voxel
+from xinglin.serve.workbench.imaging_planes import PLANES, Plane, Voxel, clipped, sizes, to_voxel, turned
 from xinglin.serve.workbench.imaging_study import Study
 from xinglin.serve.workbench.shell import fragment
 
+PRIORS: dict[str, Plane] = {f"prior-{plane}": plane for plane in PLANES}
+"""Names of the prior's panes."""
+
 
 class Prior:
-    """The axial plane of the prior, or the invitation to open one."""
+    """The three planes of the prior, or the invitation to open one."""
 
     def __init__(
         self, visitor: Visitor, study: Study, prior: Study | None, drawn: Callable[[], None]
     ) -> None:
         self.visitor, self.study, self.prior, self.drawn = visitor, study, prior, drawn
-        self.pane: Pane | None = None
+        self.panes: list[Pane] = []
         self.here: Voxel = (0.0, 0.0, 0.0)
         self.at: Voxel = (0.0, 0.0, 0.0)
         self.shift: np.ndarray[tuple[int, ...], np.dtype[np.float64]] | None = None
@@ -39,11 +42,16 @@ class Prior:
             if prior.scan.frame == study.scan.frame:
                 self.shift = np.zeros(3)
 
-    def build_pane(self) -> None:
-        """Draw the pane."""
+    @property
+    def there(self) -> bool:
+        """Whether there is a prior."""
+        return self.prior is not None
+
+    def build_panes(self) -> None:
+        """Draw its planes below those of the study, or the invitation."""
         say = self.visitor.say
         if self.prior is not None:
-            self.pane = Pane(self.visitor, self.prior, "axial", "prior")
+            self.panes = [Pane(self.visitor, self.prior, plane, name) for name, plane in PRIORS.items()]
             return
         link = tag("a", say("prior_choose"), href=f"/imaging?study={self.study.key}&prior=")
         fragment(
@@ -75,17 +83,16 @@ class Prior:
         self.shift = there - here
         self.drawn()
 
-    def turn(self, steps: int) -> None:
-        """Go some slices towards the feet in the prior alone; while linked it follows the study instead."""
+    def turn(self, plane: Plane, steps: int) -> None:
+        """Go some slices on in the prior alone; while linked it follows the study instead."""
         if self.prior is not None:
-            x, y, z = self.at
-            self.at = clipped(self.prior.scan, (x, y, round(z) - steps))
+            self.at = turned(self.prior.scan, plane, self.at, steps)
             self._unlinked()
 
-    def point(self, across: float, down: float) -> None:
+    def point(self, plane: Plane, across: float, down: float) -> None:
         """Move the prior's own cross."""
         if self.prior is not None:
-            self.at = clipped(self.prior.scan, to_voxel(self.prior.scan, "axial", across, down, self.at))
+            self.at = clipped(self.prior.scan, to_voxel(self.prior.scan, plane, across, down, self.at))
             self._unlinked()
 
     def _unlinked(self) -> None:
@@ -94,20 +101,21 @@ class Prior:
             self.shift = None
 
     def show(self, here: Voxel, window: Window, *, zoom: float, cross: bool) -> None:
-        """Draw the slice that belongs to a voxel of the study, or where the prior was left."""
+        """Draw the slices that belong to a voxel of the study, or where the prior was left."""
         self.here = here
-        if self.prior is None or self.pane is None:
+        if self.prior is None:
             return
         if self.shift is not None:
             place = self.study.scan.to_lps([here])[0] + self.shift
             x, y, z = self.prior.scan.to_voxels([place])[0]
             self.at = clipped(self.prior.scan, (float(x), float(y), float(z)))
         shown = window if self.prior.scan.modality == self.study.scan.modality == "CT" else self.prior.window
-        self.pane.show(self.at, shown, zoom=zoom, cross=cross)
+        for pane in self.panes:
+            pane.show(self.at, shown, zoom=zoom, cross=cross)
         same = self.prior.scan.frame == self.study.scan.frame
         word = "prior_same" if same else "prior_unlinked" if self.shift is None else "prior_aligned"
         self.told.set_content(str(tag("p", self.visitor.say(word), cls="xl-muted" if same else "xi-warning")))
 
     def ahead(self, window: Window) -> list[str]:
         """Return the addresses of the neighbouring slices."""
-        return [] if self.pane is None else self.pane.ahead(window)
+        return [address for pane in self.panes for address in pane.ahead(window)]

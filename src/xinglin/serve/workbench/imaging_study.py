@@ -7,21 +7,22 @@ import tempfile
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from xinglin.apps.imaging.grey import PRESETS, Window, own_window
 from xinglin.apps.imaging.marks import Mark
 from xinglin.apps.imaging.orient import standing
+from xinglin.apps.imaging.remember import first, told
 from xinglin.apps.imaging.resample import upright
+from xinglin.apps.imaging.search import Searcher
 from xinglin.errors import BusyError, InvalidInputError, UnknownNameError
 from xinglin.records.volumes.scan import Scan
 from xinglin.records.volumes.unpack import Placing
+from xinglin.serve.workbench.imaging_search import Search
+from xinglin.store import Store
 
 MOST = 4
 """Studies of one user; the one longest unseen makes room."""
@@ -31,7 +32,6 @@ LIFETIME = 2 * 3600.0
 """Seconds unseen after which a study is closed."""
 MAX_UPLOAD = 2 * 1024**3
 """Bytes of all files of one upload."""
-Detector = Callable[[Scan], Sequence[Mark]]
 
 
 @dataclass(eq=False)
@@ -45,12 +45,14 @@ class Study:
     scan: Scan
     marks: tuple[Mark, ...]
     """Best first."""
-    heat: NDArray[np.float32] | None
-    """(z, y, x) of the scan's own grid, 0 to 1; ``None`` if there is none."""
+    heat: Scan | None
+    """The detector's map, 0 to 1, on its own grid along the scan's axes; ``None`` if there is none."""
     detected: bool
     """Whether a detector looked at it: no marks without one says nothing."""
     own: Window
     seen: float = field(default_factory=time.monotonic)
+    search: Search | None = None
+    """The last search that was asked for."""
 
     @property
     def window(self) -> Window:
@@ -71,15 +73,24 @@ class Upload:
 class Studies:
     """What is open, and what is being brought in; safe to use from several threads."""
 
-    def __init__(self, detector: Detector | None = None) -> None:
-        self.detector = detector
-        """Marks a scan; ``None`` while no detector is loaded."""
+    def __init__(self, searcher: Searcher | None = None, store: Store | None = None) -> None:
+        self.searcher = searcher
+        """Searches a CT; ``None`` while no detector is loaded."""
+        self._store = store
+        """Whose ledger notes every search; without one there is none to note it in."""
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
+        """One search at a time: each takes the processors that it can get."""
         self._studies: OrderedDict[str, Study] = OrderedDict()
         self._uploads: dict[str, Upload] = {}
 
     def open(
-        self, user: str, name: str, scan: Scan, marks: Sequence[Mark] | None = None, heat: Any = None
+        self,
+        user: str,
+        name: str,
+        scan: Scan,
+        marks: Sequence[Mark] | None = None,
+        heat: Scan | None = None,
     ) -> Study:
         """Put a scan on a user's desk.
 
@@ -87,30 +98,24 @@ class Studies:
             user: who may see it.
             name: what to call it.
             scan: as it was read; a tilted one is made upright.
-            marks: what a detector found; ``None`` asks the loaded one, if it is a CT.
-            heat: the detector's map on the scan's own grid (z, y, x), 0 to 1; only for a scan that is upright as read.
+            marks: what a detector found; ``None``: none has looked at it yet (:meth:`search`).
+            heat: the detector's map, 0 to 1, in the scan's frame.
 
         Raises:
-            InvalidInputError: a mark of another frame of reference, or a map of another shape.
+            InvalidInputError: a mark or a map of another frame of reference.
             BusyError: the open studies of all users fill the memory set aside for them.
         """
-        if marks is None and self.detector is not None and scan.modality == "CT":
-            marks = self.detector(scan)
-        if any(mark.point.frame != scan.frame for mark in marks or ()):
+        frames = {mark.point.frame for mark in marks or ()} | ({heat.frame} if heat is not None else set())
+        if frames - {scan.frame}:
             raise InvalidInputError("a finding of another frame of reference than the scan")
-        if heat is not None and (heat.shape != scan.array.shape or not scan.orthogonal):
-            raise InvalidInputError("the map is not on the scan's own grid")
         shown = standing(upright(scan))
-        if heat is not None:
-            heat = standing(Scan(np.asarray(heat, np.float32), scan.affine, None, scan.frame)).array
-        ranked = sorted(marks or (), key=lambda mark: -(mark.score or 0.0))
         study = Study(
             secrets.token_urlsafe(16),
             user,
             name,
             shown,
-            tuple(ranked),
-            heat,
+            tuple(sorted(marks or (), key=lambda mark: -(mark.score or 0.0))),
+            None if heat is None else standing(heat),
             marks is not None,
             own_window(shown),
         )
@@ -118,7 +123,7 @@ class Studies:
             self._expire()
             own = [key for key, held in self._studies.items() if held.user == user]
             for key in own[: max(0, len(own) - MOST + 1)]:
-                del self._studies[key]
+                self._drop(key)
             taken = sum(held.scan.array.nbytes for held in self._studies.values())
             if taken + shown.array.nbytes > MAX_BYTES:
                 raise BusyError(
@@ -154,7 +159,40 @@ class Studies:
         """Close a study; nothing of it is kept."""
         study = self.get(key, user)
         with self._lock:
-            self._studies.pop(study.key, None)
+            self._drop(study.key)
+
+    def search(self, key: str, user: str) -> Search:
+        """Begin a search of a study, or return the one that runs.
+
+        Raises:
+            UnknownNameError: the study is not open, or not this user's.
+            InvalidInputError: no detector is loaded, or the study is no CT.
+        """
+        study, searcher = self.get(key, user), self.searcher
+        if searcher is None or study.scan.modality != "CT":
+            raise InvalidInputError(
+                "没有加载检测模型,或不是 CT。No detector is loaded, or the study is no CT: nothing was searched"
+            )
+        with self._lock:
+            if study.search is None or study.search.over:
+                study.search = Search(study.scan, searcher, partial(self._found, study, searcher), self._turn)
+            return study.search
+
+    def _found(self, study: Study, searcher: Searcher, marks: Sequence[Mark], heat: Scan | None) -> None:
+        if self._store is not None:
+            with self._store.write() as connection:
+                name, detail = study.scan.series or study.scan.frame, told(searcher.algorithm, len(marks))
+                first(connection, "imaging.find", name, actor=study.user, detail=detail)
+        study.marks, study.heat, study.detected = tuple(marks), heat, True
+
+    def stop(self) -> None:
+        """End all searches: the service stops."""
+        with self._lock:
+            running = [study.search for study in self._studies.values() if study.search is not None]
+        for search in running:
+            search.cancel()
+        for search in running:
+            search.wait(5.0)
 
     def begin(self, user: str) -> str:
         """Begin an upload and return its key; an upload of the same user that was not finished is dropped."""
@@ -188,4 +226,9 @@ class Studies:
     def _expire(self) -> None:
         old = time.monotonic() - LIFETIME
         for key in [key for key, study in self._studies.items() if study.seen < old]:
-            del self._studies[key]
+            self._drop(key)
+
+    def _drop(self, key: str) -> None:
+        study = self._studies.pop(key, None)
+        if study is not None and study.search is not None:
+            study.search.cancel()

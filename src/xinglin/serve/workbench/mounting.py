@@ -17,7 +17,7 @@ from xinglin.apps.diagnosis.differential import Differential
 from xinglin.errors import ConfigurationError
 from xinglin.serve.explaining import Explaining
 from xinglin.serve.workbench.desk import Desk
-from xinglin.serve.workbench.imaging_study import Detector, Studies
+from xinglin.serve.workbench.imaging_study import Studies
 from xinglin.serve.workbench.shell import FAVICON, STYLES
 from xinglin.store import Store, home_folder
 
@@ -69,9 +69,9 @@ def mount(
     differential: Differential,
     store: Store,
     explaining: Explaining,
-    detector: Detector | None = None,
+    studies: Studies,
 ) -> None:
-    """Mount the pages at ``/``; ``detector`` looks at every CT that is opened.
+    """Mount the pages at ``/``; ``studies`` are the images that are open.
 
     NiceGUI keeps one app a process; mounting again (as tests do) puts it on the new app, and every request
     still finds the model and the store of the app through which it came.
@@ -105,7 +105,7 @@ def mount(
         },
         show_welcome_message=False,
     )
-    app.add_middleware(Seat, desk=Desk(differential, store, explaining, Studies(detector)))
+    app.add_middleware(Seat, desk=Desk(differential, store, explaining, studies))
 
 
 def installation_secret() -> str:
