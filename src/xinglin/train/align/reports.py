@@ -1,0 +1,164 @@
+"""Templated reports and queries about a nodule, in Chinese and English, with what each claims.
+
+Templated: put together from ratings by chance, by nobody who looked at the image. A text carries its claims, so that
+training can tell of *every* image whether the text is true of it, not only of the one it was written for: two nodules
+with the same ratings have the same report, and calling one of them the wrong answer would teach nonsense.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xinglin.train.align.statements import BY_KEY, STATEMENTS, Statement, Surface
+
+SIZE_TRUE, SIZE_FALSE = 0.15, 0.30
+"""Relative difference of diameters within which a stated size is true, and beyond which it is false."""
+MENTIONED = 0.8
+"""Chance that a report mentions an attribute that it could mention."""
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Words with what they claim."""
+
+    words: str
+    claims: tuple[str, ...]
+    """Keys of statements."""
+    diameter: float | None = None
+    """Millimetres, if a size is stated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What is known of one nodule."""
+
+    ratings: Mapping[str, float]
+    """By name, without ``lidc_``; what is not rated is absent."""
+    diameter: float
+    """Millimetres."""
+
+
+def truth(text: Text, nodule: Described) -> bool | None:
+    """Whether a text is true of a nodule; ``None``: some claim is neither true nor false and none is false."""
+    answers = [BY_KEY[key].holds(nodule.ratings.get(BY_KEY[key].rating)) for key in text.claims]
+    if text.diameter is not None:
+        away = abs(text.diameter - nodule.diameter) / nodule.diameter
+        answers.append(True if away <= SIZE_TRUE else False if away > SIZE_FALSE else None)
+    if False in answers:
+        return False
+    return None if None in answers else True
+
+
+def report(nodule: Described, generator: np.random.Generator, *, held: bool = False, whole: bool = False) -> Text:
+    """Write a report.
+
+    Args:
+        nodule: of which.
+        generator: chooses language, order, words and what is left out.
+        held: use the words kept for testing.
+        whole: leave nothing out.
+    """
+    chinese = bool(generator.random() < 0.5)
+    said = [one for one in STATEMENTS if one.holds(nodule.ratings.get(one.rating)) is True]
+    said = [one for one in said if whole or generator.random() < MENTIONED]
+    order = generator.permutation(len(said))
+    said = [said[i] for i in order]
+    first = [one for one in said if one.rating == "texture"]
+    rest = [one for one in said if one.rating != "texture"]
+    parts = [_pick(_after(one, chinese, held), generator) for one in rest]
+    density = _pick(_before(first[0], chinese, held), generator) if first else ""
+    size = f"{nodule.diameter:.0f}"
+    claims = tuple(one.key for one in said)
+    if chinese:
+        frames = _HELD_ZH if held else _FRAMES_ZH
+        words = _pick(frames, generator).format(density=density, size=size, rest=",".join(parts))
+    else:
+        frames = _HELD_EN if held else _FRAMES_EN
+        words = _pick(frames, generator).format(density=density, size=size, rest=", ".join(parts))
+    return Text(_tidy(words), claims, float(size))
+
+
+def query(statement: Statement, generator: np.random.Generator, *, held: bool = False) -> Text:
+    """Write a short query such as *spiculated nodule* or 毛刺结节."""
+    chinese = bool(generator.random() < 0.5)
+    if generator.random() < 0.6:
+        word = _pick(_before(statement, chinese, held), generator)
+        noun = _pick(_NOUNS_ZH if chinese else _NOUNS_EN, generator)
+        return Text(f"{word}{noun}" if chinese else f"{word} {noun}", (statement.key,))
+    word = _pick(_after(statement, chinese, held), generator)
+    noun = _pick(_NOUNS_ZH if chinese else _NOUNS_EN, generator)
+    return Text(f"{noun},{word}" if chinese else f"{noun}, {word}", (statement.key,))
+
+
+def queries(statement: Statement, *, held: bool) -> list[str]:
+    """Return every short query of a statement in both languages: an ensemble for testing, without chance."""
+    made = []
+    for chinese in (True, False):
+        noun = (_NOUNS_ZH if chinese else _NOUNS_EN)[0]
+        made += [f"{w}{noun}" if chinese else f"{w} {noun}" for w in _before(statement, chinese, held)]
+        made += [f"{noun},{w}" if chinese else f"{noun}, {w}" for w in _after(statement, chinese, held)]
+    return made
+
+
+def plain(generator: np.random.Generator) -> Text:
+    """Write a query that any nodule answers: *pulmonary nodule* or 肺结节."""
+    return Text(_pick(_NOUNS_ZH + _NOUNS_EN, generator), ())
+
+
+def every_text(seed: int, count: int) -> list[str]:
+    """Return texts in the words of training, for learning a vocabulary."""
+    generator = np.random.default_rng(seed)
+    texts = [query(one, generator).words for one in STATEMENTS for _ in range(count // len(STATEMENTS))]
+    for _ in range(count):
+        ratings = {
+            one.rating: float(generator.choice(sorted(one.true)))
+            for one in (STATEMENTS[i] for i in generator.permutation(len(STATEMENTS)))
+        }
+        texts.append(report(Described(ratings, float(generator.uniform(3, 30))), generator).words)
+    return texts
+
+
+_NOUNS_ZH = ("结节", "肺结节", "肺内结节", "肺部小结节")
+_NOUNS_EN = ("nodule", "pulmonary nodule", "lung nodule")
+_FRAMES_ZH = (
+    "肺内{density}结节,直径约{size}mm,{rest}。",
+    "{density}结节,大小约{size}毫米,{rest}",
+    "见一{size}mm{density}肺结节,{rest}。",
+    "肺部{density}小结节{size}mm,{rest}。",
+)
+_FRAMES_EN = (
+    "A {size} mm {density} pulmonary nodule, {rest}.",
+    "{density} nodule of {size} mm, {rest}",
+    "There is a {density} lung nodule, {size} mm in diameter, {rest}.",
+    "Nodule: {size} mm, {density}, {rest}.",
+)
+_HELD_ZH = ("影像显示{density}结节一枚,长约{size}mm;{rest}。", "{rest}的{density}肺结节({size}mm)")
+_HELD_EN = ("CT shows one {density} nodule measuring {size} mm; {rest}.", "{size} mm nodule ({density}): {rest}")
+
+
+def _surface(statement: Statement, chinese: bool) -> Surface:
+    return statement.zh if chinese else statement.en
+
+
+def _before(statement: Statement, chinese: bool, held: bool) -> Sequence[str]:
+    words = _surface(statement, chinese)
+    return words.held_before if held else words.before
+
+
+def _after(statement: Statement, chinese: bool, held: bool) -> Sequence[str]:
+    words = _surface(statement, chinese)
+    return words.held_after if held else words.after
+
+
+def _pick(words: Sequence[str], generator: np.random.Generator) -> str:
+    return words[int(generator.integers(len(words)))]
+
+
+def _tidy(words: str) -> str:
+    """Drop what an empty part left behind."""
+    for wrong, right in ((" ,", ","), ("  ", " "), (",。", "。"), (", .", "."), ("()", ""), (";。", "。"), ("; .", ".")):
+        words = words.replace(wrong, right)
+    return words.strip(" ,,;;:").strip()
