@@ -71,7 +71,7 @@ def find(
     )
     report = make_report(scan, detect, algorithm, prior=before, screening=screening)
     written = write_products(report, sr=sr, seg=seg, key_images=key_images, fhir=fhir)
-    _remember(report, written)
+    remember_report(report, written)
     if as_json:
         typer.echo(json.dumps(told(report), ensure_ascii=False, indent=2, allow_nan=False))
         return
@@ -134,7 +134,8 @@ def show(report: Report) -> None:
     typer.echo(findings_text(report))
 
 
-def _remember(report: Report, written: list[Path]) -> None:
+def remember_report(report: Report, written: list[Path]) -> None:
+    """Note in the ledger that a scan was searched, and what was written of it."""
     from xinglin.apps.imaging.remember import first, keyed, told_of
     from xinglin.ledger import append
     from xinglin.store import open_store
