@@ -15,13 +15,18 @@ def diagnose(
     text: CaseText = "",
     record: CaseRecord = None,
     volume: Annotated[
-        Path | None, typer.Option(help="同一患者的胸部 CT The same patient's chest CT: a DICOM folder or a volume file.")
+        Path | None,
+        typer.Option(help="同一患者的胸部 CT The same patient's chest CT: a DICOM folder or a volume file."),
     ] = None,
     confirm: Annotated[
-        list[int] | None, typer.Option(help="医师已确认的结节编号,可多次 Number of a nodule that a reader confirms; repeatable.")
+        list[int] | None,
+        typer.Option(
+            help="医师已确认的结节编号,可多次 Number of a nodule that a reader confirms; repeatable."
+        ),
     ] = None,
     stated: Annotated[
-        str | None, typer.Option(help="格式不注明时由您声明,如 CT The volume's modality, where the format names none.")
+        str | None,
+        typer.Option(help="格式不注明时由您声明,如 CT The volume's modality, where the format names none."),
     ] = None,
     as_json: AsJson = False,
     top: Annotated[int, typer.Option(min=1, max=50, help="候选数 Number of candidates.")] = 5,
@@ -61,7 +66,9 @@ def diagnose(
 
             remember_report(report, [])
     elif confirm:
-        raise InvalidInputError("--confirm names nodules of a CT: give it with --volume PATH 请同时给出 --volume")
+        raise InvalidInputError(
+            "--confirm names nodules of a CT: give it with --volume PATH 请同时给出 --volume"
+        )
     if ask:
         from xinglin.cli.dialogue import hold
 

@@ -90,7 +90,9 @@ def _scan(record: Record | None, path: Path | None, stated: str | None) -> Scan:
         return read_scan(path, expected="CT", stated=stated)
     volumes = [one for one in (record.volumes if record else ()) if one.modality == "CT"]
     if len(volumes) != 1:
-        raise InvalidInputError(f"the record has {len(volumes)} CT volumes: name one with --volume PATH 请用 --volume 指明")
+        raise InvalidInputError(
+            f"the record has {len(volumes)} CT volumes: name one with --volume PATH 请用 --volume 指明"
+        )
     return open_volume(volumes[0])
 
 
@@ -109,7 +111,9 @@ def show_image(image: dict[str, Any], lang: Lang, console: Console | None = None
     for item in image["findings"]:
         size = "" if item["largest_mm"] is None else f" {item['largest_mm']:g} mm"
         ratio = item["likelihood_ratio"]
-        told = "" if ratio is None else ("  似然比 " if lang == "zh" else "  likelihood ratio ") + f"{ratio:.1f}"
+        told = (
+            "" if ratio is None else ("  似然比 " if lang == "zh" else "  likelihood ratio ") + f"{ratio:.1f}"
+        )
         out.print(f"[bold]{item['code']['display']}[/]{size}{told}")
     out.print(image["counted_display"])
     if image["shares"]:

@@ -48,8 +48,15 @@ def with_image(
     """
     codes, exams = differential.knowledge.finding_codes, differential.knowledge.exams
     if NODULE not in codes or CHEST_CT not in exams:
-        raise InvalidInputError(f"the graph has no finding {NODULE} or no examination {CHEST_CT}: use the starter graph")
-    made = Event(Code(XINGLIN_EXAM, exams[CHEST_CT].key.value, CHEST_CT), time=day, kind="procedure", status="completed")
+        raise InvalidInputError(
+            f"the graph has no finding {NODULE} or no examination {CHEST_CT}: use the starter graph"
+        )
+    made = Event(
+        Code(XINGLIN_EXAM, exams[CHEST_CT].key.value, CHEST_CT),
+        time=day,
+        kind="procedure",
+        status="completed",
+    )
     base = record or Record(id="image")
     findings = tuple(item for item in base.findings if item.origin != IMAGE)
     if seen:

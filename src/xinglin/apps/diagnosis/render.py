@@ -9,8 +9,8 @@ from xinglin.apps.diagnosis.answer import Answer
 from xinglin.apps.diagnosis.ask import ExamAdvice, next_question
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.facts import Case
-from xinglin.apps.diagnosis.shares import image_json
 from xinglin.apps.diagnosis.options import CheckedOption, check_option
+from xinglin.apps.diagnosis.shares import image_json
 from xinglin.apps.diagnosis.triage import LEVEL_NAMES
 from xinglin.types import DISCLAIMER, Candidate, Finding
 

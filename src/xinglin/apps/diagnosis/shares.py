@@ -154,7 +154,9 @@ def shares(
     told = text_logits(differential, case) if logits is None else logits
 
     def ask(mask: tuple[bool, ...]) -> Array:
-        part = restricted(differential, case, [name for name, kept in zip(origins, mask, strict=True) if kept])
+        part = restricted(
+            differential, case, [name for name, kept in zip(origins, mask, strict=True) if kept]
+        )
         return weigh(differential, part, told if part.text.strip() else None).posterior
 
     known: dict[tuple[bool, ...], Array] = {}
@@ -193,7 +195,11 @@ def image_json(differential: Differential, result: Answer, lang: w.Lang = "zh") 
     return {
         "findings": [
             {
-                "code": {"system": item.code.system, "value": item.code.value, "display": differential.display(item.code, lang)},
+                "code": {
+                    "system": item.code.system,
+                    "value": item.code.value,
+                    "display": differential.display(item.code, lang),
+                },
                 "state": item.state,
                 "largest_mm": item.value,
                 "likelihood_ratio": case.seen.get(engine.finding_index.get(item.code.value, -1)),
@@ -222,7 +228,9 @@ def image_json(differential: Differential, result: Answer, lang: w.Lang = "zh") 
 def _agreed(differential: Differential, case: Case, pictured: Sequence[Finding]) -> dict[int, State]:
     """States of a case in which a reader agrees with what was seen."""
     places = differential.engine.finding_index
-    told: dict[int, State] = {places[item.code.value]: "present" for item in pictured if item.code.value in places}
+    told: dict[int, State] = {
+        places[item.code.value]: "present" for item in pictured if item.code.value in places
+    }
     return {**implied(differential.engine, told), **case.states}
 
 

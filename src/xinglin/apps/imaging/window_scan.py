@@ -64,9 +64,13 @@ def read_ratio(path: Path = FILE) -> WindowRatio:
             int(body["negatives"]),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InvalidInputError(f"{path.name}: {str(error)[:100]}: make it anew (xinglin train nodule-ratio)") from None
+        raise InvalidInputError(
+            f"{path.name}: {str(error)[:100]}: make it anew (xinglin train nodule-ratio)"
+        ) from None
     if not (math.isfinite(found.intercept) and 0 < found.slope < 100 and 1 <= found.most <= 1e6):
-        raise InvalidInputError(f"{path.name}: a ratio that is none: make it anew (xinglin train nodule-ratio)")
+        raise InvalidInputError(
+            f"{path.name}: a ratio that is none: make it anew (xinglin train nodule-ratio)"
+        )
     return found
 
 

@@ -15,7 +15,7 @@ from xinglin.model.sizes import MASK, PAD
 from xinglin.model.vision.images import WINDOW, hounsfield, scaled
 from xinglin.train.align.cubes import Cubes
 from xinglin.train.align.reports import Text, plain, query, report, truth
-from xinglin.train.align.statements import STATEMENTS
+from xinglin.train.align.statements import statements
 from xinglin.train.nodules.augment import Changes, changed, turned
 
 if TYPE_CHECKING:
@@ -61,14 +61,18 @@ def drawing(
         order = np.random.default_rng((seed, epoch)).permutation(len(cubes))
         chosen = order[place * batch : (place + 1) * batch][process::processes]
         generator = np.random.default_rng((seed, 1, step, process))
-        windows = [middle(cubes, index, [int(generator.integers(-j, j + 1)) for j in JITTER]) for index in chosen]
-        windows += [cubes.empty[int(i)] for i in generator.integers(0, len(cubes.empty), len(chosen) // EMPTY)]
+        windows = [
+            middle(cubes, index, [int(generator.integers(-j, j + 1)) for j in JITTER]) for index in chosen
+        ]
+        windows += [
+            cubes.empty[int(i)] for i in generator.integers(0, len(cubes.empty), len(chosen) // EMPTY)
+        ]
         images = np.empty((len(windows), 1, *WINDOW), dtype=np.float32)
         for row, window in enumerate(windows):
             flips, swap = generator.random(3) < 0.5, bool(generator.random() < 0.5)
             images[row, 0] = turned(changed(hounsfield(window), changes, generator), flips, swap)
         texts: list[Text] = [report(cubes.nodules[index], generator) for index in chosen]
-        texts += [query(STATEMENTS[at % len(STATEMENTS)], generator) for at in range(QUERIES)]
+        texts += [query(statements()[at % len(statements())], generator) for at in range(QUERIES)]
         texts += [plain(generator), plain(generator)]
         known = np.zeros((len(windows), len(texts)), dtype=np.int64)
         for row, index in enumerate(chosen):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from xinglin.errors import InputTooLargeError, InvalidInputError, MissingDataError
 from xinglin.model.vision.images import WINDOW, read_array
 from xinglin.train.align.reports import Described
-from xinglin.train.align.statements import RATINGS
+from xinglin.train.align.statements import ratings
 from xinglin.train.nodules.windows import CUBE, CUBES, LABELS
 
 MAX_ROWS = 100_000
@@ -66,7 +66,9 @@ def read_rated(folder: Path, split: str) -> Cubes:
     if not wanted:
         raise InvalidInputError(f"{CUBES}: no rated cube in split {split}")
     empties = [
-        row for row in _rows(folder / LABELS) if row["label"] == "0" and _in(split, row["split"], row["seriesuid"])
+        row
+        for row in _rows(folder / LABELS)
+        if row["label"] == "0" and _in(split, row["split"], row["seriesuid"])
     ]
     places = {row["cube_id"]: (int(row["shard"]), int(row["row"])) for row in rows}
     images = np.empty((len(wanted), *CUBE), dtype=np.uint8)
@@ -81,7 +83,9 @@ def read_rated(folder: Path, split: str) -> Cubes:
         name = f"cubes_{shard:02d}.npy.xz"
         cubes = read_array(folder / name, limit=_MAX_SHARD)
         if cubes.shape[1:] != CUBE or len(cubes) <= max(places[row["cube_id"]][1] for _, _, row in parts):
-            raise InvalidInputError(f"{name}: expected cubes of {CUBE} for every row of {CUBES}, got {cubes.shape}")
+            raise InvalidInputError(
+                f"{name}: expected cubes of {CUBE} for every row of {CUBES}, got {cubes.shape}"
+            )
         for target, index, row in parts:
             cube = cubes[places[row["cube_id"]][1]]
             if target is images:
@@ -111,7 +115,7 @@ def _in(split: str, told: str, scan: str) -> bool:
 
 
 def _rated(row: Mapping[str, str]) -> dict[str, float]:
-    return {name: float(row[f"lidc_{name}"]) for name in RATINGS if row.get(f"lidc_{name}")}
+    return {name: float(row[f"lidc_{name}"]) for name in ratings() if row.get(f"lidc_{name}")}
 
 
 def _centre(row: Mapping[str, str]) -> tuple[float, float, float]:

@@ -45,7 +45,9 @@ class AlignOptions:
     vocabulary: int = 400
     space: int = 64
     seed: int = 0
-    changes: Changes = field(default_factory=lambda: Changes(thick=0.2, gain=0.05, shift_hu=30.0, noise_hu=25.0))
+    changes: Changes = field(
+        default_factory=lambda: Changes(thick=0.2, gain=0.05, shift_hu=30.0, noise_hu=25.0)
+    )
 
 
 def train_words(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xinglin.train.align.statements import BY_KEY, STATEMENTS, Statement, Surface
+from xinglin.train.align.statements import Statement, Surface, by_key, statements
 
 SIZE_TRUE, SIZE_FALSE = 0.15, 0.30
 """Relative difference of diameters within which a stated size is true, and beyond which it is false."""
@@ -43,7 +43,7 @@ class Described:
 
 def truth(text: Text, nodule: Described) -> bool | None:
     """Whether a text is true of a nodule; ``None``: some claim is neither true nor false and none is false."""
-    answers = [BY_KEY[key].holds(nodule.ratings.get(BY_KEY[key].rating)) for key in text.claims]
+    answers = [by_key()[key].holds(nodule.ratings.get(by_key()[key].rating)) for key in text.claims]
     if text.diameter is not None:
         away = abs(text.diameter - nodule.diameter) / nodule.diameter
         answers.append(True if away <= SIZE_TRUE else False if away > SIZE_FALSE else None)
@@ -52,7 +52,9 @@ def truth(text: Text, nodule: Described) -> bool | None:
     return None if None in answers else True
 
 
-def report(nodule: Described, generator: np.random.Generator, *, held: bool = False, whole: bool = False) -> Text:
+def report(
+    nodule: Described, generator: np.random.Generator, *, held: bool = False, whole: bool = False
+) -> Text:
     """Write a report.
 
     Args:
@@ -62,7 +64,7 @@ def report(nodule: Described, generator: np.random.Generator, *, held: bool = Fa
         whole: leave nothing out.
     """
     chinese = bool(generator.random() < 0.5)
-    said = [one for one in STATEMENTS if one.holds(nodule.ratings.get(one.rating)) is True]
+    said = [one for one in statements() if one.holds(nodule.ratings.get(one.rating)) is True]
     said = [one for one in said if whole or generator.random() < MENTIONED]
     order = generator.permutation(len(said))
     said = [said[i] for i in order]
@@ -111,11 +113,11 @@ def plain(generator: np.random.Generator) -> Text:
 def every_text(seed: int, count: int) -> list[str]:
     """Return texts in the words of training, for learning a vocabulary."""
     generator = np.random.default_rng(seed)
-    texts = [query(one, generator).words for one in STATEMENTS for _ in range(count // len(STATEMENTS))]
+    texts = [query(one, generator).words for one in statements() for _ in range(count // len(statements()))]
     for _ in range(count):
         ratings = {
             one.rating: float(generator.choice(sorted(one.true)))
-            for one in (STATEMENTS[i] for i in generator.permutation(len(STATEMENTS)))
+            for one in (statements()[i] for i in generator.permutation(len(statements())))
         }
         texts.append(report(Described(ratings, float(generator.uniform(3, 30))), generator).words)
     return texts
@@ -136,7 +138,10 @@ _FRAMES_EN = (
     "Nodule: {size} mm, {density}, {rest}.",
 )
 _HELD_ZH = ("影像显示{density}结节一枚,长约{size}mm;{rest}。", "{rest}的{density}肺结节({size}mm)")
-_HELD_EN = ("CT shows one {density} nodule measuring {size} mm; {rest}.", "{size} mm nodule ({density}): {rest}")
+_HELD_EN = (
+    "CT shows one {density} nodule measuring {size} mm; {rest}.",
+    "{size} mm nodule ({density}): {rest}",
+)
 
 
 def _surface(statement: Statement, chinese: bool) -> Surface:
@@ -159,6 +164,14 @@ def _pick(words: Sequence[str], generator: np.random.Generator) -> str:
 
 def _tidy(words: str) -> str:
     """Drop what an empty part left behind."""
-    for wrong, right in ((" ,", ","), ("  ", " "), (",。", "。"), (", .", "."), ("()", ""), (";。", "。"), ("; .", ".")):
+    for wrong, right in (
+        (" ,", ","),
+        ("  ", " "),
+        (",。", "。"),
+        (", .", "."),
+        ("()", ""),
+        (";。", "。"),
+        ("; .", "."),
+    ):
         words = words.replace(wrong, right)
-    return words.strip(" ,,;;:").strip()
+    return words.strip(" ,;:\uff0c\uff1b")

@@ -30,7 +30,8 @@ def measure_ratio(data: Path, detector: Path) -> dict[str, Any]:
     windows = read_windows(data)
     valid = windows.where(windows.valid)
     parts = [
-        averaged(network, scaled(hounsfield(valid.images[at : at + 16])))[:, 0] for at in range(0, len(valid), 16)
+        averaged(network, scaled(hounsfield(valid.images[at : at + 16])))[:, 0]
+        for at in range(0, len(valid), 16)
     ]
     scores = np.concatenate(parts).max((1, 2, 3))
     slope, intercept = platt(scores, valid.labels)
@@ -51,4 +52,3 @@ def measure_ratio(data: Path, detector: Path) -> dict[str, Any]:
 def write_ratio(body: dict[str, Any], path: Path) -> None:
     """Write the measured ratios."""
     path.write_text(json.dumps(body, indent=2) + "\n", encoding="utf-8")
-
