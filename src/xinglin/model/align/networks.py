@@ -12,9 +12,11 @@ arXiv 2303.15343).
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -22,15 +24,14 @@ from torch import Tensor, nn
 from transformers import BertConfig, BertModel
 
 from xinglin.errors import CheckpointError
-from xinglin.model.parts import CONFIG
+from xinglin.model.align.runtime import MAX_TOKENS
+from xinglin.model.parts import CONFIG, WEIGHTS, read_json
 from xinglin.model.sizes import PAD
 from xinglin.model.vision.cnn import ALIGN, OFFSET, STRIDE, ConvolutionalStem
 from xinglin.model.vision.pooling import SHARPNESS
 
 MODEL_TYPE = "xinglin-lung-words"
 """Our own pair of towers; ``transformers`` does not load it, the ONNX files beside it need no code at all."""
-MAX_TOKENS = 96
-"""Longest sentence in tokens."""
 TEMPERATURE, BIAS = 10.0, -5.0
 """Where the learnt scale and shift begin: untrained, nothing is said to be true."""
 
@@ -157,3 +158,30 @@ class Aligned(nn.Module):
         maps = torch.einsum("nsp,ms->nmp", places.flatten(2), sentences) * self.scale.exp() + self.bias
         sharp = self.config.sharpness
         return (torch.logsumexp(sharp * maps, 2) - math.log(maps.shape[2])) / sharp
+
+
+def write_towers(model: Aligned, folder: Path) -> None:
+    """Write ``config.json`` and ``model.safetensors`` into an existing folder; the caller adds the tokenizer and seals it."""
+    from safetensors.torch import save_file
+
+    (folder / CONFIG).write_text(json.dumps(body_of(model.config), indent=2) + "\n", encoding="utf-8")
+    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
+    save_file(tensors, str(folder / WEIGHTS), metadata={"format": "pt"})
+
+
+def read_towers(folder: Path) -> Aligned:
+    """Return the towers of a verified checkpoint, ready to answer.
+
+    Raises:
+        CheckpointError: the weights do not fit the configuration.
+    """
+    from safetensors.torch import load_file
+
+    model = Aligned(config_of(read_json(folder / CONFIG)))
+    try:
+        model.load_state_dict(load_file(str(folder / WEIGHTS)))
+    except (RuntimeError, ValueError) as error:
+        raise CheckpointError(
+            f"{folder}: {WEIGHTS} does not fit {CONFIG}: {str(error).splitlines()[0][:200]}"
+        ) from None
+    return model.eval()

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from xinglin.model.align.networks import MAX_TOKENS
+from xinglin.model.align.runtime import MAX_TOKENS
 from xinglin.model.sizes import MASK, PAD
 from xinglin.model.vision.images import WINDOW, hounsfield, scaled
 from xinglin.train.align.cubes import Cubes
