@@ -161,7 +161,7 @@ class Aligned(nn.Module):
 
 
 def write_towers(model: Aligned, folder: Path) -> None:
-    """Write ``config.json`` and ``model.safetensors`` into an existing folder; the caller adds the tokenizer and seals it."""
+    """Write ``config.json`` and ``model.safetensors`` into a folder; the caller adds the tokenizer and seals it."""
     from safetensors.torch import save_file
 
     (folder / CONFIG).write_text(json.dumps(body_of(model.config), indent=2) + "\n", encoding="utf-8")

@@ -47,11 +47,11 @@ class AlignObjective(nn.Module):
         count = int(reports.sum())
         own = fit[:count][:, reports]
         known = truth[:count][:, reports] == 1
-        whose = -_own(own, known).mean() - _own(own.T, known.T).mean()
+        whose = -own_share(own, known).mean() - own_share(own.T, known.T).mean()
         return {"loss": sigmoid + OWN * whose, "pairs": sigmoid.detach(), "whose": whose.detach()}
 
 
-def _own(fit: Tensor, known: Tensor) -> Tensor:
+def own_share(fit: Tensor, known: Tensor) -> Tensor:
     """Log of the probability that the softmax over a row gives to all that is true of it."""
     mine = torch.logsumexp(fit.masked_fill(~known, -torch.inf), 1)
     return mine - torch.logsumexp(fit, 1)
