@@ -150,14 +150,23 @@ class Aligned(nn.Module):
         self.config = config
         self.places = Places(config)
         self.sentences = Sentences(config)
-        self.scale = nn.Parameter(torch.tensor(math.log(TEMPERATURE)))
-        self.bias = nn.Parameter(torch.tensor(BIAS))
+        self.scale = nn.Parameter(torch.tensor([math.log(TEMPERATURE)]))
+        self.bias = nn.Parameter(torch.tensor([BIAS]))
 
-    def fit(self, places: Tensor, sentences: Tensor) -> Tensor:
-        """Return how well windows (n, space, z, y, x) fit sentences (m, space): logits (n, m)."""
-        maps = torch.einsum("nsp,ms->nmp", places.flatten(2), sentences) * self.scale.exp() + self.bias
+    def fit(self, places: Tensor, sentences: Tensor, *regions: Tensor) -> list[Tensor]:
+        """Return how well regions of windows fit sentences: logits (n, m) for each region.
+
+        Args:
+            places: (n, space, z, y, x).
+            sentences: (m, space).
+            regions: (n, z, y, x), true where a place counts; a window without one fits nothing (-inf).
+        """
         sharp = self.config.sharpness
-        return (torch.logsumexp(sharp * maps, 2) - math.log(maps.shape[2])) / sharp
+        maps = torch.einsum("nsp,ms->nmp", places.flatten(2), sentences) * self.scale.exp() + self.bias
+        return [
+            torch.logsumexp((sharp * maps).masked_fill(~region.flatten(1)[:, None], -torch.inf), 2) / sharp
+            for region in regions
+        ]
 
 
 def write_towers(model: Aligned, folder: Path) -> None:

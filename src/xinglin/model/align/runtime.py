@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,9 +143,9 @@ class LungWords:
         return np.asarray(self.scale * cosine + self.bias, dtype=np.float32)
 
     def fit(self, places: Floats, sentences: Floats) -> Floats:
-        """Return how well whole windows fit sentences: logits (n, m), the log-sum-exp over places as in training."""
+        """Return how well whole windows fit sentences: logits (n, m), the sharp log-sum-exp over places."""
         flat = places.reshape(*places.shape[:2], -1)
         logits = self.sharpness * (self.scale * np.einsum("nsp,ms->nmp", flat, sentences) + self.bias)
         top = logits.max(2, keepdims=True)
-        pooled = np.log(np.exp(logits - top).sum(2)) + top[..., 0] - math.log(flat.shape[2])
+        pooled = np.log(np.exp(logits - top).sum(2)) + top[..., 0]
         return np.asarray(pooled / self.sharpness, dtype=np.float32)

@@ -82,7 +82,7 @@ class PicturesAndWords(nn.Module):
         super().__init__()
         self.pictures = Pictures(options.width, options.space)
         self.sentences = Sentences(WordsConfig(vocab_size=vocabulary, space=options.space))
-        self.scale = nn.Parameter(torch.tensor(2.3))
+        self.scale = nn.Parameter(torch.tensor([2.3]))
 
     def forward(
         self, pictures: Tensor, input_ids: Tensor, attention_mask: Tensor, owner: Tensor

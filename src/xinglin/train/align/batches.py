@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from xinglin.model.align.runtime import MAX_TOKENS
-from xinglin.model.sizes import MASK, PAD
+from xinglin.model.sizes import MASK, PAD, UNK
+from xinglin.model.tokenizer import SPECIAL
+from xinglin.model.vision.cnn import OFFSET, STRIDE
 from xinglin.model.vision.images import WINDOW, hounsfield, scaled
 from xinglin.train.align.cubes import Cubes
 from xinglin.train.align.reports import Text, plain, query, report, truth
 from xinglin.train.align.statements import statements
-from xinglin.train.nodules.augment import Changes, changed, turned
+from xinglin.train.nodules.augment import Changes, changed, turned, turned_point
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -27,8 +29,16 @@ EMPTY = 4
 """One window without a nodule to so many with one."""
 JITTER = (5, 9, 9)
 """Voxels z, y, x by which a window's middle may lie off the nodule."""
-MASKED = 0.08
+HIDDEN = 0.1
 """Share of tokens that are hidden, so that no single word decides."""
+STRANGE = 2
+"""Unknown tokens put in at most: what it does not know shall not move it."""
+GRID = tuple(size // STRIDE for size in WINDOW)
+"""Places of a window along z, y, x."""
+LEAST = 3.0
+"""Millimetres around a centre that are at the nodule, however small it is."""
+AWAY = 5.0
+"""Millimetres beyond the nodule's radius from which a place is away from it."""
 
 
 def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -40,14 +50,17 @@ def encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[NDArray[np.int6
     return ids, (ids != PAD).astype(np.int64)
 
 
-def middle(cubes: Cubes, index: int, shift: Sequence[int] = (0, 0, 0)) -> NDArray[np.uint8]:
-    """Return the window of a cube around its nodule, moved by ``shift`` voxels, inside the cube."""
-    image = cubes.images[index]
+def around(
+    cubes: Cubes, index: int, shift: Sequence[int] = (0, 0, 0)
+) -> tuple[NDArray[np.uint8], NDArray[np.float64] | None]:
+    """Return the window of a cube around its nodule, moved by ``shift`` voxels inside the cube, and where in it that is."""
+    image, centre = cubes.images[index], cubes.centres[index]
     starts = [
-        int(np.clip(round(centre) - size // 2 + move, 0, whole - size))
-        for centre, size, move, whole in zip(cubes.centres[index], WINDOW, shift, image.shape, strict=True)
+        int(np.clip(round(at) - size // 2 + move, 0, whole - size))
+        for at, size, move, whole in zip(centre, WINDOW, shift, image.shape, strict=True)
     ]
-    return image[tuple(slice(start, start + size) for start, size in zip(starts, WINDOW, strict=True))]
+    box = tuple(slice(start, start + size) for start, size in zip(starts, WINDOW, strict=True))
+    return image[box], centre - starts
 
 
 def drawing(
@@ -61,32 +74,64 @@ def drawing(
         order = np.random.default_rng((seed, epoch)).permutation(len(cubes))
         chosen = order[place * batch : (place + 1) * batch][process::processes]
         generator = np.random.default_rng((seed, 1, step, process))
-        windows = [
-            middle(cubes, index, [int(generator.integers(-j, j + 1)) for j in JITTER]) for index in chosen
+        cuts = [
+            around(cubes, index, [int(generator.integers(-j, j + 1)) for j in JITTER]) for index in chosen
         ]
-        windows += [
-            cubes.empty[int(i)] for i in generator.integers(0, len(cubes.empty), len(chosen) // EMPTY)
-        ]
-        images = np.empty((len(windows), 1, *WINDOW), dtype=np.float32)
-        for row, window in enumerate(windows):
+        others = generator.integers(0, len(cubes.empty), len(chosen) // EMPTY)
+        cuts += [(cubes.empty[int(index)], None) for index in others]
+        images = np.empty((len(cuts), 1, *WINDOW), dtype=np.float32)
+        away = np.full((len(cuts), *GRID), np.inf)
+        for row, (window, centre) in enumerate(cuts):
             flips, swap = generator.random(3) < 0.5, bool(generator.random() < 0.5)
             images[row, 0] = turned(changed(hounsfield(window), changes, generator), flips, swap)
+            if centre is not None:
+                away[row] = _distances(turned_point(centre, WINDOW, flips, swap))
+        radii = np.array([cubes.nodules[index].diameter / 2 for index in chosen] + [0.0] * len(others))
+        radii = radii[:, None, None, None]
         texts: list[Text] = [report(cubes.nodules[index], generator) for index in chosen]
-        texts += [query(statements()[at % len(statements())], generator) for at in range(QUERIES)]
+        asked = np.arange(QUERIES) % len(statements())
+        texts += [query(statements()[at], generator) for at in asked]
         texts += [plain(generator), plain(generator)]
-        known = np.zeros((len(windows), len(texts)), dtype=np.int64)
-        for row, index in enumerate(chosen):
-            answers = [truth(text, cubes.nodules[index]) for text in texts]
-            known[row] = [-1 if answer is None else int(answer) for answer in answers]
-        np.fill_diagonal(known[: len(chosen), : len(chosen)], 1)  # what it was written for is true of it
+        known = np.array([[_answer(truth(text, cubes.nodules[index])) for text in texts] for index in chosen])
+        np.fill_diagonal(known, 1)  # what it was written for is true of it
         ids, mask = encoded(tokenizer, [text.words for text in texts])
-        hidden = (generator.random(ids.shape) < MASKED) & (ids >= len("PCSMU"))
+        ids, mask = _disturbed(ids, mask, generator)
         return {
             "images": torch.from_numpy(scaled(images)).contiguous(memory_format=torch.channels_last_3d),
-            "input_ids": torch.from_numpy(np.where(hidden, MASK, ids)),
+            "near": torch.from_numpy(away <= np.maximum(radii, LEAST)),
+            "far": torch.from_numpy(away > radii + AWAY),
+            "input_ids": torch.from_numpy(ids),
             "attention_mask": torch.from_numpy(mask),
             "truth": torch.from_numpy(known),
-            "reports": torch.arange(len(texts)) < len(chosen),
+            "meant": torch.from_numpy(np.concatenate([np.full(len(chosen), -1), asked, [-1, -1]])),
         }
 
     return draw
+
+
+def _answer(known: bool | None) -> int:
+    return -1 if known is None else int(known)
+
+
+def _distances(centre: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Millimetres from every place of a window to a voxel."""
+    places = np.indices(GRID) * STRIDE + OFFSET
+    return np.asarray(np.linalg.norm(places - centre[:, None, None, None], axis=0))
+
+
+def _disturbed(
+    ids: NDArray[np.int64], mask: NDArray[np.int64], generator: np.random.Generator
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Hide some tokens, and put unknown ones in before the end."""
+    hidden = (generator.random(ids.shape) < HIDDEN) & (ids >= len(SPECIAL))
+    ids = np.where(hidden, MASK, ids)
+    rows = []
+    for row, many in zip(ids, mask.sum(1), strict=True):
+        tokens = row[:many].tolist()
+        for _ in range(int(generator.integers(0, STRANGE + 1))):
+            tokens.insert(int(generator.integers(1, len(tokens))), UNK)
+        rows.append(tokens[:MAX_TOKENS])
+    made = np.full((len(rows), max(map(len, rows))), PAD, dtype=np.int64)
+    for index, tokens in enumerate(rows):
+        made[index, : len(tokens)] = tokens
+    return made, (made != PAD).astype(np.int64)

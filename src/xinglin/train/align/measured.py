@@ -15,7 +15,7 @@ from xinglin.measure.intervals import Figure, bootstrap
 from xinglin.measure.localisation import auroc_figure
 from xinglin.model.align.runtime import LungWords
 from xinglin.model.vision.images import hounsfield, scaled
-from xinglin.train.align.batches import middle
+from xinglin.train.align.batches import around
 from xinglin.train.align.cubes import Cubes
 from xinglin.train.align.reports import queries, report
 from xinglin.train.align.statements import CONTRASTS, by_key
@@ -46,7 +46,7 @@ class Attribute:
 
 def windows_of(cubes: Cubes) -> NDArray[np.uint8]:
     """Return the window around each nodule."""
-    return np.stack([middle(cubes, index) for index in range(len(cubes))])
+    return np.stack([around(cubes, index)[0] for index in range(len(cubes))])
 
 
 def fits(

@@ -40,7 +40,7 @@ class AlignOptions:
     epochs: int = 12
     batch: int = 24
     learning_rate: float = 2e-3
-    trunk_rate: float = 0.5
+    trunk_rate: float = 1.0
     """Factor on the learning rate of the image trunk, which begins with the detector's weights."""
     vocabulary: int = 400
     space: int = 64

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xinglin.train.align.statements import Statement, Surface, by_key, statements
+from xinglin.train.align.statements import Statement, by_key, statements
 
 SIZE_TRUE, SIZE_FALSE = 0.15, 0.30
 """Relative difference of diameters within which a stated size is true, and beyond which it is false."""
@@ -70,39 +70,44 @@ def report(
     said = [said[i] for i in order]
     first = [one for one in said if one.rating == "texture"]
     rest = [one for one in said if one.rating != "texture"]
-    parts = [_pick(_after(one, chinese, held), generator) for one in rest]
-    density = _pick(_before(first[0], chinese, held), generator) if first else ""
+    parts = [_pick(one.clauses(chinese, held), generator) for one in rest]
+    density = _pick(first[0].words(chinese), generator) if first else ""
+    frames = (_HELD_ZH if held else _FRAMES_ZH) if chinese else (_HELD_EN if held else _FRAMES_EN)
     size = f"{nodule.diameter:.0f}"
-    claims = tuple(one.key for one in said)
-    if chinese:
-        frames = _HELD_ZH if held else _FRAMES_ZH
-        words = _pick(frames, generator).format(density=density, size=size, rest=",".join(parts))
-    else:
-        frames = _HELD_EN if held else _FRAMES_EN
-        words = _pick(frames, generator).format(density=density, size=size, rest=", ".join(parts))
-    return Text(_tidy(words), claims, float(size))
+    joined = (COMMA if chinese else ", ").join(parts)
+    words = _pick(frames, generator).format(density=density, size=size, rest=joined)
+    return Text(_tidy(words), tuple(one.key for one in said), float(size))
 
 
 def query(statement: Statement, generator: np.random.Generator, *, held: bool = False) -> Text:
-    """Write a short query such as *spiculated nodule* or 毛刺结节."""
+    """Write a short query such as *nodule with spiculation* or 毛刺结节."""
     chinese = bool(generator.random() < 0.5)
-    if generator.random() < 0.6:
-        word = _pick(_before(statement, chinese, held), generator)
-        noun = _pick(_NOUNS_ZH if chinese else _NOUNS_EN, generator)
-        return Text(f"{word}{noun}" if chinese else f"{word} {noun}", (statement.key,))
-    word = _pick(_after(statement, chinese, held), generator)
     noun = _pick(_NOUNS_ZH if chinese else _NOUNS_EN, generator)
-    return Text(f"{noun},{word}" if chinese else f"{noun}, {word}", (statement.key,))
+    if not held and statement.family in _BARE and generator.random() < 0.3:
+        bare = _pick(_bare(statement, chinese), generator)
+        return Text(f"{bare}{noun}" if chinese else f"{bare} {noun}", (statement.key,))
+    clause = _pick(statement.clauses(chinese, held), generator)
+    return Text(_with_noun(clause, noun, chinese, bool(generator.random() < 0.5)), (statement.key,))
 
 
 def queries(statement: Statement, *, held: bool) -> list[str]:
     """Return every short query of a statement in both languages: an ensemble for testing, without chance."""
-    made = []
-    for chinese in (True, False):
-        noun = (_NOUNS_ZH if chinese else _NOUNS_EN)[0]
-        made += [f"{w}{noun}" if chinese else f"{w} {noun}" for w in _before(statement, chinese, held)]
-        made += [f"{noun},{w}" if chinese else f"{noun}, {w}" for w in _after(statement, chinese, held)]
-    return made
+    return [
+        _with_noun(clause, (_NOUNS_ZH if chinese else _NOUNS_EN)[0], chinese, False)
+        for chinese in (True, False)
+        for clause in statement.clauses(chinese, held)
+    ]
+
+
+def _with_noun(clause: str, noun: str, chinese: bool, first: bool) -> str:
+    if chinese:
+        return f"{clause}的{noun}" if first else f"{noun}{COMMA}{clause}"
+    return f"{clause}, {noun}" if first else f"{noun}, {clause}"
+
+
+def _bare(statement: Statement, chinese: bool) -> list[str]:
+    """The word itself before the noun: 毛刺结节, *spiculated nodule*."""
+    return list(statement.zh) if chinese else list(_ADJECTIVES.get(statement.key, statement.en))
 
 
 def plain(generator: np.random.Generator) -> Text:
@@ -123,6 +128,10 @@ def every_text(seed: int, count: int) -> list[str]:
     return texts
 
 
+COMMA = "\uff0c"
+_BARE = ("presence", "texture", "impression")
+"""Families whose words may stand before the noun as they are; that *毛刺结节* has spicules, no form is needed to say."""
+_ADJECTIVES = {"spiculated": ("spiculated",), "lobulated": ("lobulated",), "calcified": ("calcified",)}
 _NOUNS_ZH = ("结节", "肺结节", "肺内结节", "肺部小结节")
 _NOUNS_EN = ("nodule", "pulmonary nodule", "lung nodule")
 _FRAMES_ZH = (
@@ -142,20 +151,6 @@ _HELD_EN = (
     "CT shows one {density} nodule measuring {size} mm; {rest}.",
     "{size} mm nodule ({density}): {rest}",
 )
-
-
-def _surface(statement: Statement, chinese: bool) -> Surface:
-    return statement.zh if chinese else statement.en
-
-
-def _before(statement: Statement, chinese: bool, held: bool) -> Sequence[str]:
-    words = _surface(statement, chinese)
-    return words.held_before if held else words.before
-
-
-def _after(statement: Statement, chinese: bool, held: bool) -> Sequence[str]:
-    words = _surface(statement, chinese)
-    return words.held_after if held else words.after
 
 
 def _pick(words: Sequence[str], generator: np.random.Generator) -> str:

@@ -1,33 +1,27 @@
 """What can be said of a nodule, when it is true by the radiologists' ratings, and the words for it.
 
-The ratings are those of LIDC-IDRI (Armato et al. 2011): whole numbers, here the median of the readers. Which numbers
-get which word follows the ``templated_report`` column of luna16-nodule-cubes; a rating between two opposites counts for
-neither (``minimal`` spiculation is no example of a spiculated nodule and no counterexample). The words are our own,
-written for this purpose, authored and unreviewed: no radiologist wrote these sentences. Every statement has words that
-training uses and words that it never sees, kept for testing.
+The ratings are those of LIDC-IDRI (Armato et al. 2011): whole numbers. Which numbers get which word follows the
+``templated_report`` column of luna16-nodule-cubes; a rating between two opposites counts for neither (``minimal``
+spiculation is no example of a spiculated nodule and no counterexample). The words are our own, written for this purpose,
+authored and unreviewed: no radiologist wrote these sentences.
+
+A wording is a form (*with {w}*, {w}阳性) filled with a word (*spiculation*, 毛刺). Of every statement one form in four is
+kept for testing: training sees the form with other statements and the word in other forms, never the two together. A
+text tower that begins with nothing cannot know words it has never seen, but must put known ones together.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 from xinglin.errors import InvalidInputError
 
-Words = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Surface:
-    """The words of one statement in one language: before the noun, or after it."""
-
-    before: Words
-    after: Words
-    held_before: Words
-    held_after: Words
+HELD = 4
+"""One form in so many is kept for testing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +35,12 @@ class Statement:
     """Ratings for which it holds."""
     false: frozenset[int]
     """Ratings for which it does not; any other counts for neither."""
-    zh: Surface
-    en: Surface
+    family: str
+    """Which forms its words go into."""
+    place: int
+    """Its number, which decides which forms are kept for testing."""
+    zh: tuple[str, ...]
+    en: tuple[str, ...]
 
     def holds(self, rating: float | None) -> bool | None:
         """Whether it holds; ``None``: not rated, or between the two."""
@@ -51,30 +49,41 @@ class Statement:
         level = round(rating)
         return True if level in self.true else False if level in self.false else None
 
+    def words(self, chinese: bool) -> tuple[str, ...]:
+        """Return its words in a language."""
+        return self.zh if chinese else self.en
 
-def _read(path: Path) -> tuple[Statement, ...]:
-    """Read ``statements.tsv``: two rows a statement, Chinese and English."""
-    with path.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
-    made = []
-    for zh, en in zip(rows[::2], rows[1::2], strict=True):
-        if (zh["key"], zh["lang"], en["key"], en["lang"]) != (zh["key"], "zh", zh["key"], "en"):
-            raise InvalidInputError(f"{path.name}: expected a row zh and a row en of {zh['key']!r}")
-        true, false = (frozenset(map(int, zh[side].split("|"))) for side in ("true", "false"))
-        made.append(Statement(zh["key"], zh["rating"], true, false, _surface(zh), _surface(en)))
-    return tuple(made)
-
-
-def _surface(row: Mapping[str, str]) -> Surface:
-    parts = (row[name] for name in ("before", "after", "held_before", "held_after"))
-    before, after, held_before, held_after = (tuple(part.split("|")) for part in parts)
-    return Surface(before, after, held_before, held_after)
+    def clauses(self, chinese: bool, held: bool) -> list[str]:
+        """Return its wordings in a language: those of training, or those kept for testing."""
+        forms = _forms()[self.family, "zh" if chinese else "en"]
+        chosen = [form for at, form in enumerate(forms) if ((at + self.place) % HELD == 0) == held]
+        return [form.format(w=word) for form in chosen for word in self.words(chinese)]
 
 
 @cache
 def statements() -> tuple[Statement, ...]:
     """Return every statement."""
-    return _read(Path(__file__).with_name("statements.tsv"))
+    made = []
+    for place, row in enumerate(_rows("statements.tsv")):
+        true, false = (frozenset(map(int, row[side].split("|"))) for side in ("true", "false"))
+        words = (tuple(row[lang].split("|")) for lang in ("zh", "en"))
+        made.append(Statement(row["key"], row["rating"], true, false, row["family"], place, *words))
+    return tuple(made)
+
+
+@cache
+def _forms() -> dict[tuple[str, str], list[str]]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for row in _rows("forms.tsv"):
+        if row["form"].count("{w}") != 1:
+            raise InvalidInputError(f"forms.tsv: expected one {{w}} in {row['form']!r}")
+        found.setdefault((row["family"], row["lang"]), []).append(row["form"])
+    return found
+
+
+def _rows(name: str) -> Iterator[dict[str, str]]:
+    with Path(__file__).with_name(name).open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)
 
 
 @cache
