@@ -26,7 +26,7 @@ RECORD = {
 @pytest.fixture(scope="module")
 def files(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A real window with a nodule of the validation scans, as a volume file, and a record."""
-    (window,) = real_windows(data, "1", 1)
+    window = real_windows(data, "1", 2)[1]
     folder = tmp_path_factory.mktemp("patient")
     image = sitk.GetImageFromArray(hounsfield(window).astype(np.int16))
     image.SetOrigin((10.0, -20.0, 30.0))

@@ -34,7 +34,7 @@ def test_real_windows_with_a_nodule_are_more_telling_than_those_without(
     found = {
         label: [
             ratio.of(find_in_window(detector, scan_of(hounsfield(window)), floor=-50.0)[0].score)
-            for window in real_windows(data, label, 5)
+            for window in real_windows(data, label, 4)
         ]
         for label in ("0", "1")
     }
