@@ -1,4 +1,4 @@
-"""``xinglin train align`` and ``xinglin train nodule-ratio``."""
+"""``xinglin train align``, ``xinglin train nodule-ratio`` and ``xinglin train vqa-rad``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     """Add the verbs to ``xinglin train``."""
     app.command("align")(align)
     app.command("nodule-ratio")(nodule_ratio)
+    app.command("vqa-rad")(vqa_rad)
 
 
 def align(
@@ -92,3 +93,44 @@ def nodule_ratio(
     body = measure_ratio(data, detector or shipped_folder(NODULES))
     write_ratio(body, out)
     typer.echo(json.dumps(body, indent=2))
+
+
+def vqa_rad(
+    data: Annotated[
+        Path, typer.Option(help="文件夹 vqa-rad:train.jsonl、test_questions.jsonl、images Folder vqa-rad.")
+    ],
+    out: Annotated[Path, typer.Option(help="输出 JSONL To write: row_id, answer, without_image.")],
+    seed: Seed = 0,
+    threads: Annotated[int, typer.Option(min=1, help="线程数 CPU threads.")] = 1,
+) -> None:
+    """在 VQA-RAD 训练集上拟合,回答官方测试问题。Fit on VQA-RAD's training part and answer its official test questions.
+
+    同时写出不看图像的回答。The answers of a model that does not look at the image are written beside.
+    """
+    import tempfile
+
+    from xinglin.cli.written import write_whole
+    from xinglin.errors import MissingExtraError
+
+    try:
+        from xinglin.train.align import answering
+    except ModuleNotFoundError as error:
+        raise MissingExtraError("xinglin train vqa-rad", "train") from error
+    from xinglin.train.align.questions import IMAGES, TEST, TRAIN, read_pictures, read_questions
+
+    asked, test = read_questions(data / TRAIN), read_questions(data / TEST)
+    names = sorted({one.image for one in (*asked, *test)})
+    pictures = read_pictures(data / IMAGES, names)
+    with tempfile.TemporaryDirectory() as state:
+        options = answering.PictureOptions(seed=seed)
+        model, _ = answering.train_pictures(
+            asked, pictures, names, options, Path(state) / "state", threads=threads
+        )
+    vectors = dict(zip(names, answering.picture_vectors(model, pictures), strict=True))
+    seeing, blind = answering.answerer(asked, vectors)(test), answering.answerer(asked, None)(test)
+    rows = [
+        json.dumps({"row_id": one.row, "answer": answer, "without_image": other}, ensure_ascii=False)
+        for one, answer, other in zip(test, seeing, blind, strict=True)
+    ]
+    write_whole(out, "\n".join(rows) + "\n")
+    typer.echo(str(out))
