@@ -37,7 +37,7 @@ Floats = NDArray[np.float32]
 class AlignOptions:
     """What decides the weights, beside the data and the detector that is started from."""
 
-    epochs: int = 12
+    epochs: int = 6
     batch: int = 24
     learning_rate: float = 2e-3
     trunk_rate: float = 1.0
