@@ -52,7 +52,9 @@ class Finding:
     origin: str = "text"
     """Where it came from: ``text``, ``vital``, ``lab``, ``record``, ``answer``, ``image``, ``derived``."""
     probability: float | None = None
-    """Probability that the finding is present, for findings made by a model; ``None`` if stated."""
+    """Probability that the finding is present, for findings made by a model; ``None`` if stated, or if the model
+    gives only a score. Of origin ``image`` it is the one at even prior odds: p / (1 - p) is the likelihood ratio of what
+    the model saw."""
 
     def __post_init__(self) -> None:
         if self.state not in STATES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -13,6 +14,20 @@ from xinglin.cli.options import AsJson, CaseRecord, CaseText, Engine, Ledger, Mo
 def diagnose(
     text: CaseText = "",
     record: CaseRecord = None,
+    volume: Annotated[
+        Path | None,
+        typer.Option(help="同一患者的胸部 CT The same patient's chest CT: a DICOM folder or a volume file."),
+    ] = None,
+    confirm: Annotated[
+        list[int] | None,
+        typer.Option(
+            help="医师已确认的结节编号,可多次 Number of a nodule that a reader confirms; repeatable."
+        ),
+    ] = None,
+    stated: Annotated[
+        str | None,
+        typer.Option(help="格式不注明时由您声明,如 CT The volume's modality, where the format names none."),
+    ] = None,
     as_json: AsJson = False,
     top: Annotated[int, typer.Option(min=1, max=50, help="候选数 Number of candidates.")] = 5,
     lang: Annotated[str, typer.Option(help="zh or en")] = "zh",
@@ -33,12 +48,27 @@ def diagnose(
     from xinglin.apps.diagnosis.render import as_json as render
     from xinglin.cli.input import engine as known_engine
     from xinglin.cli.input import language, read_text
+    from xinglin.errors import InvalidInputError
     from xinglin.records import read_record
 
     language_ = language(lang)
     differential = load_differential(model, profile, known_engine(engine))
     patient_record = read_record(record) if record else None
     words = read_text(text)
+    if volume is not None:
+        from xinglin.cli.pictured import with_volume
+
+        patient_record, report = with_volume(
+            differential, patient_record, volume, stated=stated, confirm=confirm or ()
+        )
+        if ledger:
+            from xinglin.cli.imaging_find import remember_report
+
+            remember_report(report, [])
+    elif confirm:
+        raise InvalidInputError(
+            "--confirm names nodules of a CT: give it with --volume PATH 请同时给出 --volume"
+        )
     if ask:
         from xinglin.cli.dialogue import hold
 

@@ -75,7 +75,7 @@ def find(
     )
     report = make_report(scan, detect, algorithm, prior=before, screening=screening)
     written = write_products(report, sr=sr, seg=seg, key_images=key_images, fhir=fhir)
-    _remember(report, written)
+    remember_report(report, written)
     if seg is not None and seg not in written:
         none = "没有可分割的结节,未写分割。No nodule has a border to cut out: no segmentation written."
         typer.echo(none, err=as_json)
@@ -140,7 +140,8 @@ def show(report: Report) -> None:
     typer.echo(findings_text(report))
 
 
-def _remember(report: Report, written: list[Path]) -> None:
+def remember_report(report: Report, written: list[Path]) -> None:
+    """Note in the ledger that a scan was searched, and what was written of it."""
     from xinglin.apps.imaging.remember import first, keyed, told_of
     from xinglin.ledger import append
     from xinglin.store import open_store

@@ -73,6 +73,10 @@ def show(text: str, answer: dict[str, Any], lang: Lang, console: Console | None 
         names = joined([item["display"] for item in answer["prediction_set"]], lang)
         out.print(f"\n[bold]{answer['prediction_set_title']}[/]: {names}")
         _exclude_first(out, answer, t, lang)
+    if answer.get("image"):
+        from xinglin.cli.pictured import show_image
+
+        show_image(answer["image"], lang, out)
     if answer["exams"]:
         out.print(_exams(answer, t))
     if answer["not_excluded"]:

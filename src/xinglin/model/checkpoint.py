@@ -1,6 +1,7 @@
 """A checkpoint: a folder that plain ``transformers`` loads, sealed by a manifest beside the weights.
 
 Or, of kind ``detector``, a network of images that :mod:`xinglin.model.vision` loads: no tokenizer, same seal.
+Or, of kind ``aligned``, the two towers of :mod:`xinglin.model.align`: images and words, with a tokenizer.
 
 ``manifest.json`` lists the SHA-256 of every other file, the data with their licences, settings, seeds, code and
 metrics. ``id`` is the SHA-256 over canonical JSON of the digests of weights, configuration and tokenizer and of
@@ -52,7 +53,7 @@ __all__ = [
     "verify_checkpoint",
 ]
 
-Kind = Literal["encoder", "classifier", "detector"]
+Kind = Literal["encoder", "classifier", "detector", "aligned"]
 MANIFEST = "manifest.json"
 FORMAT = 1
 MAX_FILES = 256
@@ -85,7 +86,8 @@ def seal_checkpoint(
         folder: holds config.json, model.safetensors, tokenizer.json, tokenizer_config.json and what else belongs
             to the model; every file but hidden ones goes into the manifest.
         name: the model's name.
-        kind: ``encoder`` or ``classifier`` of text, or ``detector``: a network of images, which has no tokenizer.
+        kind: ``encoder`` or ``classifier`` of text; ``detector``: a network of images, which has no tokenizer;
+            ``aligned``: images and words.
         data: one object a data set: name, sha256, records, licence, weak (bool).
         settings: every setting that the run had.
         seeds: every seed it drew from.

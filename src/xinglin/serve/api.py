@@ -19,7 +19,6 @@ from xinglin.apps.diagnosis.facts import Case, gather, words_of
 from xinglin.apps.diagnosis.note import outpatient_note, referral_letter
 from xinglin.apps.diagnosis.render import as_json, model_json, question
 from xinglin.errors import InvalidInputError, XinglinError
-from xinglin.records.intake import record_from_json
 from xinglin.serve.batching import Batcher
 from xinglin.serve.bodies import CaseBody
 from xinglin.serve.explaining import Explaining
@@ -63,13 +62,13 @@ class ConfirmBody(BaseModel):
 
 def _respond(differential: Differential, body: DiagnoseBody) -> tuple[str, dict[str, Any]]:
     """Answer a request in this thread; ``differential`` is the one that its engine names."""
-    case = _case(differential, body, _record(body))
+    case = _case(differential, body, body.noun(differential))
     return case.text, _rendered(differential, body, case, None)
 
 
 async def _respond_batched(differential: Differential, body: DiagnoseBody) -> tuple[str, dict[str, Any]]:
     """Answer a request whose text goes through the text model with those of others, while it is read here."""
-    record = _record(body)
+    record = body.noun(differential)
     waiting = _asked(differential, words_of(body.text, record))
     if waiting is None:
         case = _case(differential, body, record)
@@ -96,10 +95,6 @@ def _asked(differential: Differential, words: str) -> Future[Any] | None:
     if not words.strip() or len(words) > MAX_CHARACTERS:  # too long: the reader refuses it by name
         return None
     return differential.encoder.submit(words)
-
-
-def _record(body: DiagnoseBody) -> Record | None:
-    return record_from_json(body.record) if body.record is not None else None
 
 
 def _case(differential: Differential, body: DiagnoseBody, record: Record | None) -> Case:

@@ -15,7 +15,6 @@ from xinglin.apps.diagnosis.explain_words import EXACT, METHODS, Method
 from xinglin.explain.basis import as_json
 from xinglin.explain.exact import MAX_EXACT
 from xinglin.explain.report import page
-from xinglin.records.intake import record_from_json
 from xinglin.serve.bodies import CaseBody
 from xinglin.serve.explaining import Explaining, Question
 from xinglin.serve.strict import strict_json
@@ -64,7 +63,7 @@ def router(explaining: Explaining, store: Store) -> APIRouter:
         """Explain the answer to one case; the act is appended to the ledger, the text is not kept in the store."""
         question = Question(
             body.text,
-            record_from_json(body.record) if body.record is not None else None,
+            body.noun(explaining.differential),
             body.patient.noun() if body.patient else None,
             body.answers,
             body.engine,

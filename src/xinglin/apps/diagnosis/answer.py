@@ -97,7 +97,10 @@ def answer(
         triage = highest(triage, alone)
     urgent = triage in ("call_120", "emergency_now")
     gains = information_gain(engine, posterior) if shown else np.zeros(len(engine.leak))
-    exams = tuple(advise_exams(engine, posterior, gains, case.states, urgent)) if shown else ()
+    exams: tuple[ExamAdvice, ...] = ()
+    if shown:
+        at_hand = frozenset(i for i, exam in enumerate(pack.exams) if exam.name in case.pictured)
+        exams = tuple(advise_exams(engine, posterior, gains, case.states, urgent, at_hand=at_hand))
     kept = members[:MAX_SET] if shown else []
     prediction = Prediction(
         candidates=candidates,
@@ -174,7 +177,7 @@ def _candidate(
             round(weight, 4),
             case.spans.get(f),
         )
-        for f, state, weight in contributions(engine, case.states, disease)
+        for f, state, weight in contributions(engine, case.states, disease, case.seen)
     )
     if weighed.engine == "model":
         evidence = ()  # the graph had no say: its findings moved nothing

@@ -118,6 +118,7 @@ def advise_exams(
     states: Mapping[int, State],
     urgent: bool,
     top: int = 8,
+    at_hand: frozenset[int] = frozenset(),
 ) -> list[ExamAdvice]:
     """Return the examinations worth doing, best first.
 
@@ -131,6 +132,7 @@ def advise_exams(
         states: known findings; an examination whose findings are all known adds nothing by them.
         urgent: at emergency levels, examinations reserved for stable patients come last.
         top: how many to return.
+        at_hand: examinations whose images are there already; never advised.
     """
     candidates = _considered(posterior)
     lead = float(posterior[candidates[0]])
@@ -138,6 +140,8 @@ def advise_exams(
     for disease in candidates.tolist():
         if posterior[disease] > 0.02 * lead:
             for exam, role, note in engine.disease_exams[disease]:
+                if exam in at_hand:
+                    continue
                 roles.setdefault(exam, []).append((disease, role, note))
     # Plain floats: indexing arrays one by one costs more than the arithmetic.
     gain_of = gains.tolist()

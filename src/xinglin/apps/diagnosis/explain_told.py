@@ -57,7 +57,7 @@ def paths_of(asked: Asked) -> tuple[Path, ...]:
     if differential.engine_name == "model":
         told = [findings[f].name for f, state in case.states.items() if state == "present"]
         return strongest(differential.knowledge, name, told, parents=parents)
-    evidence = contributions(differential.engine, case.states, asked.target)
+    evidence = contributions(differential.engine, case.states, asked.target, case.seen)
     weights = {findings[f].name: weight for f, _, weight in evidence}
     return strongest(differential.knowledge, name, tuple(weights), weights=weights, parents=parents)
 

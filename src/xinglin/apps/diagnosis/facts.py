@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from xinglin.apps.diagnosis.expression import Facts
 from xinglin.apps.diagnosis.header import by_vocabulary
 from xinglin.apps.diagnosis.inferred import VACCINE, inferred_facts
+from xinglin.apps.diagnosis.pictured import pictured_exams, shown_by_images, take_pictured
 from xinglin.apps.diagnosis.structured import read_events
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.errors import InvalidInputError
@@ -47,6 +48,12 @@ class Case:
     examined: frozenset[str]
     """Examinations that the text says were done, by name."""
     problems: tuple[str, ...]
+    seen: Mapping[int, float] = field(default_factory=dict)
+    """Likelihood ratio, above 1, by pack index: findings that a model saw in an image and nobody has confirmed."""
+    pictured: frozenset[str] = frozenset()
+    """Examinations whose images are at hand, by name: advising them again would be nonsense."""
+    images: tuple[Finding, ...] = ()
+    """What the images at hand show, whether or not it counts: the words may have said it already."""
 
 
 def gather(
@@ -109,6 +116,8 @@ def gather(
             raise InvalidInputError(f"answers: unknown finding {key!r}")
         code = Code(XINGLIN, key, name)
         findings[code] = Finding(code, state, origin="answer")
+    pictured = pictured_exams(differential, record)
+    ratios = take_pictured(differential, record, findings, problems, lang)
     header, unread = by_vocabulary(header, differential.vocabulary)
     problems += [_UNREAD[lang].format(name=name) for name in unread]
     states: dict[int, State] = {}
@@ -124,7 +133,8 @@ def gather(
             states[index] = item.state
             if item.span:
                 spans[index] = item.span
-    at = differential.engine.disease_index
+    at, places = differential.engine.disease_index, differential.engine.finding_index
+    seen = {places[key]: ratio for key, ratio in ratios.items() if key in places}
     suspected = {at[key]: state for key, state in diseases.items() if key in at}
     return Case(
         text=full,
@@ -137,6 +147,9 @@ def gather(
         facts=_facts(named, values, header, inferred),
         examined=frozenset(examined),
         problems=tuple(dict.fromkeys(problems)),
+        seen={place: ratio for place, ratio in seen.items() if place not in states},
+        pictured=pictured,
+        images=shown_by_images(record),
     )
 
 

@@ -246,11 +246,34 @@ def ruled_out(engine: Engine, age: float | None, sex: str | None) -> Array:
     return shift
 
 
+def seen_weights(engine: Engine, finding: int, ratio: float) -> Array:
+    """Return what an uncertain finding adds to the log-odds of each disease that it has an edge to.
+
+    Virtual evidence (Pearl 1988, section 2.2.2): what was seen is ``ratio`` times as likely where the finding is as where
+    it is not. A ratio of 1 adds nothing, one without end adds the weight of the finding itself.
+    """
+    leak = engine.leak[finding]
+    with_it = leak * ratio * np.exp(engine.edge_present[finding])
+    without = (1 - leak) * np.exp(engine.edge_absent[finding])
+    return np.asarray(np.log((with_it + without) / (leak * ratio + 1 - leak)))
+
+
 def contributions(
-    engine: Engine, states: Mapping[int, State], disease: int
+    engine: Engine, states: Mapping[int, State], disease: int, seen: Mapping[int, float] | None = None
 ) -> list[tuple[int, State, float]]:
-    """Return (finding, state, weight) of everything that moved one disease, strongest first."""
-    rows = []
+    """Return (finding, state, weight) of everything that moved one disease, strongest first.
+
+    Args:
+        engine: the compiled pack.
+        states: state by finding index.
+        disease: its index.
+        seen: likelihood ratios of findings that a model saw; their state is ``unknown``.
+    """
+    rows: list[tuple[int, State, float]] = []
+    for finding, ratio in (seen or {}).items():
+        at = np.flatnonzero(engine.edge_disease[finding] == disease)
+        if len(at) and (weight := float(seen_weights(engine, finding, ratio)[at[0]])):
+            rows.append((finding, "unknown", weight))
     for finding, state in informative(engine, states).items():
         at = np.searchsorted(engine.edge_disease[finding], disease)
         if at < len(engine.edge_disease[finding]) and engine.edge_disease[finding][at] == disease:

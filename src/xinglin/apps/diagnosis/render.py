@@ -10,6 +10,7 @@ from xinglin.apps.diagnosis.ask import ExamAdvice, next_question
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.facts import Case
 from xinglin.apps.diagnosis.options import CheckedOption, check_option
+from xinglin.apps.diagnosis.shares import image_json
 from xinglin.apps.diagnosis.triage import LEVEL_NAMES
 from xinglin.types import DISCLAIMER, Candidate, Finding
 
@@ -53,6 +54,7 @@ def as_json(differential: Differential, result: Answer, lang: w.Lang = "zh") -> 
         "exams": [_exam(differential, result, advice, lang) for advice in result.exams],
         "question": question(differential, result, lang),
         "findings": findings_json(differential, result.case, lang),
+        "image": image_json(differential, result, lang),
         "patient": _patient(result),
         "problems": _problems(result, lang),
         "calibrated_on": claims.calibrated_on,

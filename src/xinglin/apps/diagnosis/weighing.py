@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from xinglin.apps.diagnosis.differential import Differential, EngineName
 from xinglin.apps.diagnosis.facts import Case
 from xinglin.apps.diagnosis.join import Array, Join, facts_of, log_softmax, pool, told_by
-from xinglin.apps.diagnosis.posterior import informative, ruled_out, scores, softmax
+from xinglin.apps.diagnosis.posterior import informative, ruled_out, scores, seen_weights, softmax
 from xinglin.errors import ConfigurationError, InputTooLargeError, InvalidInputError
 
 UNREAD = frozenset({"nothing_matched", "out_of_scope"})
@@ -49,7 +49,7 @@ class Weighed:
 
 
 def log_posterior(differential: Differential, case: Case) -> Array:
-    """Return the graph's unnormalised log posterior, with the text's echo where the model has one."""
+    """Return the graph's unnormalised log posterior, with what images show and the text's echo where there is one."""
     logits = scores(
         differential.engine,
         case.states,
@@ -58,6 +58,9 @@ def log_posterior(differential: Differential, case: Case) -> Array:
         child=bool(case.facts.holds & {"儿童", "婴儿", "新生儿"}) if case.text else None,
         suspected=case.suspected,
     )
+    for finding, ratio in case.seen.items():
+        weights = seen_weights(differential.engine, finding, ratio)
+        logits[differential.engine.edge_disease[finding]] += weights
     if differential.echo is not None and case.text:
         read = [item.span for item in case.findings if item.span]
         logits = logits + differential.echo.shift(case.text, read)
@@ -69,6 +72,7 @@ def unread(differential: Differential, case: Case) -> str | None:
     engine = differential.engine
     known = informative(engine, case.states)
     touched = any(state == "present" and len(engine.edge_disease[f]) for f, state in known.items())
+    touched = touched or any(len(engine.edge_disease[f]) for f in case.seen)
     if touched or any(state != "absent" for state in case.suspected.values()):
         return None
     return "only_denied" if known else "out_of_scope" if case.states else "nothing_matched"

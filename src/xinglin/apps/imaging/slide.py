@@ -24,7 +24,7 @@ from xinglin.apps.imaging.resample import resampled
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.model.vision.images import HU_AIR, WINDOW, scaled
 from xinglin.model.vision.reading import averaged
-from xinglin.model.vision.runtime import InstanceMaps
+from xinglin.model.vision.runtime import InstanceMaps, MapNetwork
 
 INNER = (8, 16, 16)
 """Voxels z, y, x of a window that are kept."""
@@ -139,7 +139,7 @@ def isotropic(values: NDArray[Any], spacing: tuple[float, float, float]) -> NDAr
 
 
 def volume_maps(
-    network: InstanceMaps,
+    network: MapNetwork,
     hu: NDArray[np.int16],
     *,
     inside: NDArray[np.bool_] | None = None,

@@ -45,7 +45,7 @@ def export_maps(network: nn.Module, folder: Path, identity: str, samples: NDArra
         from onnxruntime.quantization.shape_inference import quant_pre_process
     except ModuleNotFoundError as error:
         raise MissingExtraError("xinglin train nodules", "train") from error
-    with _quiet():
+    with quiet():
         _trace(network, folder / FP32, identity)
         _agrees(network, folder / FP32, samples[:2])
         prepared = folder / ".prepared.onnx"
@@ -68,7 +68,7 @@ def export_maps(network: nn.Module, folder: Path, identity: str, samples: NDArra
             )
         finally:
             prepared.unlink(missing_ok=True)
-    _named(folder / INT8, identity)
+    named(folder / INT8, identity)
 
 
 class _Reader:
@@ -102,10 +102,10 @@ def _trace(network: nn.Module, path: Path, identity: str) -> None:
     import onnx
 
     onnx.save(program.model_proto, str(path))
-    _named(path, identity)
+    named(path, identity)
 
 
-def _named(path: Path, identity: str) -> None:
+def named(path: Path, identity: str) -> None:
     """Note the checkpoint, and drop what the exporter notes of its own run: source lines with paths."""
     import onnx
 
@@ -133,7 +133,8 @@ def _agrees(network: nn.Module, path: Path, samples: NDArray[np.float32]) -> Non
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
+    """Keep torch's exporter from telling the terminal of its passes."""
     names = ("torch.onnx", "onnxscript", "onnx_ir", "root")
     before = {name: logging.getLogger(name).level for name in names}
     for name in names:

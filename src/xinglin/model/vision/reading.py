@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xinglin.model.vision.centring import Place
-from xinglin.model.vision.runtime import InstanceMaps
+from xinglin.model.vision.runtime import InstanceMaps, MapNetwork
 
 Floats = NDArray[np.float32]
 VIEWS = 8
@@ -33,7 +33,7 @@ class Found:
     """Millimetres, by the instances' vote."""
 
 
-def averaged(network: InstanceMaps, images: Floats, views: int = VIEWS) -> Floats:
+def averaged(network: MapNetwork, images: Floats, views: int = VIEWS) -> Floats:
     """Return the maps of scaled images (n, z, y, x), averaged over the first ``views`` of the eight flips.
 
     An offset along a flipped axis changes its sign; everything else turns with the image.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,21 @@ if TYPE_CHECKING:
     from onnxruntime import InferenceSession
 
 Floats = NDArray[np.float32]
+
+
+class MapNetwork(Protocol):
+    """What turns scaled images into maps on a coarser grid; the way over a whole CT asks for no more."""
+
+    @property
+    def channels(self) -> tuple[str, ...]:
+        """Names of the maps' channels, ``logit`` first."""
+
+    @property
+    def stride(self) -> int:
+        """Voxels from one instance to the next."""
+
+    def maps(self, images: Floats) -> Floats:
+        """Return maps (n, channels, z/stride, y/stride, x/stride) of scaled images (n, z, y, x)."""
 
 
 @dataclass(frozen=True, eq=False)

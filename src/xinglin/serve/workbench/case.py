@@ -12,9 +12,10 @@ from nicegui import ui
 from xinglin.apps.diagnosis import remember
 from xinglin.apps.diagnosis.render import model_json
 from xinglin.apps.diagnosis.wording import model_line
-from xinglin.errors import InvalidInputError
+from xinglin.errors import InvalidInputError, UnknownNameError
 from xinglin.measure.markup import Markup, tag
-from xinglin.serve.workbench import advice, candidates, verdict
+from xinglin.serve.fusing import Seen
+from xinglin.serve.workbench import advice, candidates, image_share, verdict
 from xinglin.serve.workbench.asking import Asking
 from xinglin.serve.workbench.confirmation import Confirmation
 from xinglin.serve.workbench.consult import Consultation, consult, question_of
@@ -22,6 +23,7 @@ from xinglin.serve.workbench.desk import Visitor, visit
 from xinglin.serve.workbench.draft import draft_of_case
 from xinglin.serve.workbench.entry import Entry
 from xinglin.serve.workbench.icons import blossom, icon
+from xinglin.serve.workbench.image_share import seen_in_study
 from xinglin.serve.workbench.papers import Papers
 from xinglin.serve.workbench.report import report
 from xinglin.serve.workbench.samples import SAMPLES
@@ -38,6 +40,8 @@ class CasePage:
         self.shown: Consultation | None = None
         self.why: Why | None = None
         """Why the shown answer reads as it does."""
+        self.seen: list[Seen] | None = None
+        """Nodules of the CT that the shown answer counts."""
         self.opened: set[str] = set()
         """Candidates that the reader opened, kept over a new answer."""
         self.busy = asyncio.Lock()
@@ -90,8 +94,9 @@ class CasePage:
         async with self.busy:
             draft = self.entry.draft
             asked = draft.print_of_input()
+            seen = await self._look_at_study()
             result = await asyncio.to_thread(
-                consult, desk.differential, copy.deepcopy(draft), self.visitor.lang
+                consult, desk.differential, copy.deepcopy(draft), self.visitor.lang, seen
             )
             await asyncio.to_thread(
                 remember.remember_prediction, desk.store, result.text, result.rendered, actor=user
@@ -162,7 +167,8 @@ class CasePage:
         """Show the answer of the draft if it had one, without remembering it again."""
         draft = self.entry.draft
         if draft.asked and not draft.empty and not draft.stale:
-            self._show(consult(self.visitor.desk.differential, draft, self.visitor.lang))
+            seen = await self._look_at_study()
+            self._show(consult(self.visitor.desk.differential, draft, self.visitor.lang, seen))
             return
         draft.asked = ""
         self._forget()
@@ -173,6 +179,18 @@ class CasePage:
         self.right.clear()
         with self.right:
             self._waiting()
+
+    async def _look_at_study(self) -> list[Seen] | None:
+        """Look at the CT that the draft names; one that is no longer open is said to be left out."""
+        draft = self.entry.draft
+        self.seen = None
+        if draft.study:
+            try:
+                self.seen = await asyncio.to_thread(seen_in_study, self.visitor, draft.study)
+            except UnknownNameError:
+                draft.study = ""
+                self.visitor.notify(self.visitor.say("study_gone"), "warning")
+        return self.seen
 
     def _forget(self) -> None:
         """Give up explaining an answer that is no longer shown."""
@@ -205,7 +223,7 @@ class CasePage:
             ).props("role=alert")
             self.notice.set_visibility(False)
             self._fragments(verdict.triage_banner(answer, lang))
-            asked, _ = question_of(self.visitor.desk.differential, draft, lang)
+            asked, _ = question_of(self.visitor.desk.differential, draft, lang, self.seen)
             self.why = Why(self.visitor, asked, answer["candidates"])
             tabs = Tabs(self.visitor)
             with tabs.panel("answer"):
@@ -226,6 +244,7 @@ class CasePage:
         if answer["candidates"]:
             self._differential(answer)
         self._fragments(
+            image_share.card(answer, lang),
             advice.cannot_exclude(answer, lang),
             advice.examinations(answer, lang),
             advice.danger_signs(answer, lang),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +16,7 @@ from xinglin.apps.diagnosis.wording import Lang
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.records.intake import record_from_json
 from xinglin.serve.explaining import Question
+from xinglin.serve.fusing import Seen, with_image
 from xinglin.serve.workbench.draft import MAX_TEXT, Draft
 from xinglin.serve.workbench.phrases import say
 
@@ -32,14 +34,22 @@ class Consultation:
     """The answer as the API returns it."""
 
 
-def consult(differential: Differential, draft: Draft, lang: Lang) -> Consultation:
+def consult(
+    differential: Differential, draft: Draft, lang: Lang, seen: Sequence[Seen] | None = None
+) -> Consultation:
     """Answer a draft.
+
+    Args:
+        differential: the loaded model.
+        draft: what is typed.
+        lang: language of the answer.
+        seen: nodules of the patient's CT; ``None``: there is no CT.
 
     Raises:
         InvalidInputError: nothing to read, or a header value outside its range.
         InputTooLargeError: the text is longer than 20,000 characters.
     """
-    asked, unread = question_of(differential, draft, lang)
+    asked, unread = question_of(differential, draft, lang, seen)
     case = gather(differential, asked.text, asked.record, asked.patient, asked.answers, lang)
     result = answer(differential, case, TOP)
     rendered = as_json(differential, result, lang)
@@ -53,7 +63,9 @@ def consult(differential: Differential, draft: Draft, lang: Lang) -> Consultatio
     return Consultation(case.text, rendered)
 
 
-def question_of(differential: Differential, draft: Draft, lang: Lang) -> tuple[Question, tuple[str, ...]]:
+def question_of(
+    differential: Differential, draft: Draft, lang: Lang, seen: Sequence[Seen] | None = None
+) -> tuple[Question, tuple[str, ...]]:
     """Return a draft as what is asked, and the medicine names in it that are not in the vocabulary.
 
     Raises:
@@ -70,6 +82,8 @@ def question_of(differential: Differential, draft: Draft, lang: Lang) -> tuple[Q
         record = record_from_json(draft.record)
         named, unread_record = by_vocabulary(record.patient, differential.vocabulary)
         record, unread = replace(record, patient=named), (*unread, *unread_record)
+    if seen is not None:
+        record = with_image(differential, record, seen)
     return Question(draft.text, record, patient, draft.states()), unread
 
 

@@ -41,6 +41,8 @@ class Draft:
     egfr: float | None = None
     record: dict[str, Any] | None = None
     record_name: str = ""
+    study: str = ""
+    """Key of the patient's CT among the open studies; a case outlives it, and is then answered without."""
     answers: dict[str, str] = field(default_factory=dict)
     """Answers to questions: state by finding key."""
     note: str = ""
@@ -54,7 +56,7 @@ class Draft:
     @property
     def empty(self) -> bool:
         """Whether nothing is there to analyse."""
-        return not self.text.strip() and self.record is None and not self.answers
+        return not self.text.strip() and self.record is None and not self.answers and not self.study
 
     def print_of_input(self) -> str:
         """Return a digest of everything that is typed; it changes when the answer goes stale."""

@@ -143,6 +143,7 @@ class Entry:
                 ui.button(say("record_remove"), on_click=guarded(self._remove_record)).props(
                     "flat no-caps dense"
                 )
+        self._study()
         if self.before is not None:
             with ui.element("div").classes("xl-record xl-restore"):
                 fragment(tag("span", say("restore_hint")))
@@ -163,6 +164,24 @@ class Entry:
             self.upload.props('accept=".json,application/json,application/fhir+json"').classes("xl-hidden")
             pick = ui.button(say("upload")).props("outline no-caps data-key=upload")
             pick.on("click", js_handler=f"() => runMethod({self.upload.id}, 'pickFiles', [])")
+
+    def _study(self) -> None:
+        """Offer the open CT studies: one of them may be this patient's."""
+        say, visitor = self.visitor.say, self.visitor
+        open_ = [
+            one for one in visitor.desk.studies.of(visitor.user) if one.scan.modality == "CT" and one.detected
+        ]
+        if not open_:
+            self.draft.study = ""
+            return
+        names = {"": say("no_study"), **{one.key: one.name or "CT" for one in open_}}
+        if self.draft.study not in names:
+            self.draft.study = ""
+        with ui.element("div").classes("xl-record"):
+            fragment(tag("span", icon("layers", 15), say("study_of_patient")))
+            chosen = ui.select(names, value=self.draft.study, on_change=self._setter("study"))
+            chosen.props("outlined dense options-dense data-key=study")
+            chosen.props["aria-label"] = say("study_of_patient")
 
     def sampler(self, number: int) -> Act:
         """Return the act that loads an example and analyses it."""

@@ -8,6 +8,7 @@ from typing import Any
 from xinglin.apps.diagnosis.wording import MODEL_SHARE, Lang, joined, model_line, weights_from
 from xinglin.apps.diagnosis.wording import say as words
 from xinglin.measure.markup import Child, Markup, tag
+from xinglin.serve.workbench import image_share
 from xinglin.serve.workbench.consult import Consultation
 from xinglin.serve.workbench.highlight import highlighted
 from xinglin.serve.workbench.phrases import say
@@ -35,6 +36,7 @@ def report(result: Consultation, answers: dict[str, str], lang: Lang) -> Markup:
         _list(say("problems", lang), answer["problems"]),
         _part(say("abstained", lang), tag("p", answer["reason"])) if answer["abstained"] else None,
         _differential(answer, lang),
+        _image(answer, lang),
         _exams(answer, lang),
         _part(
             say("open_danger", lang), tag("p", joined([s["display"] for s in answer["not_excluded"]], lang))
@@ -92,6 +94,11 @@ def _evidence(entry: dict[str, Any], model: dict[str, Any], lang: Lang) -> str:
         return f"{words(MODEL_SHARE, lang)} {weight}({weights_from(model['join'], lang)})"
     state = "" if entry["state"] == "present" else f"({say('state_' + entry['state'], lang)})"
     return f"{'+' if entry['weight'] > 0 else '−'}{entry['finding']}{state}"
+
+
+def _image(answer: dict[str, Any], lang: Lang) -> Markup | None:
+    image = answer.get("image")
+    return _part(say("image_share", lang), image_share.content(image, lang)) if image else None
 
 
 def _exams(answer: dict[str, Any], lang: Lang) -> Markup | None:
