@@ -10,13 +10,12 @@ tautomers as written, and a canonical tautomer is often not the one a chemist wo
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from functools import lru_cache
-from threading import Lock
 from typing import Any
 
-from xinglin.errors import InputTooLargeError, InvalidInputError, MissingExtraError
+from xinglin.errors import InputTooLargeError, InvalidInputError
+from xinglin.records.molecules.parsing import complaint, rdkit, read_smiles, short
 
 MAX_LENGTH = 4000
 """Characters of a SMILES."""
@@ -32,7 +31,6 @@ _NONMETALS = frozenset((1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 33, 34, 35,
 _SALT_METALS = frozenset((3, 11, 12, 19, 20, 37, 38, 55, 56))
 """Li, Na, Mg, K, Ca, Rb, Sr, Cs, Ba: as ions they are counter-ions, not a part of the drug."""
 _IONIC_NEIGHBOURS = frozenset((8, 9, 16, 17, 35, 53))
-_capture = Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +76,23 @@ def standardise(text: str, *, options: StandardOptions = STRICT) -> Molecule:
     notes: list[str] = []
     doubts: list[str] = []
     smiles = _once(molecule, options, notes, doubts)
-    molecule = _read(smiles)
+    molecule = read_smiles(smiles)
     seen = [smiles]
     while len(seen) <= MOST_PASSES:
         # Canonical SMILES of stereo centres that depend on each other, and charges that only now are next to each
         # other, may need another pass; where nothing was changed, only the SMILES can differ.
         smiles = _once(molecule, options, [], []) if notes else _written(molecule)
-        molecule = _read(smiles)
+        molecule = read_smiles(smiles)
         if smiles in seen:
             break
         seen.append(smiles)
     cycle = seen[seen.index(smiles) :] if smiles in seen else seen
     if len(cycle) > 1:
         smiles = min(cycle)
-        molecule = _read(smiles)
+        molecule = read_smiles(smiles)
     if molecule is None:
         raise InvalidInputError(
-            f"expected a molecule with a standard form, {_short(smiles)} cannot be read back"
+            f"expected a molecule with a standard form, {short(smiles)} cannot be read back"
         )
     rings = [len(ring) for ring in molecule.GetRingInfo().AtomRings()]
     if rings and max(rings) >= MACROCYCLE:
@@ -115,13 +113,13 @@ def _parse(text: str, options: StandardOptions) -> Any:
         )
     if not text.isascii() or any(mark.isspace() or not mark.isprintable() for mark in text):
         raise InvalidInputError(
-            f"expected one SMILES without blanks, got {_short(text)}: remove what is not SMILES"
+            f"expected one SMILES without blanks, got {short(text)}: remove what is not SMILES"
         )
-    molecule = _read(text)
+    molecule = read_smiles(text)
     if molecule is None:
-        raise InvalidInputError(f"expected a valid SMILES, got {_short(text)}: {_why(text)}")
+        raise InvalidInputError(f"expected a valid SMILES, got {short(text)}: {complaint(text)}")
     if molecule.GetNumHeavyAtoms() == 0:
-        raise InvalidInputError(f"expected a molecule, {_short(text)} has no atom beside hydrogen")
+        raise InvalidInputError(f"expected a molecule, {short(text)} has no atom beside hydrogen")
     if molecule.GetNumHeavyAtoms() > options.max_atoms:
         raise InputTooLargeError(
             f"expected at most {options.max_atoms:,} atoms without hydrogens, got {molecule.GetNumHeavyAtoms():,}"
@@ -129,24 +127,10 @@ def _parse(text: str, options: StandardOptions) -> Any:
     return molecule
 
 
-def _short(text: str) -> str:
-    return repr(text if len(text) <= 80 else text[:77] + "...")
-
-
-@lru_cache(maxsize=1)
-def _rdkit() -> tuple[Any, Any, Any]:
-    try:
-        from rdkit import Chem, rdBase
-        from rdkit.Chem.MolStandardize import rdMolStandardize
-    except ImportError as error:
-        raise MissingExtraError("reading molecules", "drugs") from error
-    return Chem, rdBase, rdMolStandardize
-
-
 @lru_cache(maxsize=1)
 def _steps() -> tuple[Any, Any, Any, Any]:
     """Disconnector, normaliser, salt remover, uncharger: built once, since each reads its rules."""
-    standard = _rdkit()[2]
+    standard = rdkit()[2]
     return (
         standard.MetalDisconnector(),
         standard.Normalizer(),
@@ -155,47 +139,13 @@ def _steps() -> tuple[Any, Any, Any, Any]:
     )
 
 
-def _read(smiles: str) -> Any:
-    """The sanitised molecule, or None; RDKit's log stays silent."""
-    chem, base, _ = _rdkit()
-    with base.BlockLogs():
-        return chem.MolFromSmiles(smiles)
-
-
-def _why(text: str) -> str:
-    """RDKit's own words on a SMILES that it refused."""
-    chem, base, _ = _rdkit()
-    with base.BlockLogs():
-        raw = chem.MolFromSmiles(text, sanitize=False)
-        if raw is not None:
-            problems = chem.DetectChemistryProblems(raw)
-            return problems[0].Message() if problems else "RDKit cannot sanitise it"
-    told: list[str] = []
-    listener = logging.Handler()
-    listener.emit = lambda record: told.append(record.getMessage())  # type: ignore[method-assign]
-    logger = logging.getLogger("rdkit")
-    # RDKit's log is one for the process: one caller at a time may listen to it.
-    with _capture:
-        base.LogToPythonLogger()
-        others, propagate = logger.handlers, logger.propagate
-        logger.handlers, logger.propagate = [listener], False
-        try:
-            chem.MolFromSmiles(text, sanitize=False)
-        finally:
-            logger.handlers, logger.propagate = others, propagate
-            base.LogToCppStreams()
-    lines = [line.strip() for entry in told for line in entry.splitlines() if "rror" in line]
-    first = lines[0].split("rror:", 1)[-1].split(" for input")[0].strip() if lines else ""
-    return first or "RDKit cannot parse it"
-
-
 def _written(molecule: Any) -> str:
-    return str(_rdkit()[0].MolToSmiles(molecule))
+    return str(rdkit()[0].MolToSmiles(molecule))
 
 
 def _once(molecule: Any, options: StandardOptions, notes: list[str], doubts: list[str]) -> str:
     """One pass of all steps; returns the canonical SMILES of the parent."""
-    base = _rdkit()[1]
+    base = rdkit()[1]
     disconnect, normalise, salts, uncharge = _steps()
     with base.BlockLogs():
         # One walk over the atoms: RDKit's Python atoms are slow.
@@ -245,7 +195,7 @@ def _radical(molecule: Any) -> bool:
 
 
 def _without_isotopes(molecule: Any, notes: list[str]) -> Any:
-    chem = _rdkit()[0]
+    chem = rdkit()[0]
     labelled = sorted({f"{a.GetIsotope()}{a.GetSymbol()}" for a in molecule.GetAtoms() if a.GetIsotope()})
     molecule = chem.Mol(molecule)
     for atom in molecule.GetAtoms():
@@ -269,7 +219,7 @@ def _metal(molecule: Any) -> str | None:
 
 def _parent(molecule: Any, salts: Any, options: StandardOptions, notes: list[str], doubts: list[str]) -> Any:
     """The largest part, once known salts and solvents and repeated parts are away."""
-    chem = _rdkit()[0]
+    chem = rdkit()[0]
     uncharge = _steps()[3]
     everything = chem.GetMolFrags(molecule, asMols=True)
     rest = salts.remove(molecule)
@@ -303,11 +253,11 @@ def _doubt(reason: str, options: StandardOptions, doubts: list[str]) -> None:
 
 
 def _inchikey(molecule: Any) -> str:
-    chem, base, _ = _rdkit()
+    chem, base, _ = rdkit()
     with base.BlockLogs():
         key = str(chem.MolToInchiKey(molecule))
     if not key:
         raise InvalidInputError(
-            f"expected a structure with an InChIKey, {_short(chem.MolToSmiles(molecule))} has none"
+            f"expected a structure with an InChIKey, {short(chem.MolToSmiles(molecule))} has none"
         )
     return key
