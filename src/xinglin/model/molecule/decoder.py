@@ -28,11 +28,11 @@ class DecoderSize:
     """Widths of the decoder; by default those of the shipped prior."""
 
     vocabulary: int = 384
-    width: int = 192
+    width: int = 128
     inner: int = 384
     """Width of the gated feed-forward layer."""
     layers: int = 3
-    heads: int = 6
+    heads: int = 4
     positions: int = 128
     """Longest sequence in tokens, begin and end included."""
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from xinglin.errors import InvalidInputError
-from xinglin.model.molecule.tokens import BOS, EOS, PAD
+from xinglin.errors import CheckpointError, InvalidInputError
+from xinglin.model.checkpoint import verify_checkpoint
+from xinglin.model.molecule.decoder import Decoder, padded
+from xinglin.model.molecule.tokens import BOS, EOS, PAD, UNK, Tokens
+from xinglin.model.shipped import shipped_folder
 
-if TYPE_CHECKING:
-    from xinglin.model.molecule.decoder import Decoder
-
+NAME = "molecules-prior"
 BATCH = 512
 """Sequences at once: more no longer gain, and their keys and values leave the cache of the processor."""
 KEPT = 0.75
@@ -96,3 +100,66 @@ def _step(decoder: Decoder, ids: Tensor, place: int, keys: list[Tensor], values:
 
 def _ended(ids: list[int]) -> list[int]:
     return ids[: ids.index(EOS)] if EOS in ids else ids
+
+
+class Prior:
+    """A language model of molecules: samples, and says how likely molecules are.
+
+    Args:
+        decoder: its weights.
+        tokens: its tokenizer.
+        identity: id of the checkpoint, where it comes from one.
+    """
+
+    def __init__(self, decoder: Decoder, tokens: Tokens, identity: str = "") -> None:
+        self.decoder = decoder.eval()
+        self.tokens = tokens
+        self.identity = identity
+
+    @classmethod
+    def load(cls, folder: Path | None = None) -> Prior:
+        """Load a verified checkpoint; by default the prior that comes with the package.
+
+        Raises:
+            CheckpointError: the folder is damaged, or its model is no decoder of molecules.
+            UnknownNameError: no prior comes with this package.
+            MissingExtraError: torch is not installed.
+        """
+        folder = folder or shipped_folder(NAME)
+        sealed = verify_checkpoint(folder)
+        if sealed.manifest["kind"] != "decoder":
+            raise CheckpointError(
+                f"{folder}: expected a decoder of molecules, got {sealed.manifest['kind']}: another model"
+            )
+        decoder, tokens = Decoder.load(folder), Tokens.load(folder)
+        if len(tokens) != decoder.size.vocabulary:
+            raise CheckpointError(f"{folder}: {len(tokens)} tokens for {decoder.size.vocabulary} embeddings")
+        return cls(decoder, tokens, sealed.id)
+
+    def sample(self, count: int, *, seed: int, temperature: float = 1.0) -> list[str]:
+        """Return SMILES as the model writes them: not every one is a molecule, none is canonical on purpose.
+
+        Raises:
+            InvalidInputError: a negative count or a temperature that is not positive.
+        """
+        drawn = sample(self.decoder, count, seed=seed, temperature=temperature)
+        return [self.tokens.decode(ids) for ids in drawn]
+
+    @torch.inference_mode()
+    def log_likelihood(self, smiles: Sequence[str], batch: int = 256) -> NDArray[np.float64]:
+        """Return the natural logarithm of each SMILES' probability in this spelling and its usual tokens, shape (n,).
+
+        NaN where the model cannot write it: unknown characters, or too long.
+        """
+        found = np.full(len(smiles), np.nan)
+        ids = self.tokens.encode(smiles)
+        longest = self.decoder.size.positions
+        order = sorted(
+            (i for i, one in enumerate(ids) if UNK not in one and len(one) <= longest),
+            key=lambda i: len(ids[i]),
+        )
+        for start in range(0, len(order), batch):
+            part = order[start : start + batch]
+            rows = self.decoder.log_likelihoods(padded([ids[i] for i in part]))
+            found[part] = rows.sum(-1).double().numpy()
+        return found

@@ -28,10 +28,10 @@ class PriorOptions:
     """What decides the weights, beside the data; by default those of the shipped prior."""
 
     size: DecoderSize = field(default_factory=DecoderSize)
-    steps: int = 5_400
+    steps: int = 3_600
     batch: int = 256
     learning_rate: float = 4e-3
-    respelt: float = 0.2
+    respelt: float = 0.0
     """Share of molecules in a random spelling."""
     seed: int = 0
 
@@ -44,6 +44,7 @@ class NextToken(nn.Module):
         self.decoder = decoder
 
     def forward(self, ids: Tensor) -> dict[str, Tensor]:
+        """Return the loss and the number of tokens it is a mean over."""
         tokens = (ids[:, 1:] != PAD).sum()
         return {"loss": -self.decoder.log_likelihoods(ids).sum() / tokens, "tokens": tokens}
 

@@ -52,7 +52,7 @@ def read_corpus(path: Path) -> Corpus:
         with openers.get(path.suffix, open)(path, "rt", encoding="ascii") as file:  # type: ignore[operator]
             for number, line in enumerate(iter(lambda: file.readline(LONGEST + 100), ""), 1):
                 word = line.split(None, 1)[0] if line.strip() else ""
-                if len(word) > LONGEST or not line.endswith("\n") and len(line) > LONGEST:
+                if len(word) > LONGEST or (not line.endswith("\n") and len(line) > LONGEST):
                     raise InvalidInputError(f"{path}: line {number}: expected at most {LONGEST} characters")
                 if number > MOST:
                     raise InputTooLargeError(f"{path}: expected at most {MOST} lines")
