@@ -6,7 +6,9 @@ import json
 
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
 
 from xinglin.errors import CheckpointError, ConfigurationError
 from xinglin.model.molecule.decoder import Decoder, DecoderSize, padded

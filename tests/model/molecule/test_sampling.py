@@ -7,7 +7,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch")
+pytest.importorskip("torch")
+
+import torch
 
 from tests.model.molecule.chain import chains, small_prior
 from xinglin.errors import CheckpointError, InvalidInputError
