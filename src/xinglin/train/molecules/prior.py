@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -65,7 +65,8 @@ def train_decoder(
     """
     tokens = Tokens(train_tokens(corpus.train[:TOKENIZED], options.size.vocabulary))
     torch.manual_seed(options.seed)
-    decoder = Decoder(options.size)
+    # A small corpus has fewer substructures than the vocabulary has room for.
+    decoder = Decoder(replace(options.size, vocabulary=len(tokens)))
     pick = drawing(corpus.train, tokens, options.batch, options.size.positions, options.seed, options.respelt)
     watched = corpus.held_out[:WATCHED]
     settings = json.dumps(asdict(options), sort_keys=True) + corpus.digest
