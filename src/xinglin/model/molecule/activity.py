@@ -41,6 +41,12 @@ class Predictions:
     nearness: Array
     """Mean fragment similarity to the five nearest training molecules, in [0, 1]."""
 
+    def take(self, rows: NDArray[Any]) -> Predictions:
+        """Return the predictions of some molecules, by index or mask."""
+        return Predictions(
+            self.value[rows], self.low[rows], self.high[rows], self.in_domain[rows], self.nearness[rows]
+        )
+
 
 @dataclass(frozen=True)
 class ActivityModel:

@@ -117,7 +117,7 @@ def fit_panel(
         kind = kind_of(labels[rows])
         if not enough(labels[rows], kind):
             continue
-        fold = _folds(table, rows, labels[rows], kind, options)
+        fold = folds_of(table, rows, labels[rows], kind, options)
         part = Similarity(alike.fragments[np.ix_(rows, rows)], alike.whole[np.ix_(rows, rows)])
         model, validated = _fit_task(task, kind, rows, labels[rows], part, columns[rows], fold, options)
         models.append(model)
@@ -143,9 +143,10 @@ def enough(labels: Array, kind: Kind) -> bool:
     return len(labels) >= LEAST and min((labels == 0).sum(), (labels == 1).sum()) >= LEAST_OF_CLASS
 
 
-def _folds(
+def folds_of(
     table: Table, rows: NDArray[np.int64], labels: Array, kind: Kind, options: ActivityOptions
 ) -> NDArray[np.int64]:
+    """Return the fold of some molecules of a table, shape (rows,), 0 .. folds - 1."""
     if options.split == "scaffold":
         return scaffold_folds([table.smiles[row] for row in rows], options.folds, seed=options.seed)
     if table.strata is not None:
