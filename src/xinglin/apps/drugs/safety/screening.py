@@ -30,7 +30,7 @@ class Refusal:
 
     entry: Entry
     digest: str
-    """SHA-256 of the structure's InChIKey; the structure itself is kept nowhere."""
+    """SHA-256 of the first block of the structure's InChIKey; the structure itself is kept nowhere."""
 
     @property
     def zh(self) -> str:
@@ -123,14 +123,14 @@ def _found(smiles: str) -> tuple[tuple[Entry, str], ...]:
             if CalcMolFormula(part) in lists.formulas:
                 key = chem.MolToInchiKey(part)
                 if key[:14] in lists.members:
-                    found.append((lists.members[key[:14]], digest(key.encode())))
+                    found.append((lists.members[key[:14]], digest(key[:14].encode())))
         for family in lists.families:
             if any(atoms.get(name, 0) < count for name, count in family.needs.items()):
                 continue
             if molecule.HasSubstructMatch(family.pattern) and not any(
                 molecule.HasSubstructMatch(other) for other in family.unless
             ):
-                found.append((family.entry, digest(chem.MolToInchiKey(molecule).encode())))
+                found.append((family.entry, digest(chem.MolToInchiKey(molecule)[:14].encode())))
     return tuple(found)
 
 
