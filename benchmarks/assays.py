@@ -42,11 +42,11 @@ NAMES = {
     "gsk3": "GSK3-beta, active",
     "jnk3": "JNK3, active",
 }
-SEEDS = 30
+SEEDS = 20
 SHARE = 0.05
 PLATES = (48, 96)
 BOLDNESS = 1.0
-MOST = 5000
+MOST = 3000
 """Molecules of a yes/no set: a random part of it, the same for all seeds."""
 AIM = 0.60
 
@@ -105,9 +105,9 @@ def _arms(target: str, start: str, plate: int, seeds: int) -> dict[str, list[int
 
 def _sources() -> str:
     """Return a digest of the code that the runs depend on: runs of other code are not mixed."""
-    from xinglin.model.molecule import fingerprints, gaussian
+    from xinglin.model.molecule import features, gaussian, kernel
 
-    files = [__file__, str(fingerprints.__file__), str(gaussian.__file__)]
+    files = [__file__, str(features.__file__), str(gaussian.__file__), str(kernel.__file__)]
     return sha256(b"\0".join(Path(file).read_bytes() for file in files)).hexdigest()
 
 
@@ -271,19 +271,21 @@ def _library(target: str) -> Library:
     from rdkit import Chem
     from rdkit.Chem.Descriptors import MolWt
 
-    from xinglin.model.molecule.gaussian import Features, gram, similarity
+    from xinglin.model.molecule.features import featurise
+    from xinglin.model.molecule.kernel import DescriptorScale, similarity
     from xinglin.records.molecules.scaffold import scaffold_groups
 
     smiles, values = _measured(target)
     binary = set(np.unique(values)) <= {0.0, 1.0}
     border = 1.0 if binary else float(np.sort(values)[-round(SHARE * len(values))])
-    features = Features.of(smiles)
+    features = featurise(smiles)
+    alike = similarity(features, features, DescriptorScale.of(features))
     return Library(
         smiles,
         values,
         values >= border,
-        gram(features),
-        similarity(features),
+        alike.whole,
+        alike.fragments,
         np.array([MolWt(Chem.MolFromSmiles(one)) for one in smiles]),
         scaffold_groups(smiles),
     )

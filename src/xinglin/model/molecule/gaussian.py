@@ -1,16 +1,13 @@
-"""A Gaussian process over molecules: from a few dozen measured values to a prediction with its uncertainty, in a second.
+"""A Gaussian process over molecules: from a few dozen measured values to predictions with their uncertainty, in a second.
 
-Rasmussen and Williams, *Gaussian Processes for Machine Learning* (2006), chapters 2 and 5. The kernel is that of Ralaivola
-et al. (Neural Networks 2005, 18, 1093), Tanimoto's similarity of counted circular fragments (sum of minima over sum of
-maxima), with a share of a Gaussian kernel on physicochemical descriptors. What is ours: a value that is only known to
-lie beyond a bound (> 10000 nM) enters as its expectation given the other values and the bound; repeats lower the
-noise of their mean; intervals are widened until the left-out errors fit them (conformal, with the closed form of
-leaving one out).
+Rasmussen and Williams, *Gaussian Processes for Machine Learning* (2006), chapters 2 and 5, on the kernel of
+``xinglin.model.molecule.kernel``. What is ours: a value that is only known to lie beyond a bound (> 10000 nM) enters
+as its expectation given the other values and the bound; repeats lower the noise of their mean; intervals are
+widened until the left-out errors fit them (conformal, with the closed form of leaving one out).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,71 +16,11 @@ from numpy.typing import NDArray
 from xinglin.errors import InvalidInputError
 
 Array = NDArray[np.float64]
-MOST_COUNT = 8
-"""A fragment that occurs more often counts as often as this."""
-DESCRIPTOR_SHARE = 0.3
-"""Weight of the descriptors' kernel; chosen on MoleculeACE targets that no result is reported on."""
 NOISES = (0.05, 0.1, 0.2, 0.4, 0.8)
 """Candidates for the noise variance over the signal's; the likelihood chooses."""
 CENSORED_PASSES = 3
 FEWEST = 8
 """Values from which a process is fitted."""
-
-
-@dataclass(frozen=True)
-class Features:
-    """Molecules as the kernel sees them."""
-
-    counts: NDArray[np.uint8]
-    """Circular fragments of radius 2, folded, shape (molecules, bits)."""
-    properties: NDArray[np.float32]
-    """Descriptors, damped and standardised over these molecules, shape (molecules, descriptors)."""
-
-    @classmethod
-    def of(cls, smiles: Sequence[str]) -> Features:
-        """Return the features of molecules. Those that will be compared must be made together.
-
-        Raises:
-            InvalidInputError: a SMILES that RDKit cannot read.
-        """
-        from xinglin.model.molecule.fingerprints import descriptors, ecfp
-
-        counts = np.minimum(ecfp(smiles, counts=True), MOST_COUNT).astype(np.uint8)
-        raw = np.nan_to_num(descriptors(smiles).astype(float))
-        damped = np.sign(raw) * np.log1p(np.abs(raw))
-        spread = damped.std(axis=0)
-        return cls(
-            counts, ((damped - damped.mean(axis=0)) / np.where(spread > 0, spread, 1)).astype(np.float32)
-        )
-
-    def __len__(self) -> int:
-        return len(self.counts)
-
-
-def gram(features: Features) -> NDArray[np.float32]:
-    """Return the kernel between all molecules, shape (molecules, molecules), 1 on the diagonal."""
-    properties = features.properties
-    squares = (properties**2).sum(axis=1)
-    apart = np.maximum(squares[:, None] + squares - 2 * properties @ properties.T, 0)
-    width = float(np.median(apart)) or 1.0
-    return np.asarray(
-        (1 - DESCRIPTOR_SHARE) * similarity(features) + DESCRIPTOR_SHARE * np.exp(-apart / (2 * width)),
-        np.float32,
-    )
-
-
-def similarity(features: Features) -> NDArray[np.float32]:
-    """Return Tanimoto's similarity of counts between all molecules, shape (molecules, molecules)."""
-    counts = features.counts
-    common = np.zeros((len(counts), len(counts)), np.float32)
-    # The sum of minima is a sum over levels of how many fragments reach the level in both.
-    for level in range(1, int(counts.max(initial=0)) + 1):
-        reached = counts >= level
-        plane = reached[:, reached.any(axis=0)].astype(np.float32)
-        common += plane @ plane.T
-    total = counts.sum(axis=1, dtype=np.float32)
-    union = total[:, None] + total - common
-    return np.asarray(np.divide(common, union, out=np.ones_like(common), where=union > 0), np.float32)
 
 
 @dataclass(frozen=True)
