@@ -238,8 +238,10 @@ def _loop(
     if np.ptp(library.values[measured]) == 0:
         # A yes/no set without any yes so far: nothing to learn from.
         return rest[:plate]
-    process = Process.fit(library.kernel, Observed.exact(measured, library.values[measured]))
-    return process.batch(rest, plate, BOLDNESS)
+    kernel = library.kernel
+    process = Process.fit(kernel[np.ix_(measured, measured)], Observed.exact(library.values[measured]))
+    across, within = kernel[np.ix_(rest, measured)], kernel[np.ix_(rest, rest)]
+    return rest[process.batch(across, within, plate, BOLDNESS)]
 
 
 def _similar(

@@ -27,8 +27,6 @@ FEWEST = 8
 class Observed:
     """Measured values of some molecules."""
 
-    at: NDArray[np.int64]
-    """Their rows of the kernel."""
     values: Array
     """Means of repeats; of a censored one, the bound."""
     side: NDArray[np.int8]
@@ -36,17 +34,15 @@ class Observed:
     repeats: NDArray[np.int64]
 
     @classmethod
-    def exact(cls, at: NDArray[np.int64], values: Array) -> Observed:
+    def exact(cls, values: Array) -> Observed:
         """Return single, exact values."""
-        return cls(at, values, np.zeros(len(at), np.int8), np.ones(len(at), np.int64))
+        return cls(values, np.zeros(len(values), np.int8), np.ones(len(values), np.int64))
 
 
 @dataclass(frozen=True)
 class Process:
-    """A fitted Gaussian process on the rows of one kernel."""
+    """A fitted Gaussian process. ``across`` is the kernel from asked molecules to the observed: (asked, observed)."""
 
-    kernel: NDArray[np.float32]
-    observed: Observed
     mean: float
     scale: float
     """Standard deviation of the signal."""
@@ -60,18 +56,22 @@ class Process:
 
     @classmethod
     def fit(cls, kernel: NDArray[np.float32], observed: Observed) -> Process:
-        """Fit to the observed values; noise and signal by the marginal likelihood.
+        """Fit to observed values; noise and signal by the marginal likelihood.
+
+        Args:
+            kernel: between the observed, shape (observed, observed).
+            observed: what was measured.
 
         Raises:
             InvalidInputError: fewer than ``FEWEST`` values, all equal, or no exact one.
         """
         exact = observed.side == 0
-        if len(observed.at) < FEWEST or exact.sum() < FEWEST // 2 or np.ptp(observed.values) == 0:
+        if len(exact) < FEWEST or exact.sum() < FEWEST // 2 or np.ptp(observed.values) == 0:
             raise InvalidInputError(
                 f"expected at least {FEWEST} measured molecules, half of them with exact values and not all equal, "
-                f"got {len(observed.at)} with {int(exact.sum())} exact: measure more before predicting"
+                f"got {len(exact)} with {int(exact.sum())} exact: measure more before predicting"
             )
-        among = kernel[np.ix_(observed.at, observed.at)].astype(float)
+        among = kernel.astype(float)
         values = observed.values.astype(float).copy()
         found = _solve(among, values, observed.repeats)
         for _ in range(CENSORED_PASSES if not exact.all() else 0):
@@ -82,8 +82,6 @@ class Process:
             found = _solve(among, values, observed.repeats)
         left, spread = found.left_out(values)
         return cls(
-            kernel,
-            observed,
             found.mean,
             found.scale,
             found.noise,
@@ -92,12 +90,11 @@ class Process:
             ((values - left) / spread)[exact],
         )
 
-    def predict(self, at: NDArray[np.int64]) -> tuple[Array, Array]:
-        """Return mean and standard deviation of the noiseless value of rows of the kernel."""
-        across = self._across(at)
+    def predict(self, across: NDArray[np.float32]) -> tuple[Array, Array]:
+        """Return mean and standard deviation of the noiseless values, each of shape (asked,)."""
         return self.mean + self.scale * (across @ self.weights), self.scale * np.sqrt(self._variance(across))
 
-    def interval(self, at: NDArray[np.int64], coverage: float = 0.9) -> tuple[Array, Array]:
+    def interval(self, across: NDArray[np.float32], coverage: float = 0.9) -> tuple[Array, Array]:
         """Return the bounds of a new measurement, widened so that left-out values are covered.
 
         The split-conformal quantile of left-out errors in predicted deviations (Vovk et al. 2005), which here holds
@@ -105,44 +102,41 @@ class Process:
         """
         rank = min(int(np.ceil(coverage * (len(self.left_out) + 1))), len(self.left_out))
         width = float(np.sort(np.abs(self.left_out))[rank - 1])
-        across = self._across(at)
         centre = self.mean + self.scale * (across @ self.weights)
         half = width * self.scale * np.sqrt(self._variance(across) + self.noise)
         return centre - half, centre + half
 
-    def batch(self, at: NDArray[np.int64], count: int, boldness: float) -> NDArray[np.int64]:
-        """Return ``count`` of ``at`` in the order of picking: highest mean + boldness x deviation, one after another.
+    def batch(
+        self, across: NDArray[np.float32], within: NDArray[np.float32], count: int, boldness: float
+    ) -> NDArray[np.int64]:
+        """Return ``count`` of the asked in the order of picking: the highest mean + boldness x deviation each time.
 
         After each pick the deviations shrink as if it were measured (GP-BUCB: Desautels et al., JMLR 2014, 15, 4053),
-        so that a batch does not crowd around one molecule.
+        so that a batch does not crowd around one molecule. ``within`` is the kernel between the asked.
         """
         from scipy.linalg import solve_triangular
 
-        across = self._across(at)
         centre = across @ self.weights
-        solved = solve_triangular(self.factor, across.T, lower=True)
+        solved = solve_triangular(self.factor, across.T.astype(float), lower=True)
         variance = np.maximum(1 - (solved**2).sum(axis=0), 1e-9)
-        known = np.zeros((count, len(at)))
-        open_ = np.ones(len(at), bool)
+        known = np.zeros((count, len(across)))
+        open_ = np.ones(len(across), bool)
         picks: list[int] = []
-        for step in range(min(count, len(at))):
+        for step in range(min(count, len(across))):
             merit = np.where(open_, centre + boldness * np.sqrt(variance), -np.inf)
             pick = int(np.argmax(merit))
             open_[pick] = False
             picks.append(pick)
             if boldness > 0:
-                row = self.kernel[at[pick], at] - solved[:, pick] @ solved - known[:step, pick] @ known[:step]
+                row = within[pick] - solved[:, pick] @ solved - known[:step, pick] @ known[:step]
                 known[step] = row / np.sqrt(variance[pick] + self.noise)
                 variance = np.maximum(variance - known[step] ** 2, 1e-9)
-        return at[picks]
+        return np.array(picks, np.int64)
 
-    def _across(self, at: NDArray[np.int64]) -> Array:
-        return self.kernel[np.ix_(at, self.observed.at)].astype(float)
-
-    def _variance(self, across: Array) -> Array:
+    def _variance(self, across: NDArray[np.float32]) -> Array:
         from scipy.linalg import solve_triangular
 
-        solved = solve_triangular(self.factor, across.T, lower=True)
+        solved = solve_triangular(self.factor, across.T.astype(float), lower=True)
         return np.maximum(1 - (solved**2).sum(axis=0), 1e-9)
 
 
