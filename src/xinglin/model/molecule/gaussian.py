@@ -51,8 +51,12 @@ class Process:
     factor: Array
     """Lower Cholesky factor of the observed kernel with noise."""
     weights: Array
+    exact: Array
+    """The exact values."""
     left_out: Array
-    """Errors of each exact value when left out, in predicted standard deviations."""
+    """Prediction of each exact value from the others."""
+    deviation: Array
+    """Its predicted standard deviation."""
 
     @classmethod
     def fit(cls, kernel: NDArray[np.float32], observed: Observed) -> Process:
@@ -87,7 +91,9 @@ class Process:
             found.noise,
             found.factor,
             found.weights,
-            ((values - left) / spread)[exact],
+            values[exact],
+            left[exact],
+            spread[exact],
         )
 
     def predict(self, across: NDArray[np.float32]) -> tuple[Array, Array]:
@@ -100,11 +106,18 @@ class Process:
         The split-conformal quantile of left-out errors in predicted deviations (Vovk et al. 2005), which here holds
         for molecules like the measured ones.
         """
-        rank = min(int(np.ceil(coverage * (len(self.left_out) + 1))), len(self.left_out))
-        width = float(np.sort(np.abs(self.left_out))[rank - 1])
+        errors = np.sort(np.abs(self.exact - self.left_out) / self.deviation)
+        width = float(errors[min(int(np.ceil(coverage * (len(errors) + 1))), len(errors)) - 1])
         centre = self.mean + self.scale * (across @ self.weights)
         half = width * self.scale * np.sqrt(self._variance(across) + self.noise)
         return centre - half, centre + half
+
+    def checked(self) -> tuple[float, float]:
+        """Return mean absolute error and Spearman's correlation of exact values, each predicted from the others."""
+        from scipy.stats import spearmanr
+
+        error = float(np.abs(self.exact - self.left_out).mean())
+        return error, float(spearmanr(self.exact, self.left_out).statistic)
 
     def batch(
         self, across: NDArray[np.float32], within: NDArray[np.float32], count: int, boldness: float
