@@ -53,7 +53,7 @@ __all__ = [
     "verify_checkpoint",
 ]
 
-Kind = Literal["encoder", "classifier", "detector", "aligned"]
+Kind = Literal["encoder", "classifier", "decoder", "detector", "aligned"]
 MANIFEST = "manifest.json"
 FORMAT = 1
 MAX_FILES = 256
@@ -86,8 +86,8 @@ def seal_checkpoint(
         folder: holds config.json, model.safetensors, tokenizer.json, tokenizer_config.json and what else belongs
             to the model; every file but hidden ones goes into the manifest.
         name: the model's name.
-        kind: ``encoder`` or ``classifier`` of text; ``detector``: a network of images, which has no tokenizer;
-            ``aligned``: images and words.
+        kind: ``encoder`` or ``classifier`` of text, ``decoder`` of molecules; ``detector``: a network of images, which
+            has no tokenizer; ``aligned``: images and words.
         data: one object a data set: name, sha256, records, licence, weak (bool).
         settings: every setting that the run had.
         seeds: every seed it drew from.
