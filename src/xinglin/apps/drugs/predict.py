@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from xinglin.apps.drugs.training_table import TrainingData, read_training
 from xinglin.errors import InvalidInputError
 from xinglin.model.molecule.activity import Predictions
 from xinglin.model.molecule.features import featurise
 from xinglin.records.molecules.standard import LENIENT
 from xinglin.records.molecules.tables import ListedMolecule, read_molecules
 from xinglin.train.molecules.activity import ActivityOptions, Held, Split, Table, fit_panel
+from xinglin.train.molecules.tables import TrainingData, read_training
 
 COLUMNS = ("row_id", "task", "prediction", "lower", "upper", "in_domain", "note")
 
