@@ -16,7 +16,9 @@ from xinglin.apps.drugs.predict import COLUMNS
 from xinglin.apps.drugs.predict import predict as run
 from xinglin.cli.drugs_predict import register
 from xinglin.errors import InvalidInputError, MissingDataError
+from xinglin.ledger import entries
 from xinglin.measure.localisation import auroc
+from xinglin.store import open_store
 from xinglin.train.molecules.activity import ActivityOptions
 from xinglin.train.molecules.tables import read_training
 
@@ -67,6 +69,15 @@ def test_tdc_with_bad_input(data: Path, tmp_path: Path, home: Path) -> None:
         {"row_id": f"r{at}", "task": "dili", "smiles": row["smiles"]} for at, row in enumerate(rows[160:])
     ]
     asked += [{"row_id": name, "task": "dili", "smiles": smiles} for name, smiles in odd.items()]
+    # A chemical weapon (sarin) and an approved, controlled medicine (morphine).
+    asked.append({"row_id": "weapon", "task": "dili", "smiles": "CC(C)OP(C)(=O)F"})
+    asked.append(
+        {
+            "row_id": "opioid",
+            "task": "dili",
+            "smiles": "CN1CC[C@]23[C@@H]4[C@H]1CC5=C2C(=C(C=C5)O)O[C@H]3[C@H](C=C4)O",
+        }
+    )
     asked.append({"row_id": "known", "task": "dili", "smiles": rows[0]["smiles"]})
     inputs = _write(tmp_path / "inputs.csv", asked)
     app = typer.Typer()
@@ -98,6 +109,14 @@ def test_tdc_with_bad_input(data: Path, tmp_path: Path, home: Path) -> None:
         assert note in found[name, "dili"]["note"]
         assert found[name, "dili"]["in_domain"] == "false"
         assert found[name, "dili"]["prediction"]
+    assert found["weapon", "dili"]["prediction"] == ""
+    assert "管制" in found["weapon", "dili"]["note"]
+    assert found["opioid", "dili"]["prediction"]
+    assert "controlled" in found["opioid", "dili"]["note"]
+    with open_store().read() as connection:
+        refused = [entry for entry in entries(connection) if entry.action == "drugs.refuse"]
+    assert len(refused) == 1
+    assert "CC(C)" not in str(refused[0])
     measured = f"measured in the training table: {float(rows[0]['Y']):.0f}"
     assert measured in found["known", "dili"]["note"]
 
@@ -124,8 +143,8 @@ def test_wide_tables_and_missing_labels(data: Path, tmp_path: Path) -> None:
 
 
 def test_moleculeace_layout(data: Path, tmp_path: Path) -> None:
-    rows = _rows(data, "moleculeace/train.csv.gz", 100, dataset="CHEMBL2047_EC50")
-    rows += _rows(data, "moleculeace/train.csv.gz", 60, dataset="CHEMBL1862_Ki")
+    rows = _rows(data, "moleculeace/train.csv.gz", 60, dataset="CHEMBL2047_EC50")
+    rows += _rows(data, "moleculeace/train.csv.gz", 40, dataset="CHEMBL1862_Ki")
     train = _write(tmp_path / "train.csv", rows)
     training = read_training(train)
     assert training.split == "random"
@@ -144,7 +163,7 @@ def test_moleculeace_layout(data: Path, tmp_path: Path) -> None:
     values = np.array([answer.value for answer in done.answers], float)
     truth = np.array([float(row["y"]) for row in rows])
     assert np.corrcoef(values, truth)[0, 1] > 0.9
-    assert sum(answer.in_domain for answer in done.answers) > 140
+    assert sum(answer.in_domain for answer in done.answers) > 85
     strange = _write(tmp_path / "strange.csv", [{"row_id": "a", "dataset": "CHEMBL1", "smiles": "CCO"}])
     with pytest.raises(InvalidInputError, match="CHEMBL1"):
         run(train, strange, FAST)
