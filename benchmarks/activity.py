@@ -55,6 +55,7 @@ FIGURES = {
     "auroc": "AUROC",
     "auroc_in_domain": "AUROC in the domain",
     "average_precision": "average precision",
+    "rate": "share of label 1",
     "ece": "debiased calibration error",
     "width": "mean width of the interval",
     "in_domain": "share in the domain",

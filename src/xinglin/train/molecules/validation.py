@@ -17,7 +17,7 @@ from xinglin.measure.intervals import Figure, bootstrap
 from xinglin.measure.localisation import auroc
 from xinglin.model.molecule.activity import Kind, Predictions
 from xinglin.model.molecule.features import featurise
-from xinglin.train.molecules.activity import ActivityOptions, Table, fit_panel, folds_of, kind_of
+from xinglin.train.molecules.activity import ActivityOptions, Held, Table, fit_panel, folds_of, kind_of
 
 Array = NDArray[np.float64]
 PARTS = 5
@@ -84,11 +84,19 @@ def _rows(table: Table, rows: NDArray[np.int64]) -> Table:
     )
 
 
+def validated(held: Held) -> Scored:
+    """Return a task's cross-validated predictions as they are scored; the calibration that they served has no interval."""
+    none = np.full(len(held.truth), np.nan)
+    found = Predictions(held.value, none, none, np.ones(len(held.truth), bool), held.near)
+    return Scored(held.task, held.kind, len(held.truth), held.truth, None, found)
+
+
 def figures(scored: Scored, seed: int = 0) -> dict[str, Figure]:
     """Return the figures of one task, each with n and a 95 % bootstrap interval over molecules.
 
     Of a number: RMSE, RMSE of activity cliffs, RMSE in and out of the domain, share inside the interval, its mean width.
-    Of a probability: AUROC, average precision, debiased calibration error, mean width of the Venn-Abers interval.
+    Of a probability: AUROC, average precision, share of label 1, debiased calibration error, mean width of the Venn-Abers
+    interval. What cannot be computed is left out.
     """
     truth, found = scored.truth, scored.found
     named: dict[str, tuple[Callable[[Array, Predictions], float], NDArray[np.bool_]]] = {}
@@ -103,6 +111,7 @@ def figures(scored: Scored, seed: int = 0) -> dict[str, Figure]:
         named["width"] = (_width, everyone)
     else:
         named["auroc"] = (_auroc, everyone)
+        named["rate"] = (lambda some, _: float(some.mean()), everyone)
         named["average_precision"] = (_precision, everyone)
         named["auroc_in_domain"] = (_auroc, found.in_domain)
         named["ece"] = (_ece, everyone)
