@@ -169,7 +169,7 @@ def _card(listed: list[dict[str, Any]], metrics: dict[str, Any]) -> str:
             "## 指标 Metrics",
             "",
             "Cross-validated: each molecule by a model that saw neither it nor its Bemis-Murcko scaffold, five folds; the",
-            "shipped models are fitted on everything. The two numbers of the Platt scaling were set on the same predictions,",
+            "shipped models are fitted on everything. The two numbers of the Platt scaling were set on these predictions,",
             "so that the calibration error (ECE) is slightly optimistic. 95 % intervals: bootstrap over molecules.",
             "",
             "| task | n | share of 1 | AUROC | average precision | debiased ECE |",
