@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from xinglin.measure.intervals import Figure
+from xinglin.errors import MissingDataError
 from xinglin.model.molecule.activity import Panel
 from xinglin.model.molecule.saved import load_panels, save_panels
-from xinglin.train.molecules.activity import ActivityOptions, Table, fit_panel
+from xinglin.train.molecules.activity import ActivityOptions, fit_panel
 from xinglin.train.molecules.tables import read_training
 from xinglin.train.molecules.validation import figures, validated
 from xinglin.types import DISCLAIMER
@@ -63,7 +64,7 @@ def train_toxicity(
     """Fit, validate and save the toxicity models; returns the manifest.
 
     The figures are of predictions made for each molecule by a model that saw neither it nor its scaffold (five folds); then
-    the models are fitted on everything.
+    the models are fitted on everything. Every data set is kept when it is done, beside ``out``: the same call goes on.
 
     Args:
         data: the folder that holds ``tdc-admet`` and ``moleculenet``.
@@ -75,31 +76,65 @@ def train_toxicity(
         MissingDataError: a file is absent.
         TrainingError: the disk is full.
     """
-    # Without the trees, whose text would be more than half of the folder: on these sets they add nothing measurable.
+    # Without the trees, whose text would be more than half of the folder; docs/drugs-activity.md has what they add.
     options = replace(options or ActivityOptions(), split="scaffold", trees=0)
-    panels: list[Panel] = []
-    metrics: dict[str, Any] = {}
-    listed: list[dict[str, Any]] = []
-    tables = _tables(data)
-    for endpoint, table in tables:
-        panel, held = fit_panel(table, options, report)
-        panels.append(panel)
-        for one in held:
-            metrics |= {
-                f"{one.task} {name}": _told(figure) for name, figure in figures(validated(one)).items()
-            }
-        with (data / endpoint.file).open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        listed.append(
-            {
-                "name": endpoint.name,
-                "sha256": digest,
-                "records": len(table.smiles),
-                "licence": endpoint.licence,
-            }
+    kept = out.parent / f".{out.name}.parts"
+    parts = [_part(data, kept / endpoint.name, endpoint, options, report) for endpoint in ENDPOINTS]
+    listed = [one for _, manifest in parts for one in manifest["data"]]
+    metrics = {name: figure for _, manifest in parts for name, figure in manifest["metrics"].items()}
+    _save(out, [panel for panels, _ in parts for panel in panels], listed, metrics, options)
+    shutil.rmtree(kept)
+    return load_panels(out)[1]
+
+
+def _part(
+    data: Path,
+    folder: Path,
+    endpoint: Endpoint,
+    options: ActivityOptions,
+    report: Callable[[str], None] | None,
+) -> tuple[list[Panel], dict[str, Any]]:
+    """One data set's panel and manifest: as they were kept by a call with the same data and options, or made."""
+    path = data / endpoint.file
+    if not path.is_file():
+        raise MissingDataError(
+            f"expected {endpoint.file} in the folder of molecules, it is not there: check --data"
         )
+    with path.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    if folder.is_dir():
+        panels, manifest = load_panels(folder)
+        if manifest["data"][0]["sha256"] == digest and manifest["settings"] == asdict(options):
+            return panels, manifest
+    table = next(
+        table for table in read_training(path, only=[endpoint.name]).tables if table.name == endpoint.name
+    )
+    if endpoint.tasks is not None:
+        table = replace(table, labels={task: table.labels[task] for task in endpoint.tasks})
+    panel, held = fit_panel(table, options, report)
+    metrics: dict[str, Any] = {}
+    for one in held:
+        found = figures(validated(one))
+        metrics |= {f"{one.task} {name}": found[name].as_json() | {"n": found[name].n} for name in FIGURES}
+    listed = {
+        "name": endpoint.name,
+        "sha256": digest,
+        "records": len(table.smiles),
+        "licence": endpoint.licence,
+    }
+    _save(folder, [panel], [listed], metrics, options)
+    return load_panels(folder)
+
+
+def _save(
+    folder: Path,
+    panels: list[Panel],
+    listed: list[dict[str, Any]],
+    metrics: dict[str, Any],
+    options: ActivityOptions,
+) -> None:
     save_panels(
-        out,
+        folder,
         panels,
         name=NAME,
         card=_card(listed, metrics),
@@ -108,28 +143,6 @@ def train_toxicity(
         metrics=metrics,
         limits=f"{LIMITS_ZH} {LIMITS_EN}",
     )
-    return load_panels(out)[1]
-
-
-def _tables(data: Path) -> list[tuple[Endpoint, Table]]:
-    files: dict[str, dict[str, Table]] = {}
-    found = []
-    for endpoint in ENDPOINTS:
-        if endpoint.file not in files:
-            read = read_training(data / endpoint.file, only=[one.name for one in ENDPOINTS])
-            files[endpoint.file] = {table.name: table for table in read.tables}
-        table = files[endpoint.file][endpoint.name]
-        labels = {
-            task: one
-            for task, one in table.labels.items()
-            if endpoint.tasks is None or task in endpoint.tasks
-        }
-        found.append((endpoint, replace(table, labels=labels)))
-    return found
-
-
-def _told(figure: Figure) -> dict[str, float]:
-    return figure.as_json() | {"n": figure.n}
 
 
 def _card(listed: list[dict[str, Any]], metrics: dict[str, Any]) -> str:
