@@ -81,7 +81,7 @@ def standardise(text: str, *, options: StandardOptions = STRICT) -> Molecule:
     smiles = _once(molecule, options, notes, doubts)
     molecule = read_smiles(smiles)
     seen = [smiles]
-    while len(seen) <= MOST_PASSES:
+    while molecule is not None and len(seen) <= MOST_PASSES:
         # Canonical SMILES of stereo centres that depend on each other, and charges that only now are next to each
         # other, may need another pass; where nothing was changed, only the SMILES can differ.
         smiles = _once(molecule, options, [], []) if notes else _written(molecule)
@@ -177,10 +177,11 @@ def _once(molecule: Any, options: StandardOptions, notes: list[str], doubts: lis
         if "." in after:
             molecule = _parent(molecule, salts, options, notes, doubts)
         if "+" in after or "-]" in after or any(charge for _, _, charge, _ in seen):
-            before = _written(molecule)
-            molecule = uncharge.uncharge(molecule)
-            after = _written(molecule)
-            if after != before:
+            neutral = uncharge.uncharge(molecule)
+            after = _written(neutral)
+            # What has no neutral form (cyclopentadienide) stays as it is.
+            if after != _written(molecule) and read_smiles(after) is not None:
+                molecule = neutral
                 notes.append("charge neutralised")
         if 0 in numbers:
             _doubt("an unspecified atom (*) is a query or a polymer, not a molecule", options, doubts)
