@@ -1,10 +1,10 @@
 """The twenty PMO tasks that need RDKit alone: a molecule to a score in [0, 1].
 
 Formulas of GuacaMol (Brown et al., J. Chem. Inf. Model. 2019, 59, 1096) as TDC took them over (tdc/chem_utils/oracle),
-which is what the published PMO figures were measured with. Where TDC parts from GuacaMol, TDC is followed: the total number of
-atoms of an isomer (``isomers_*``, ``sitagliptin_mpo``, ``zaleplon_mpo``) was counted from the letters of the SMILES, a
-slip that TDC mended later (there the old ones are ``*_prev``). That the published figures hold it is seen from random
-screening of ZINC: 0.17 and 0.11 published on the two isomer tasks, 0.59 and 0.62 when atoms are counted.
+which is what the published PMO figures were measured with. Where TDC parts from GuacaMol, TDC is followed: the total
+number of atoms of an isomer (``isomers_*``, ``sitagliptin_mpo``, ``zaleplon_mpo``) was counted from the letters of the
+SMILES, a slip that TDC mended later (there the old ones are ``*_prev``). That the published figures hold it is seen
+from random screening of ZINC: 0.17 and 0.11 published on the two isomer tasks, 0.59 and 0.62 when atoms are counted.
 """
 
 from __future__ import annotations

@@ -1,16 +1,13 @@
-"""A Gaussian process over molecules: from a few dozen measured values to a prediction with its uncertainty, in a second.
+"""A Gaussian process over molecules: from a few dozen measured values to predictions with their uncertainty, in a second.
 
-Rasmussen and Williams, *Gaussian Processes for Machine Learning* (2006), chapters 2 and 5. The kernel is that of Ralaivola
-et al. (Neural Networks 2005, 18, 1093), Tanimoto's similarity of counted circular fragments (sum of minima over sum of
-maxima), with a share of a Gaussian kernel on physicochemical descriptors. What is ours: a value that is only known to
-lie beyond a bound (> 10000 nM) enters as its expectation given the other values and the bound; repeats lower the
-noise of their mean; intervals are widened until the left-out errors fit them (conformal, with the closed form of
-leaving one out).
+Rasmussen and Williams, *Gaussian Processes for Machine Learning* (2006), chapters 2 and 5, on the kernel of
+``xinglin.model.molecule.kernel``. What is ours: a value that is only known to lie beyond a bound (> 10000 nM) enters
+as its expectation given the other values and the bound; repeats lower the noise of their mean; intervals are
+widened until the left-out errors fit them (conformal, with the closed form of leaving one out).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,10 +16,6 @@ from numpy.typing import NDArray
 from xinglin.errors import InvalidInputError
 
 Array = NDArray[np.float64]
-MOST_COUNT = 8
-"""A fragment that occurs more often counts as often as this."""
-DESCRIPTOR_SHARE = 0.3
-"""Weight of the descriptors' kernel; chosen on MoleculeACE targets that no result is reported on."""
 NOISES = (0.05, 0.1, 0.2, 0.4, 0.8)
 """Candidates for the noise variance over the signal's; the likelihood chooses."""
 CENSORED_PASSES = 3
@@ -31,67 +24,9 @@ FEWEST = 8
 
 
 @dataclass(frozen=True)
-class Features:
-    """Molecules as the kernel sees them."""
-
-    counts: NDArray[np.uint8]
-    """Circular fragments of radius 2, folded, shape (molecules, bits)."""
-    properties: NDArray[np.float32]
-    """Descriptors, damped and standardised over these molecules, shape (molecules, descriptors)."""
-
-    @classmethod
-    def of(cls, smiles: Sequence[str]) -> Features:
-        """Return the features of molecules. Those that will be compared must be made together.
-
-        Raises:
-            InvalidInputError: a SMILES that RDKit cannot read.
-        """
-        from xinglin.model.molecule.fingerprints import descriptors, ecfp
-
-        counts = np.minimum(ecfp(smiles, counts=True), MOST_COUNT).astype(np.uint8)
-        raw = np.nan_to_num(descriptors(smiles).astype(float))
-        damped = np.sign(raw) * np.log1p(np.abs(raw))
-        spread = damped.std(axis=0)
-        return cls(
-            counts, ((damped - damped.mean(axis=0)) / np.where(spread > 0, spread, 1)).astype(np.float32)
-        )
-
-    def __len__(self) -> int:
-        return len(self.counts)
-
-
-def gram(features: Features) -> NDArray[np.float32]:
-    """Return the kernel between all molecules, shape (molecules, molecules), 1 on the diagonal."""
-    properties = features.properties
-    squares = (properties**2).sum(axis=1)
-    apart = np.maximum(squares[:, None] + squares - 2 * properties @ properties.T, 0)
-    width = float(np.median(apart)) or 1.0
-    return np.asarray(
-        (1 - DESCRIPTOR_SHARE) * similarity(features) + DESCRIPTOR_SHARE * np.exp(-apart / (2 * width)),
-        np.float32,
-    )
-
-
-def similarity(features: Features) -> NDArray[np.float32]:
-    """Return Tanimoto's similarity of counts between all molecules, shape (molecules, molecules)."""
-    counts = features.counts
-    common = np.zeros((len(counts), len(counts)), np.float32)
-    # The sum of minima is a sum over levels of how many fragments reach the level in both.
-    for level in range(1, int(counts.max(initial=0)) + 1):
-        reached = counts >= level
-        plane = reached[:, reached.any(axis=0)].astype(np.float32)
-        common += plane @ plane.T
-    total = counts.sum(axis=1, dtype=np.float32)
-    union = total[:, None] + total - common
-    return np.asarray(np.divide(common, union, out=np.ones_like(common), where=union > 0), np.float32)
-
-
-@dataclass(frozen=True)
 class Observed:
     """Measured values of some molecules."""
 
-    at: NDArray[np.int64]
-    """Their rows of the kernel."""
     values: Array
     """Means of repeats; of a censored one, the bound."""
     side: NDArray[np.int8]
@@ -99,17 +34,15 @@ class Observed:
     repeats: NDArray[np.int64]
 
     @classmethod
-    def exact(cls, at: NDArray[np.int64], values: Array) -> Observed:
+    def exact(cls, values: Array) -> Observed:
         """Return single, exact values."""
-        return cls(at, values, np.zeros(len(at), np.int8), np.ones(len(at), np.int64))
+        return cls(values, np.zeros(len(values), np.int8), np.ones(len(values), np.int64))
 
 
 @dataclass(frozen=True)
 class Process:
-    """A fitted Gaussian process on the rows of one kernel."""
+    """A fitted Gaussian process. ``across`` is the kernel from asked molecules to the observed: (asked, observed)."""
 
-    kernel: NDArray[np.float32]
-    observed: Observed
     mean: float
     scale: float
     """Standard deviation of the signal."""
@@ -118,23 +51,31 @@ class Process:
     factor: Array
     """Lower Cholesky factor of the observed kernel with noise."""
     weights: Array
+    exact: Array
+    """The exact values."""
     left_out: Array
-    """Errors of each exact value when left out, in predicted standard deviations."""
+    """Prediction of each exact value from the others."""
+    deviation: Array
+    """Its predicted standard deviation."""
 
     @classmethod
     def fit(cls, kernel: NDArray[np.float32], observed: Observed) -> Process:
-        """Fit to the observed values; noise and signal by the marginal likelihood.
+        """Fit to observed values; noise and signal by the marginal likelihood.
+
+        Args:
+            kernel: between the observed, shape (observed, observed).
+            observed: what was measured.
 
         Raises:
             InvalidInputError: fewer than ``FEWEST`` values, all equal, or no exact one.
         """
         exact = observed.side == 0
-        if len(observed.at) < FEWEST or exact.sum() < FEWEST // 2 or np.ptp(observed.values) == 0:
+        if len(exact) < FEWEST or exact.sum() < FEWEST // 2 or np.ptp(observed.values) == 0:
             raise InvalidInputError(
                 f"expected at least {FEWEST} measured molecules, half of them with exact values and not all equal, "
-                f"got {len(observed.at)} with {int(exact.sum())} exact: measure more before predicting"
+                f"got {len(exact)} with {int(exact.sum())} exact: measure more before predicting"
             )
-        among = kernel[np.ix_(observed.at, observed.at)].astype(float)
+        among = kernel.astype(float)
         values = observed.values.astype(float).copy()
         found = _solve(among, values, observed.repeats)
         for _ in range(CENSORED_PASSES if not exact.all() else 0):
@@ -145,67 +86,70 @@ class Process:
             found = _solve(among, values, observed.repeats)
         left, spread = found.left_out(values)
         return cls(
-            kernel,
-            observed,
             found.mean,
             found.scale,
             found.noise,
             found.factor,
             found.weights,
-            ((values - left) / spread)[exact],
+            values[exact],
+            left[exact],
+            spread[exact],
         )
 
-    def predict(self, at: NDArray[np.int64]) -> tuple[Array, Array]:
-        """Return mean and standard deviation of the noiseless value of rows of the kernel."""
-        across = self._across(at)
+    def predict(self, across: NDArray[np.float32]) -> tuple[Array, Array]:
+        """Return mean and standard deviation of the noiseless values, each of shape (asked,)."""
         return self.mean + self.scale * (across @ self.weights), self.scale * np.sqrt(self._variance(across))
 
-    def interval(self, at: NDArray[np.int64], coverage: float = 0.9) -> tuple[Array, Array]:
+    def interval(self, across: NDArray[np.float32], coverage: float = 0.9) -> tuple[Array, Array]:
         """Return the bounds of a new measurement, widened so that left-out values are covered.
 
         The split-conformal quantile of left-out errors in predicted deviations (Vovk et al. 2005), which here holds
         for molecules like the measured ones.
         """
-        rank = min(int(np.ceil(coverage * (len(self.left_out) + 1))), len(self.left_out))
-        width = float(np.sort(np.abs(self.left_out))[rank - 1])
-        across = self._across(at)
+        errors = np.sort(np.abs(self.exact - self.left_out) / self.deviation)
+        width = float(errors[min(int(np.ceil(coverage * (len(errors) + 1))), len(errors)) - 1])
         centre = self.mean + self.scale * (across @ self.weights)
         half = width * self.scale * np.sqrt(self._variance(across) + self.noise)
         return centre - half, centre + half
 
-    def batch(self, at: NDArray[np.int64], count: int, boldness: float) -> NDArray[np.int64]:
-        """Return ``count`` of ``at`` in the order of picking: highest mean + boldness x deviation, one after another.
+    def checked(self) -> tuple[float, float]:
+        """Return mean absolute error and Spearman's correlation of exact values, each predicted from the others."""
+        from scipy.stats import spearmanr
+
+        error = float(np.abs(self.exact - self.left_out).mean())
+        return error, float(spearmanr(self.exact, self.left_out).statistic)
+
+    def batch(
+        self, across: NDArray[np.float32], within: NDArray[np.float32], count: int, boldness: float
+    ) -> NDArray[np.int64]:
+        """Return ``count`` of the asked in the order of picking: the highest mean + boldness x deviation each time.
 
         After each pick the deviations shrink as if it were measured (GP-BUCB: Desautels et al., JMLR 2014, 15, 4053),
-        so that a batch does not crowd around one molecule.
+        so that a batch does not crowd around one molecule. ``within`` is the kernel between the asked.
         """
         from scipy.linalg import solve_triangular
 
-        across = self._across(at)
         centre = across @ self.weights
-        solved = solve_triangular(self.factor, across.T, lower=True)
+        solved = solve_triangular(self.factor, across.T.astype(float), lower=True)
         variance = np.maximum(1 - (solved**2).sum(axis=0), 1e-9)
-        known = np.zeros((count, len(at)))
-        open_ = np.ones(len(at), bool)
+        known = np.zeros((count, len(across)))
+        open_ = np.ones(len(across), bool)
         picks: list[int] = []
-        for step in range(min(count, len(at))):
+        for step in range(min(count, len(across))):
             merit = np.where(open_, centre + boldness * np.sqrt(variance), -np.inf)
             pick = int(np.argmax(merit))
             open_[pick] = False
             picks.append(pick)
             if boldness > 0:
-                row = self.kernel[at[pick], at] - solved[:, pick] @ solved - known[:step, pick] @ known[:step]
+                row = within[pick] - solved[:, pick] @ solved - known[:step, pick] @ known[:step]
                 known[step] = row / np.sqrt(variance[pick] + self.noise)
                 variance = np.maximum(variance - known[step] ** 2, 1e-9)
-        return at[picks]
+        return np.array(picks, np.int64)
 
-    def _across(self, at: NDArray[np.int64]) -> Array:
-        return self.kernel[np.ix_(at, self.observed.at)].astype(float)
-
-    def _variance(self, across: Array) -> Array:
+    def _variance(self, across: NDArray[np.float32]) -> Array:
         from scipy.linalg import solve_triangular
 
-        solved = solve_triangular(self.factor, across.T, lower=True)
+        solved = solve_triangular(self.factor, across.T.astype(float), lower=True)
         return np.maximum(1 - (solved**2).sum(axis=0), 1e-9)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -28,9 +28,9 @@ class PriorOptions:
     """What decides the weights, beside the data; by default those of the shipped prior."""
 
     size: DecoderSize = field(default_factory=DecoderSize)
-    steps: int = 3_600
-    batch: int = 256
-    learning_rate: float = 4e-3
+    steps: int = 8_000
+    batch: int = 64
+    learning_rate: float = 2e-3
     respelt: float = 0.0
     """Share of molecules in a random spelling."""
     seed: int = 0
@@ -65,7 +65,8 @@ def train_decoder(
     """
     tokens = Tokens(train_tokens(corpus.train[:TOKENIZED], options.size.vocabulary))
     torch.manual_seed(options.seed)
-    decoder = Decoder(options.size)
+    # A small corpus has fewer substructures than the vocabulary has room for.
+    decoder = Decoder(replace(options.size, vocabulary=len(tokens)))
     pick = drawing(corpus.train, tokens, options.batch, options.size.positions, options.seed, options.respelt)
     watched = corpus.held_out[:WATCHED]
     settings = json.dumps(asdict(options), sort_keys=True) + corpus.digest

@@ -26,6 +26,7 @@ from xinglin.train.reinforce.genetic import Breeding, offspring
 from xinglin.train.reinforce.memory import Memory
 from xinglin.train.reinforce.oracle import Budgeted, Call, Oracle, canonical
 from xinglin.train.reinforce.policy import Policy
+from xinglin.train.reinforce.surrogate import Surrogate
 
 STATE = "design.json"
 STILL = 20
@@ -46,6 +47,10 @@ class DesignOptions:
     offspring: int = 8
     """Children a generation."""
     mutation_rate: float = 0.01
+    candidates: int = 4
+    """Candidates for every call; the surrogate chooses among them. 1: no surrogate, all are asked."""
+    explored: float = 0.25
+    """Share of the calls of written molecules that the surrogate has no say in."""
     memory: int = 1024
     rank_coefficient: float = 0.01
     updates: int = 8
@@ -127,6 +132,7 @@ class Designer:
             prior, learning_rate=options.learning_rate, flow_rate=options.flow_rate, flow=options.flow
         )
         self.memory = Memory(options.memory, options.rank_coefficient, ScaffoldMemory(options.scaffold_limit))
+        self.surrogate = Surrogate()
         self.step = 0
         self._still = 0
         settings = json.dumps([asdict(options), prior.identity, budget, self.known], sort_keys=True)
@@ -135,7 +141,7 @@ class Designer:
         self._saved = time.perf_counter()
         history = self._restore()
         self.oracle = Budgeted(self._timed(oracle), budget, history)
-        self.memory.add([call.smiles for call in history], [call.score for call in history])
+        self._remember(self.oracle.history)
 
     def run(self, report: Callable[[Step], None] | None = None) -> list[Call]:
         """Search until the budget is spent or nothing new is found; return the calls, the best first.
@@ -231,36 +237,52 @@ class Designer:
         )
 
     def _written(self, generator: np.random.Generator) -> tuple[int, int, list[str]]:
-        """How many SMILES the policy wrote, how many were molecules, and those not asked before."""
+        """How many SMILES the policy wrote, how many were molecules, and those to ask, not asked before."""
+        options = self.options
         written = molecules = 0
         new: dict[str, None] = {}
         for _ in range(ROUNDS):
-            drawn = self.policy.sample(self.options.batch, seed=int(generator.integers(2**31)))
+            drawn = self.policy.sample(
+                options.batch * options.candidates, seed=int(generator.integers(2**31))
+            )
             found = [one for one in map(canonical, drawn) if one is not None]
             written, molecules = written + len(drawn), molecules + len(found)
             new |= dict.fromkeys(one for one in found if not self.oracle.known(one))
-            if 2 * len(new) >= self.options.batch:
+            if 2 * len(new) >= options.batch:
                 break
-        return written, molecules, list(new)[: self.options.batch]
+        wanted, free = list(new), round(options.explored * options.batch)
+        return written, molecules, wanted[:free] + self._likely(wanted[free:], options.batch - free)
 
     def _bred(self, generator: np.random.Generator) -> list[str]:
         """Children of the memory's best."""
-        breeding = Breeding(
-            mutation_rate=self.options.mutation_rate, rank_coefficient=self.options.rank_coefficient
-        )
-        return offspring(
+        options = self.options
+        breeding = Breeding(mutation_rate=options.mutation_rate, rank_coefficient=options.rank_coefficient)
+        children = offspring(
             self.memory.parents(),
-            self.options.offspring,
+            options.offspring * options.candidates,
             seed=int(generator.integers(2**31)),
             options=breeding,
         )
+        return self._likely([one for one in children if not self.oracle.known(one)], options.offspring)
+
+    def _likely(self, smiles: list[str], count: int) -> list[str]:
+        """The ``count`` molecules that the surrogate expects most of; the first ones without a choice to make."""
+        if self.options.candidates == 1 or len(smiles) <= count:
+            return smiles[:count]
+        order = np.argsort(-self.surrogate.predict(smiles), kind="stable")
+        return [smiles[place] for place in order[:count]]
 
     def _ask(self, smiles: Sequence[str]) -> None:
         """Score molecules and enter the newly scored ones into the memory."""
         before = self.oracle.calls
         self.oracle(smiles)
-        called = self.oracle.history[before:]
-        self.memory.add([call.smiles for call in called], [call.score for call in called])
+        self._remember(self.oracle.history[before:])
+
+    def _remember(self, calls: Sequence[Call]) -> None:
+        smiles, scores = [call.smiles for call in calls], np.array([call.score for call in calls])
+        self.memory.add(smiles, scores)
+        if self.options.candidates > 1:
+            self.surrogate.add(smiles, scores)
 
     def _timed(self, oracle: Oracle) -> Oracle:
         """The oracle under a clock, its scores checked."""
