@@ -57,6 +57,11 @@ def test_fewer_cases_make_it_wider() -> None:
     assert widths[0] > 2 * widths[1]
 
 
+def test_without_cases_everything_is_possible() -> None:
+    low, high = VennAbers.vacuous().interval(np.array([-3.0, 0.0, 3.0]))
+    assert (low.tolist(), high.tolist()) == ([0.0] * 3, [1.0] * 3)
+
+
 def test_bad_input() -> None:
     for scores, truth in (([], []), ([1.0], [0, 1]), ([np.nan], [1])):
         with pytest.raises(ValueError, match="finite scores"):

@@ -51,6 +51,11 @@ class VennAbers:
         pairs = np.array([[_joined(ordered, labels, score, label) for label in (0.0, 1.0)] for score in grid])
         return cls(grid, np.maximum.accumulate(pairs[:, 0]), np.maximum.accumulate(pairs[:, 1]))
 
+    @classmethod
+    def vacuous(cls) -> VennAbers:
+        """Return the table of no case at all: any probability is possible."""
+        return cls(np.zeros(1), np.zeros(1), np.ones(1))
+
     def interval(self, scores: Array) -> tuple[Array, Array]:
         """Return p0 and p1 of each score, each in [0, 1], p0 <= p1."""
         below = np.searchsorted(self.scores, scores, side="right") - 1

@@ -229,7 +229,7 @@ def _calibrated(
     inside, truth = domain.holds(near), labels.astype(np.int64)
     return {
         "inside": VennAbers.fit(score[inside], truth[inside]),
-        "outside": VennAbers.fit(score[~inside], truth[~inside]),
+        "outside": VennAbers.fit(score[~inside], truth[~inside]) if not inside.all() else VennAbers.vacuous(),
     }
 
 
