@@ -8,7 +8,7 @@ from rdkit import Chem
 from rdkit.Chem import rdFingerprintGenerator
 
 from xinglin.model.molecule.features import Features, featurise, joined
-from xinglin.model.molecule.kernel import DescriptorScale, minmax, similarity
+from xinglin.model.molecule.kernel import DescriptorScale, Written, minmax, similarity
 
 SMILES = [
     *("CCO", "CCCCO", "c1ccccc1", "c1ccccc1CCN", "CC(=O)Nc1ccc(O)cc1", "CC(=O)Oc1ccccc1C(=O)O"),
@@ -23,7 +23,7 @@ def features() -> Features:
 
 def test_minmax_equals_rdkit_on_counts(features: Features) -> None:
     generator = rdFingerprintGenerator.GetMorganGenerator(radius=3, includeChirality=True, fpSize=8192)
-    found = minmax(features.counts[0], features.counts[0])
+    found = minmax(features.counts[0], Written.of(features.counts[0]))
     molecules = [Chem.MolFromSmiles(one) for one in SMILES]
     tables = [generator.GetCountFingerprintAsNumPy(one).astype(float) for one in molecules]
     for row, a in enumerate(tables):
