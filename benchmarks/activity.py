@@ -12,7 +12,7 @@ import csv
 import gzip
 import hashlib
 import os
-import tempfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,12 +25,12 @@ from sklearn.svm import SVR
 
 from benchmarks._kept import Kept
 from benchmarks._line import Line
-from xinglin.apps.drugs.evaluate import back, figures, held_back
-from xinglin.apps.drugs.training_table import LONG, read_training
 from xinglin.measure import bootstrap
 from xinglin.measure.localisation import auroc
 from xinglin.model.molecule.fingerprints import ecfp
 from xinglin.train.molecules.activity import ActivityOptions
+from xinglin.train.molecules.tables import LONG, read_training
+from xinglin.train.molecules.validation import back, figures, held_back
 
 Array = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,7 +42,10 @@ FILES = {
     "sider": "moleculenet/sider_train_valid.csv.gz",
     "bace": "moleculenet/bace_train_valid.csv.gz",
 }
-PARTS = tuple(FILES)
+SMALL = "moleculeace-small"
+"""The fifteen targets of fewer than 1,000 training molecules: minutes on a busy machine."""
+FEWER = 1000
+PARTS = (*FILES, SMALL)
 QUICK = {"moleculeace": ("CHEMBL2047_EC50",), "tdc-admet": ("dili",)}
 PUBLISHED = {"herg": 0.88, "ames": 0.87, "dili": 0.94, "bbb_martins": 0.92}
 """AUROC, best of TDC's board in 2022 (molecules/tdc-admet in the data folder)."""
@@ -56,6 +59,7 @@ FIGURES = {
     "auroc": "AUROC",
     "auroc_in_domain": "AUROC in the domain",
     "average_precision": "average precision",
+    "rate": "share of label 1",
     "ece": "debiased calibration error",
     "width": "mean width of the interval",
     "in_domain": "share in the domain",
@@ -67,8 +71,9 @@ def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
     if not data.is_dir():
         return [Line("activity", "RMSE", None, "", 0, note="no data: set XINGLIN_DATA to the data folder")]
     lines: list[Line] = []
-    for part in only or (QUICK if quick else PARTS):
-        lines += _part(part, data / FILES[part], QUICK.get(part) if quick else None)
+    for part in only or (QUICK if quick else FILES):
+        path = data / FILES["moleculeace" if part == SMALL else part]
+        lines += _part(part, path, QUICK.get(part) if quick else None)
     return lines
 
 
@@ -78,25 +83,25 @@ def _part(part: str, path: Path, names: Sequence[str] | None) -> list[Line]:
     with path.open("rb") as stream:
         digest = hashlib.file_digest(stream, "sha256").hexdigest()
     results: list[dict[str, Any]] = []
-    for name in names or _names(path):
+    for name in names or _names(path, FEWER if part == SMALL else None):
         results += state.get(f"{name}-{digest[:8]}", lambda name=name: _measured(path, name))
     state.done()
     lines = [line for result in results for line in _lines(part, result)]
     return _means(part, results) + lines if len(results) > 1 else lines
 
 
-def _names(path: Path) -> list[str | None]:
+def _names(path: Path, fewer: int | None) -> list[str | None]:
     """Data sets of a table with one measurement a row; of one with a column a task there is one, without a name."""
     with gzip.open(path, "rt", encoding="utf-8") as file:
         rows = csv.DictReader(file)
         column = next((name for name, _ in LONG if name in (rows.fieldnames or ())), None)
-        return sorted({row[column] for row in rows}) if column else [None]
+        counts = Counter(row[column] for row in rows) if column else {}
+    return sorted(name for name, count in counts.items() if fewer is None or count < fewer) or [None]
 
 
 def _measured(path: Path, name: str | None) -> list[dict[str, Any]]:
-    """One data set's tasks, read alone: standardising all of MoleculeACE takes minutes."""
-    with tempfile.TemporaryDirectory() as folder:
-        training = read_training(path if name is None else _alone(path, name, Path(folder)))
+    """One data set's tasks."""
+    training = read_training(path, only=None if name is None else [name])
     table = training.tables[0]
     options = replace(ActivityOptions(), split=training.split)
     aside = back(table, options)
@@ -108,18 +113,6 @@ def _measured(path: Path, name: str | None) -> list[dict[str, Any]]:
             | {"anchor": _anchor(table.smiles, table.labels[scored.task], aside, scored.kind)}
         )
     return found
-
-
-def _alone(path: Path, name: str, folder: Path) -> Path:
-    alone = folder / "alone.csv"
-    with gzip.open(path, "rt", encoding="utf-8") as file, alone.open("w", encoding="utf-8") as new:
-        rows = csv.DictReader(file)
-        header = list(rows.fieldnames or ())
-        column = next(key for key, _ in LONG if key in header)
-        writer = csv.DictWriter(new, header)
-        writer.writeheader()
-        writer.writerows(row for row in rows if row[column] == name)
-    return alone
 
 
 def _anchor(smiles: Sequence[str], labels: Array, aside: NDArray[np.bool_], kind: str) -> float:
@@ -181,7 +174,7 @@ def _means(part: str, results: Sequence[dict[str, Any]]) -> list[Line]:
             mean = bootstrap(lambda index, values=values: float(values[index].mean()), len(values))
             floor = float(np.mean([result["anchor"] for result in some])) if key == head else None
             shown = "SVM on ECFP4, same fifths" if kind == "number" else "RF on ECFP4, same fifths"
-            note = ACE if part == "moleculeace" and key == head else ""
+            note = ACE if part.startswith("moleculeace") and key == head else ""
             lines.append(
                 Line(
                     f"{part} mean of {len(some)} tasks",

@@ -1,8 +1,9 @@
 """Venn-Abers predictors: for each case two probabilities of which one is calibrated, whatever the score.
 
-Inductive Venn-Abers of Vovk and Petej 2014 (UAI, "Venn-Abers Predictors"): the case joins the calibration set once as a
-0 and once as a 1; the two isotonic regressions give p0 and p1. We differ in computing them on a grid of scores once and
-taking p0 of the grid score below and p1 of the one above: both grow with the score, so the interval is never narrower.
+Inductive Venn-Abers (Vovk and Petej 2014, arXiv 1211.0025; Vovk, Petej and Fedorova 2015, arXiv 1511.00213): the case joins
+the calibration set once as a 0 and once as a 1; the two isotonic regressions give p0 and p1. We differ in computing them
+on a grid of scores once and taking p0 of the grid score below and p1 of the one above: both grow with the score, so that
+the interval is never narrower.
 """
 
 from __future__ import annotations
@@ -49,6 +50,11 @@ class VennAbers:
         ordered, labels = scores[order], truth[order].astype(np.float64)
         pairs = np.array([[_joined(ordered, labels, score, label) for label in (0.0, 1.0)] for score in grid])
         return cls(grid, np.maximum.accumulate(pairs[:, 0]), np.maximum.accumulate(pairs[:, 1]))
+
+    @classmethod
+    def vacuous(cls) -> VennAbers:
+        """Return the table of no case at all: any probability is possible."""
+        return cls(np.zeros(1), np.zeros(1), np.ones(1))
 
     def interval(self, scores: Array) -> tuple[Array, Array]:
         """Return p0 and p1 of each score, each in [0, 1], p0 <= p1."""

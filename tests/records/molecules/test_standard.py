@@ -36,6 +36,7 @@ def zinc(data: Path) -> list[str]:
         ("[13CH3]C(=O)O", "CC(=O)O", "isotope label removed: 13C"),
         ("CS(C)=O", "C[S+](C)[O-]", "normalised"),
         ("CN(=O)=O", "C[N+](=O)[O-]", None),
+        ("c1cc[cH-]c1.[Na+]", "c1cc[cH-]c1", "salt or solvent removed: [Na+]"),
         ("CCO.CCO", "CCO", "repeated part removed"),
         ("C1CCCCCCCCCCCCCC1", "C1CCCCCCCCCCCCCC1", "macrocycle: ring of 15 atoms"),
         ("OB(O)c1ccccc1", "OB(O)c1ccccc1", None),

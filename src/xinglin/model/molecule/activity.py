@@ -20,7 +20,7 @@ from xinglin.measure.normalised import NormalisedInterval
 from xinglin.measure.venn_abers import VennAbers
 from xinglin.model.molecule.domain import Domain, nearness
 from xinglin.model.molecule.features import Features
-from xinglin.model.molecule.kernel import DescriptorScale, similarity
+from xinglin.model.molecule.kernel import DescriptorScale, Written, similarity
 
 Array = NDArray[np.float64]
 Kind = Literal["number", "probability"]
@@ -120,6 +120,10 @@ class Panel:
     scale: DescriptorScale
     models: tuple[ActivityModel, ...]
 
+    @cached_property
+    def _written(self) -> list[Written]:
+        return [Written.of(family) for family in self.reference.counts]
+
     def predict(self, features: Features, tasks: Sequence[str] | None = None) -> dict[str, Predictions]:
         """Return each task's predictions of molecules.
 
@@ -131,8 +135,8 @@ class Panel:
         parts: dict[str, list[Predictions]] = {model.task: [] for model in models}
         for start in range(0, len(features), _BLOCK):
             some = features.take(np.arange(start, min(start + _BLOCK, len(features))))
-            alike = similarity(some, self.reference, self.scale)
-            columns = some.columns()
+            alike = similarity(some, self.reference, self.scale, self._written)
+            columns = some.columns() if any(model.trees for model in models) else None
             for model in models:
                 parts[model.task].append(model.predict(alike.fragments, alike.whole, columns))
         return {task: _whole(found) for task, found in parts.items()}

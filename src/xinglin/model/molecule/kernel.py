@@ -6,6 +6,7 @@ et al. 2005 (doi 10.1016/j.neunet.2005.07.009) show to be positive definite, and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,10 +63,36 @@ class Similarity:
     """Mean of all five kernels, in [0, 1]."""
 
 
-def similarity(left: Features, right: Features, scale: DescriptorScale) -> Similarity:
-    """Return the kernel between molecules, each part of shape (left, right), float32."""
+@dataclass(frozen=True, slots=True)
+class Written:
+    """Counts of one family written as ones, ready to be compared with: a count c as c ones, so that the sum of minima is a
+    product of sparse matrices."""
+
+    ones: csr_matrix
+    """Shape (MOST_ALIKE * width, molecules)."""
+    sums: Floats
+    """Shape (molecules,)."""
+
+    @classmethod
+    def of(cls, counts: csr_matrix) -> Written:
+        """Return a table of counts, shape (molecules, width), written so."""
+        ones = _unary(counts)
+        return cls(ones.T.tocsr(), np.asarray(ones.sum(axis=1), np.float32).reshape(-1))
+
+
+def similarity(
+    left: Features, right: Features, scale: DescriptorScale, written: Sequence[Written] | None = None
+) -> Similarity:
+    """Return the kernel between molecules, each part of shape (left, right), float32.
+
+    Args:
+        left: molecules.
+        right: others.
+        scale: of the descriptors.
+        written: the families of ``right`` as :meth:`Written.of` makes them, where they are kept.
+    """
     fragments = np.zeros((len(left), len(right)), np.float32)
-    for ours, theirs in zip(left.counts, right.counts, strict=True):
+    for ours, theirs in zip(left.counts, written or [Written.of(one) for one in right.counts], strict=True):
         fragments += minmax(ours, theirs)
     a, b = scale.apply(left.descriptors), scale.apply(right.descriptors)
     gaussian = np.exp(-_squared(a, b) / np.float32(scale.length))
@@ -73,20 +100,18 @@ def similarity(left: Features, right: Features, scale: DescriptorScale) -> Simil
     return Similarity(fragments / families, (fragments + gaussian) / (families + 1))
 
 
-def minmax(left: csr_matrix, right: csr_matrix) -> Floats:
+def minmax(left: csr_matrix, right: Written) -> Floats:
     """Return sum of minima over sum of maxima of two tables of counts, shape (left, right), in [0, 1].
 
-    A count c is written as c ones, so that the sum of minima is a product of sparse matrices. Two molecules without
-    any fragment are not alike (0).
+    Two molecules without any fragment are not alike (0).
     """
-    ours, theirs = _unary(left), _unary(right).T.tocsc()
-    a = np.asarray(ours.sum(axis=1), np.float32)
-    b = np.asarray(theirs.sum(axis=0), np.float32)
-    found = np.empty((left.shape[0], right.shape[0]), np.float32)
+    ones = _unary(left)
+    sums = np.asarray(ones.sum(axis=1), np.float32).reshape(-1, 1)
+    found = np.empty((left.shape[0], len(right.sums)), np.float32)
     for start in range(0, left.shape[0], _BLOCK):
         part = slice(start, start + _BLOCK)
-        shared = (ours[part] @ theirs).toarray()
-        found[part] = shared / np.maximum(a[part] + b - shared, 1.0)
+        shared = (ones[part] @ right.ones).toarray()
+        found[part] = shared / np.maximum(sums[part] + right.sums - shared, 1.0)
     return found
 
 

@@ -75,7 +75,8 @@ def scaffold_folds(smiles: Sequence[str], folds: int, *, seed: int) -> NDArray[n
     counts = np.bincount(groups)
     if folds < 2 or len(counts) < folds:
         raise InvalidInputError(
-            f"expected at least two folds and as many scaffolds, got {folds} folds, {len(counts)} scaffolds"
+            f"expected at least two folds and as many scaffolds, got {folds} folds, {len(counts)} scaffolds: "
+            "split at random instead"
         )
     drawn = np.random.default_rng(seed).permutation(len(counts))
     order = drawn[np.argsort(-counts[drawn], kind="stable")]

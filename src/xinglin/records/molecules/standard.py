@@ -22,7 +22,8 @@ MAX_LENGTH = 4000
 MAX_ATOMS = 600
 """Atoms without hydrogens; the largest approved peptide drugs of SIDER stay below."""
 MACROCYCLE = 12
-"""Atoms of the smallest ring that is called a macrocycle (IUPAC: twelve or more)."""
+"""Atoms of the smallest ring that is called a macrocycle (Garcia Jimenez et al. 2023, doi 10.1021/acs.jmedchem.3c00134:
+at least twelve)."""
 LARGE_PART = 16
 """Atoms without hydrogens from which a second part, at least half as large as the first and no known salt or solvent,
 makes a mixture; usual organic counter-ions stay below (tartrate 10, tosylate 11, citrate 13, camsylate 15)."""
@@ -80,7 +81,7 @@ def standardise(text: str, *, options: StandardOptions = STRICT) -> Molecule:
     smiles = _once(molecule, options, notes, doubts)
     molecule = read_smiles(smiles)
     seen = [smiles]
-    while len(seen) <= MOST_PASSES:
+    while molecule is not None and len(seen) <= MOST_PASSES:
         # Canonical SMILES of stereo centres that depend on each other, and charges that only now are next to each
         # other, may need another pass; where nothing was changed, only the SMILES can differ.
         smiles = _once(molecule, options, [], []) if notes else _written(molecule)
@@ -176,10 +177,11 @@ def _once(molecule: Any, options: StandardOptions, notes: list[str], doubts: lis
         if "." in after:
             molecule = _parent(molecule, salts, options, notes, doubts)
         if "+" in after or "-]" in after or any(charge for _, _, charge, _ in seen):
-            before = _written(molecule)
-            molecule = uncharge.uncharge(molecule)
-            after = _written(molecule)
-            if after != before:
+            neutral = uncharge.uncharge(molecule)
+            after = _written(neutral)
+            # What has no neutral form (cyclopentadienide) stays as it is.
+            if after != _written(molecule) and read_smiles(after) is not None:
+                molecule = neutral
                 notes.append("charge neutralised")
         if 0 in numbers:
             _doubt("an unspecified atom (*) is a query or a polymer, not a molecule", options, doubts)
