@@ -125,9 +125,10 @@ def _gather(structure: Any) -> Iterator[Remark]:
         groups: dict[tuple[Any, ...], list[Any]] = defaultdict(list)
         for residue in chain:
             groups[(residue.seqid.num, residue.seqid.icode, residue.name)].append(residue)
-        if len(groups) == len(chain):
+        if len(groups) == len(chain) and not _disordered(chain):
             continue
         apart += [named(chain, parts[0]) for parts in groups.values() if len(parts) > 1]
+        apart += [named(chain, residue) for residue in _disordered(chain)]
         whole = []
         for key in sorted(groups):
             first = groups[key][0].clone()
@@ -140,7 +141,27 @@ def _gather(structure: Any) -> Iterator[Remark]:
         for residue in whole:
             chain.add_residue(residue)
     if apart:
-        yield Remark("interrupted", "原子记录分散的残基已合并。", "Residues whose records lay apart were joined.", tuple(apart))
+        yield Remark(
+            "interrupted", "记录分散或次序颠倒的残基已合并、按编号排列:",
+            "Residues whose records lay apart or out of order were joined and put in order:", tuple(apart),
+        )  # fmt: skip
+
+
+def _disordered(chain: Any) -> list[Any]:
+    """Residues after which the number falls and the chain does not go on."""
+    residues = [residue for residue in chain if is_polymer(residue)]
+    return [
+        before for before, after in zip(residues, residues[1:], strict=False)
+        if after.seqid.num < before.seqid.num and (_gap(before, after) or 0) > BROKEN
+    ]  # fmt: skip
+
+
+def _gap(before: Any, after: Any) -> float | None:
+    """C-N distance between two residues, Å."""
+    end, start = before.find_atom("C", "*"), after.find_atom("N", "*")
+    if end is None or start is None:
+        return None
+    return float(np.linalg.norm(np.subtract(end.pos.tolist(), start.pos.tolist())))
 
 
 def _one_residue_a_place(structure: Any) -> Iterator[Remark]:
@@ -300,11 +321,8 @@ def _breaks(structure: Any) -> Iterator[Remark]:
     for chain in structure[0]:
         residues = [residue for residue in chain if is_polymer(residue)]
         for before, after in zip(residues, residues[1:], strict=False):
-            end, start = before.find_atom("C", "*"), after.find_atom("N", "*")
-            if end is None or start is None:
-                continue
-            distance = float(np.linalg.norm(np.subtract(end.pos.tolist(), start.pos.tolist())))
-            if distance > BROKEN:
+            distance = _gap(before, after)
+            if distance is not None and distance > BROKEN:
                 lost = max(0, after.seqid.num - before.seqid.num - 1)
                 missing += lost
                 breaks.append(f"{chain.name}:{before.seqid}–{after.seqid} ({lost}, {distance:.1f} Å)")
