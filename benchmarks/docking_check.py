@@ -33,7 +33,9 @@ POOL = 20_000
 def run(quick: bool) -> list[Line]:
     data = Path(os.environ.get("XINGLIN_DATA", ROOT.parent / "shared" / "data")) / "molecules"
     if not (data / "docking-abl1").is_dir():
-        return [Line("docking check", "AUROC", None, "", 0, note="no data: set XINGLIN_DATA to the data folder")]
+        return [
+            Line("docking check", "AUROC", None, "", 0, note="no data: set XINGLIN_DATA to the data folder")
+        ]
     from xinglin.apps.drugs.dock.known import check_known
     from xinglin.apps.drugs.dock.options import DockOptions
     from xinglin.apps.drugs.dock.pool import Pool
@@ -51,13 +53,17 @@ def run(quick: bool) -> list[Line]:
     seconds = sum(row.answer.seconds for row in found.rows) / len(found.rows)
     for name, figures in found.ranked.items():
         title = name.split(" ", 1)[1]
-        note = f"{figures.actives} actives, {figures.decoys} decoys, {figures.failed} failed, exhaustiveness 1"
+        note = (
+            f"{figures.actives} actives, {figures.decoys} decoys, {figures.failed} failed, exhaustiveness 1"
+        )
         lines += [
             _line(title, "EF1%", figures.enrichment, note),
             _line(title, "AUROC", figures.auroc, note),
             _line(title, "Spearman with pKi", figures.spearman, "actives alone"),
         ]
-    lines.append(Line("docking", "seconds a molecule", seconds, "s", len(found.rows), note="wall clock, one core each"))
+    lines.append(
+        Line("docking", "seconds a molecule", seconds, "s", len(found.rows), note="wall clock, one core each")
+    )
     lines += [Line("warning", warning, None, "", len(found.rows)) for warning in found.warnings]
     return lines
 
@@ -85,8 +91,13 @@ def known_molecules(data: Path, actives: int, each: int, *, seed: int = 0) -> tu
     with lzma.open(data / "zinc250k" / "zinc250k.smi.xz", "rt") as file:
         zinc = [line.split()[0] for line in file if line.strip()]
     pool = [zinc[i] for i in sorted(generator.choice(len(zinc), POOL, replace=False))]
-    found = [Known(f"active {i}", f"active {i}", smiles, True, value) for i, (smiles, value) in enumerate(chosen, 1)]
-    for i, smiles in enumerate(_decoys([smiles for smiles, _ in chosen], [smiles for smiles, _ in rows], pool, each), 1):
+    found = [
+        Known(f"active {i}", f"active {i}", smiles, True, value)
+        for i, (smiles, value) in enumerate(chosen, 1)
+    ]
+    for i, smiles in enumerate(
+        _decoys([smiles for smiles, _ in chosen], [smiles for smiles, _ in rows], pool, each), 1
+    ):
         found.append(Known(f"decoy {i}", f"decoy {i}", smiles, False, float("nan")))
     return tuple(found)
 

@@ -42,12 +42,17 @@ def dock(
     sdf: Annotated[Path | None, typer.Option(help="姿态 SDF To write: poses.")] = None,
     check: Annotated[
         Path | None,
-        typer.Option(help="已知活性/非活性 CSV(smiles、active、affinity) Known actives and decoys: smiles, active, affinity."),
+        typer.Option(
+            help="已知活性/非活性 CSV(smiles、active、affinity) Known actives and decoys: smiles, active, affinity."
+        ),
     ] = None,
     exhaustiveness: Exhaustiveness = 8,
     scoring: Annotated[str, typer.Option(help="vina | vinardo")] = "vina",
     as_drawn: Annotated[
-        bool, typer.Option("--as-drawn", help="按输入电荷,不按 pH 7.4 规则 Charges as drawn, not by rules for pH 7.4.")
+        bool,
+        typer.Option(
+            "--as-drawn", help="按输入电荷,不按 pH 7.4 规则 Charges as drawn, not by rules for pH 7.4."
+        ),
     ] = False,
     workers: Workers = None,
     timeout: Timeout = 600.0,
@@ -111,7 +116,9 @@ def docking_progress(title: str) -> Iterator[Callable[[int, int], None] | None]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def _dock(target: Any, options: Any, dockers: Any, ligands: Path, out: Path, sdf: Path | None, as_json: bool) -> None:
+def _dock(
+    target: Any, options: Any, dockers: Any, ligands: Path, out: Path, sdf: Path | None, as_json: bool
+) -> None:
     from xinglin.apps.drugs.dock.poses import write_sdf
     from xinglin.apps.drugs.dock.run import dock_many
     from xinglin.apps.drugs.dock.shelf import Shelf
@@ -129,7 +136,12 @@ def _dock(target: Any, options: Any, dockers: Any, ligands: Path, out: Path, sdf
     ]
     write_whole(out, docked_csv(named))
     scored = sum(row.score is not None for row in rows)
-    detail = {"target": target.digest, "options": options.digest(target.digest), "rows": len(rows), "scored": scored}
+    detail = {
+        "target": target.digest,
+        "options": options.digest(target.digest),
+        "rows": len(rows),
+        "scored": scored,
+    }
     remember_file("drugs.dock", out, detail)
     poses = None
     if sdf is not None:
@@ -140,7 +152,10 @@ def _dock(target: Any, options: Any, dockers: Any, ligands: Path, out: Path, sdf
         typer.echo(json.dumps(summary, ensure_ascii=False, indent=2))
         return
     best = sorted((row.score, name, row) for _, name, row in named if row.score is not None)[:10]
-    typer.echo(f"{len(rows)} 行 rows, 有分数 scored {scored}, 取自缓存 kept before {summary['kept']}, 失败 failed {len(rows) - scored}")
+    typer.echo(
+        f"{len(rows)} 行 rows, 有分数 scored {scored}, 取自缓存 kept before {summary['kept']}, "
+        f"失败 failed {len(rows) - scored}"
+    )
     for score, name, row in best:
         each = f"{row.per_heavy_atom:.2f}" if row.per_heavy_atom is not None else ""
         typer.echo(f"  {score:7.2f} kcal/mol  每重原子 per heavy atom {each}  {name}  {row.smiles}")
@@ -160,8 +175,15 @@ def _check(target: Any, options: Any, dockers: Any, known: Path, out: Path | Non
     with docking_progress("对接已知分子 docking known molecules") as progress, _told_interrupt():
         found = check_known(molecules, options, dockers, shelf, progress)
     if out is not None:
-        write_whole(out, docked_csv([(item.place, item.name, row) for item, row in zip(molecules, found.rows, strict=True)]))
-        remember_file("drugs.dock.check", out, {"target": target.digest, "options": options.digest(target.digest)})
+        write_whole(
+            out,
+            docked_csv(
+                [(item.place, item.name, row) for item, row in zip(molecules, found.rows, strict=True)]
+            ),
+        )
+        remember_file(
+            "drugs.dock.check", out, {"target": target.digest, "options": options.digest(target.digest)}
+        )
     if as_json:
         typer.echo(json.dumps(found.as_json(), ensure_ascii=False, indent=2))
         return
@@ -175,7 +197,9 @@ def show_check(found: KnownCheck) -> None:
 
     table = Table("排序依据 ranked by", "EF1%", "AUROC", "Spearman", box=None, pad_edge=False)
     for title, figures in found.ranked.items():
-        table.add_row(title, *(_cell(value) for value in (figures.enrichment, figures.auroc, figures.spearman)))
+        table.add_row(
+            title, *(_cell(value) for value in (figures.enrichment, figures.auroc, figures.spearman))
+        )
     first = next(iter(found.ranked.values()))
     typer.echo(f"{first.actives} 活性 actives, {first.decoys} 诱饵 decoys, 失败 failed {first.failed}")
     Console().print(table)

@@ -19,7 +19,9 @@ def register(app: typer.Typer) -> None:
 def target(
     structure: Annotated[
         Path,
-        typer.Argument(metavar="FILE", help="PDB、mmCIF 或受体 PDBQT,可 gzip PDB, mmCIF or a receptor PDBQT, also .gz."),
+        typer.Argument(
+            metavar="FILE", help="PDB、mmCIF 或受体 PDBQT,可 gzip PDB, mmCIF or a receptor PDBQT, also .gz."
+        ),
     ],
     out: Annotated[Path, typer.Option(help="输出文件夹 Folder to write: receptor.pdbqt, box.json, report.")],
     reference: Annotated[
@@ -31,10 +33,10 @@ def target(
     residues: Annotated[
         str | None, typer.Option(help="位点残基,如 A:315,A:381 Residues of the site.")
     ] = None,
-    detect: Annotated[bool, typer.Option("--detect", help="由几何检测口袋 Detect a pocket by geometry.")] = False,
-    box: Annotated[
-        str | None, typer.Option(help="中心与边长 X,Y,Z,A,B,C(Å) Centre and edges, Å.")
-    ] = None,
+    detect: Annotated[
+        bool, typer.Option("--detect", help="由几何检测口袋 Detect a pocket by geometry.")
+    ] = False,
+    box: Annotated[str | None, typer.Option(help="中心与边长 X,Y,Z,A,B,C(Å) Centre and edges, Å.")] = None,
     chains: Annotated[str | None, typer.Option(help="保留的链,如 A,B Chains to keep.")] = None,
     keep: Annotated[
         str | None, typer.Option(help="另行保留的残基名,如 HOH Names of further residues to keep.")
@@ -54,9 +56,7 @@ def target(
     from xinglin.cli.written import remember_file, write_whole
 
     stated = None if box is None else Box.from_json(_numbers(box))
-    cleaning = Cleaning(
-        chains=_names(chains), keep=_names(keep) or (), metals=metals
-    )
+    cleaning = Cleaning(chains=_names(chains), keep=_names(keep) or (), metals=metals)
     made = prepare_target(
         structure, reference=reference, residues=residues, detect=detect, box=stated, cleaning=cleaning
     )

@@ -76,6 +76,8 @@ def _weakened(molecule: Any, index: int) -> int:
     for neighbour in atom.GetNeighbors():
         for far in neighbour.GetNeighbors():
             if far.GetIdx() != index:
-                unsaturated = far.GetIsAromatic() or any(bond.GetBondTypeAsDouble() > 1 for bond in far.GetBonds())
+                unsaturated = far.GetIsAromatic() or any(
+                    bond.GetBondTypeAsDouble() > 1 for bond in far.GetBonds()
+                )
                 weak += unsaturated or far.GetAtomicNum() not in (1, 6)
     return weak

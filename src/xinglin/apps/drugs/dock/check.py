@@ -7,8 +7,9 @@ size. A molecule that could not be docked ranks last: leaving it out would flatt
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,14 +65,23 @@ def enrichment(goodness: Array, active: NDArray[np.bool_], affinity: Array, *, s
     actives, decoys = int(active.sum()), int((~active).sum())
     both = actives >= FEWEST and decoys >= FEWEST
     measured = np.flatnonzero(~np.isnan(affinity) & ~failed)
-    correlated = len(measured) >= FEWEST
+
+    def over(
+        statistic: Callable[[Array, NDArray[Any]], float], labels: NDArray[Any], rows: NDArray[np.int64]
+    ) -> Figure:
+        return bootstrap(
+            lambda index: statistic(ranked[rows[index]], labels[rows[index]]), len(rows), seed=seed
+        )
+
+    every = np.arange(len(ranked))
     return Enrichment(
-        bootstrap(lambda index: enrichment_factor(ranked[index], active[index]), len(ranked), seed=seed) if both else None,
-        bootstrap(lambda index: area(ranked[index], active[index]), len(ranked), seed=seed) if both else None,
-        bootstrap(lambda index: rank_correlation(ranked[measured[index]], affinity[measured[index]]), len(measured), seed=seed)
-        if correlated else None,
-        actives, decoys, int(failed.sum()),
-    )  # fmt: skip
+        over(enrichment_factor, active, every) if both else None,
+        over(area, active, every) if both else None,
+        over(rank_correlation, affinity, measured) if len(measured) >= FEWEST else None,
+        actives,
+        decoys,
+        int(failed.sum()),
+    )
 
 
 def enrichment_factor(goodness: Array, active: NDArray[np.bool_], share: float = BEST) -> float:

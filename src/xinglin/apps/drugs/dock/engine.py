@@ -54,7 +54,9 @@ class Engine:
                 self._vina.set_receptor(str(path))
                 self._vina.compute_vina_maps(center=list(box.center), box_size=list(box.size))
             except (RuntimeError, ValueError, TypeError) as error:
-                raise DockingError(f"AutoDock Vina refuses the receptor: {' '.join(str(error).split())[:200]}") from error
+                raise DockingError(
+                    f"AutoDock Vina refuses the receptor: {' '.join(str(error).split())[:200]}"
+                ) from error
 
     def dock(self, form: LigandForm) -> Answer:
         """Return the best pose of a ligand, or the error that stood against it."""

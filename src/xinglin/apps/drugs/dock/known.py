@@ -19,7 +19,11 @@ from xinglin.errors import InvalidInputError
 from xinglin.measure import Figure
 from xinglin.records.molecules.tables import read_molecules
 
-SCORE, PER_ATOM, SIZE = "对接分数 docking score", "每重原子 per heavy atom", "仅分子大小 size alone (heavy atoms)"
+SCORE, PER_ATOM, SIZE = (
+    "对接分数 docking score",
+    "每重原子 per heavy atom",
+    "仅分子大小 size alone (heavy atoms)",
+)
 ACTIVE, AFFINITY = ("active", "label"), ("affinity", "p_activity", "pki", "pic50", "y")
 """Names of columns, in any case of letters."""
 
@@ -67,14 +71,20 @@ def read_known(path: Path) -> tuple[Known, ...]:
         active = next((cells[name] for name in ACTIVE if name in cells), "1")
         affinity = next((cells[name] for name in AFFINITY if name in cells), "")
         if active not in ("0", "1", "0.0", "1.0"):
-            raise InvalidInputError(f"{path.name} {entry.place}: column active: expected 1 or 0, got {active[:20]!r}")
+            raise InvalidInputError(
+                f"{path.name} {entry.place}: column active: expected 1 or 0, got {active[:20]!r}"
+            )
         try:
             value = float(affinity) if affinity else math.nan
         except ValueError as error:
-            raise InvalidInputError(f"{path.name} {entry.place}: affinity: expected a number, got {affinity[:20]!r}") from error
+            raise InvalidInputError(
+                f"{path.name} {entry.place}: affinity: expected a number, got {affinity[:20]!r}"
+            ) from error
         found.append(Known(entry.place, cells.get("name", entry.place), entry.text, active[0] == "1", value))
     if len(found) < FEWEST:
-        raise InvalidInputError(f"{path.name}: {len(found)} molecules, at least {FEWEST} needed to say anything")
+        raise InvalidInputError(
+            f"{path.name}: {len(found)} molecules, at least {FEWEST} needed to say anything"
+        )
     return tuple(found)
 
 
@@ -103,7 +113,9 @@ def check_known(
     score = -np.array([np.nan if row.score is None else row.score for row in rows])
     each = -np.array([np.nan if row.per_heavy_atom is None else row.per_heavy_atom for row in rows])
     # Where docking failed the size is left out as well: all rankings are over the same molecules.
-    size = np.array([np.nan if row.score is None or row.form is None else row.form.heavy_atoms for row in rows], float)
+    size = np.array(
+        [np.nan if row.score is None or row.form is None else row.form.heavy_atoms for row in rows], float
+    )
     ranked = {
         name: enrichment(values, active, affinity, seed=seed)
         for name, values in ((SCORE, score), (PER_ATOM, each), (SIZE, size))
@@ -116,8 +128,8 @@ def _warnings(ranked: Mapping[str, Enrichment]) -> list[str]:
     found = []
     if score.auroc is None and score.spearman is None:
         found.append(
-            f"已知分子太少,无法判断 too few known molecules to judge: {score.actives} actives, {score.decoys} decoys, at least "
-            f"{FEWEST} each"
+            f"已知分子太少,无法判断 too few known molecules to judge: {score.actives} actives, {score.decoys} decoys, "
+            f"at least {FEWEST} each"
         )
     elif not score.better_than_chance:
         found.append(

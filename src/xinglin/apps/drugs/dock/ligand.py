@@ -72,21 +72,12 @@ def prepare_ligand(form: LigandForm, options: DockOptions) -> Ligand:
     Raises:
         DockingError: no conformer, an element without an AutoDock type, too many torsions.
     """
-    from rdkit.Chem import FindMolChiralCenters
-
     chem = _chem()
     molecule = chem.MolFromSmiles(form.smiles)
     notes = []
-    open_centres = sum(label == "?" for _, label in FindMolChiralCenters(
-        molecule, includeUnassigned=True, useLegacyImplementation=False))  # fmt: skip
-    open_bonds = sum(
-        bond.GetBondType() == chem.BondType.DOUBLE
-        and bond.GetStereo() == chem.BondStereo.STEREONONE
-        and _may_be_stereo(molecule, bond)
-        for bond in molecule.GetBonds()
-    )
-    if open_centres or open_bonds:
-        notes.append(f"stereo not stated at {open_centres + open_bonds} places: one arbitrary isomer was docked")
+    open_places = _open_stereo(molecule)
+    if open_places:
+        notes.append(f"stereo not stated at {open_places} places: one arbitrary isomer was docked")
     conformer = _embedded(chem.AddHs(molecule), options.seed)
     return Ligand(form, _pdbqt(conformer), tuple(notes))
 
@@ -107,14 +98,11 @@ def _as_drawn(smiles: str) -> Any:
     return max(parts, key=lambda part: part.GetNumHeavyAtoms())
 
 
-def _may_be_stereo(molecule: Any, bond: Any) -> bool:
-    """Whether RDKit counts a double bond as one whose geometry matters and is open."""
-    from rdkit.Chem import FindPotentialStereo, StereoSpecified, StereoType
+def _open_stereo(molecule: Any) -> int:
+    """How many stereo centres and double bonds have no stated geometry."""
+    from rdkit.Chem import FindPotentialStereo, StereoSpecified
 
-    return any(
-        info.type == StereoType.Bond_Double and info.specified == StereoSpecified.Unspecified and info.centeredOn == bond.GetIdx()
-        for info in FindPotentialStereo(molecule)
-    )  # fmt: skip
+    return sum(info.specified == StereoSpecified.Unspecified for info in FindPotentialStereo(molecule))
 
 
 def _embedded(molecule: Any, seed: int) -> Any:
@@ -129,7 +117,9 @@ def _embedded(molecule: Any, seed: int) -> Any:
         if rdDistGeom.EmbedMolecule(molecule, parameters) != 0:
             parameters.useRandomCoords = True
             if rdDistGeom.EmbedMolecule(molecule, parameters) != 0:
-                raise DockingError("no three-dimensional conformer could be made: is the stereochemistry possible?")
+                raise DockingError(
+                    "no three-dimensional conformer could be made: is the stereochemistry possible?"
+                )
         if rdForceFieldHelpers.MMFFHasAllMoleculeParams(molecule):
             rdForceFieldHelpers.MMFFOptimizeMolecule(molecule, mmffVariant="MMFF94s", maxIters=MOST_STEPS)
         elif rdForceFieldHelpers.UFFHasAllMoleculeParams(molecule):
@@ -144,7 +134,9 @@ def _pdbqt(molecule: Any) -> str:
         setup = MoleculePreparation().prepare(molecule)[0]
         text, whole, said = PDBQTWriterLegacy.write_string(setup)
     except (RuntimeError, ValueError, KeyError) as error:
-        raise DockingError(f"Meeko cannot prepare this ligand: {' '.join(str(error).split())[:160]}") from error
+        raise DockingError(
+            f"Meeko cannot prepare this ligand: {' '.join(str(error).split())[:160]}"
+        ) from error
     if not whole:
         raise DockingError(f"Meeko cannot prepare this ligand: {' '.join(str(said).split())[:160]}")
     torsions = text.count("\nBRANCH")

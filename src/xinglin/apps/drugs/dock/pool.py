@@ -60,7 +60,9 @@ class Pool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def close(self) -> None:
@@ -107,8 +109,15 @@ class Pool:
                 self._end(worker)
                 self._workers.remove(worker)
                 if not worker.ready:
-                    raise DockingError(f"a docking process was not ready after {START:g} s: is the machine overloaded?")
-                yield worker, Answer(None, None, self._options.timeout, (), f"given up after {self._options.timeout:g} s")
+                    raise DockingError(
+                        f"a docking process was not ready after {START:g} s: is the machine overloaded?"
+                    )
+                yield (
+                    worker,
+                    Answer(
+                        None, None, self._options.timeout, (), f"given up after {self._options.timeout:g} s"
+                    ),
+                )
 
     def _heard(self, worker: _Worker) -> Iterator[tuple[_Worker, Answer]]:
         try:

@@ -28,7 +28,9 @@ class RayPool:
         workers: actors; ``None``: one a CPU of the cluster.
     """
 
-    def __init__(self, target: Target, options: DockOptions, address: str = "auto", workers: int | None = None) -> None:
+    def __init__(
+        self, target: Target, options: DockOptions, address: str = "auto", workers: int | None = None
+    ) -> None:
         try:
             import ray
         except ImportError as error:
@@ -46,7 +48,9 @@ class RayPool:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._ray.shutdown()
 
     def run(self, forms: Sequence[LigandForm], /) -> Iterator[tuple[int, Answer]]:
@@ -85,7 +89,16 @@ class RayPool:
                     self._ray.kill(actor)
                     self._actors.remove(actor)
                     idle.append(self._start())
-                    yield index, Answer(None, None, time.monotonic() - since, (), f"given up after {self._options.timeout:g} s")
+                    yield (
+                        index,
+                        Answer(
+                            None,
+                            None,
+                            time.monotonic() - since,
+                            (),
+                            f"given up after {self._options.timeout:g} s",
+                        ),
+                    )
 
     def _start(self) -> Any:
         actor = self._ray.remote(num_cpus=1)(Engine).remote(self._receptor, self._box, self._options)

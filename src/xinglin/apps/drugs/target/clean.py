@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,17 @@ from xinglin.apps.drugs.target.read import is_polymer
 from xinglin.apps.drugs.target.remarks import Remark
 from xinglin.errors import InvalidInputError
 
-METALS = {"MG": "Mg", "MN": "Mn", "ZN": "Zn", "CA": "Ca", "FE": "Fe", "FE2": "Fe", "CU": "Cu", "CO": "Co", "NI": "Ni"}
+METALS = {
+    "MG": "Mg",
+    "MN": "Mn",
+    "ZN": "Zn",
+    "CA": "Ca",
+    "FE": "Fe",
+    "FE2": "Fe",
+    "CU": "Cu",
+    "CO": "Co",
+    "NI": "Ni",
+}
 """Residue names of metal ions with an AutoDock Vina atom type (its ``atom_constants.h``), and that type."""
 BACKBONE = ("N", "CA", "C", "O")
 BROKEN = 2.0
@@ -94,7 +105,9 @@ def _chains(structure: Any, wanted: tuple[str, ...] | None) -> Iterator[Remark]:
     names = [chain.name for chain in structure[0]]
     if wanted is None:
         if len(names) > 1:
-            yield Remark("chains", f"保留全部 {len(names)} 条链。", f"All {len(names)} chains are kept.", tuple(names))
+            yield Remark(
+                "chains", f"保留全部 {len(names)} 条链。", f"All {len(names)} chains are kept.", tuple(names)
+            )
         return
     unknown = sorted(set(wanted) - set(names))
     if unknown:
@@ -111,7 +124,9 @@ def _short_names(structure: Any) -> Iterator[Remark]:
     if any(len(name) > 1 for name in before):
         structure.shorten_chain_names()
         changed = tuple(
-            f"{old}={chain.name}" for old, chain in zip(before, structure[0], strict=True) if old != chain.name
+            f"{old}={chain.name}"
+            for old, chain in zip(before, structure[0], strict=True)
+            if old != chain.name
         )
         yield Remark("chain-names", "长链名已缩写。", "Long chain names were shortened.", changed)
 
@@ -151,7 +166,7 @@ def _disordered(chain: Any) -> list[Any]:
     """Residues after which the number falls and the chain does not go on."""
     residues = [residue for residue in chain if is_polymer(residue)]
     return [
-        before for before, after in zip(residues, residues[1:], strict=False)
+        before for before, after in pairwise(residues)
         if after.seqid.num < before.seqid.num and (_gap(before, after) or 0) > BROKEN
     ]  # fmt: skip
 
@@ -241,14 +256,18 @@ def _without_hetero(structure: Any, options: Cleaning) -> tuple[Any, Any, list[R
     remarks = []
     if waters:
         remarks.append(
-            Remark("water", f"去除 {waters} 个水分子(--keep HOH 可保留)。", f"{waters} waters were removed (--keep HOH keeps them).")
+            Remark(
+                "water",
+                f"去除 {waters} 个水分子(--keep HOH 可保留)。",
+                f"{waters} waters were removed (--keep HOH keeps them).",
+            )
         )
     if kept:
         remarks.append(Remark("kept", "按要求保留:", "Kept as asked:", tuple(kept)))
     if metals:
         said = tuple(name for _, _, name in metals)
         remarks.append(
-            Remark("metal", "金属离子保留,但 Vina 的配位描述粗略:", "Metal ions stay, though Vina describes coordination roughly:",
+            Remark("metal", "金属离子保留,但 Vina 的配位描述粗略:", "Metal ions stay; Vina describes coordination roughly:",
                    said, warning=True)
         )  # fmt: skip
     if others:
@@ -272,7 +291,12 @@ def _standard_names(structure: Any) -> Iterator[Remark]:
                         atom.name, atom.element = "SD", type(atom.element)("S")
             residue.name = RENAMED.get(residue.name, residue.name)
     if changed:
-        yield Remark("selenium", "硒代甲硫氨酸按甲硫氨酸处理:", "Selenomethionine is treated as methionine:", tuple(changed))
+        yield Remark(
+            "selenium",
+            "硒代甲硫氨酸按甲硫氨酸处理:",
+            "Selenomethionine is treated as methionine:",
+            tuple(changed),
+        )
 
 
 def _missing_atoms(structure: Any) -> Iterator[Remark]:
@@ -283,7 +307,9 @@ def _missing_atoms(structure: Any) -> Iterator[Remark]:
             expected = HEAVY.get(residue.name)
             if expected is None:
                 continue
-            heavy = {atom.name for atom in residue if not atom.is_hydrogen() and atom.name not in ("OXT", "OT2")}
+            heavy = {
+                atom.name for atom in residue if not atom.is_hydrogen() and atom.name not in ("OXT", "OT2")
+            }
             # A file may call the atoms of a terminal carboxylate otherwise; its count is what matters.
             if len(heavy) >= expected:
                 continue
@@ -320,7 +346,7 @@ def _breaks(structure: Any) -> Iterator[Remark]:
     breaks, missing = [], 0
     for chain in structure[0]:
         residues = [residue for residue in chain if is_polymer(residue)]
-        for before, after in zip(residues, residues[1:], strict=False):
+        for before, after in pairwise(residues):
             distance = _gap(before, after)
             if distance is not None and distance > BROKEN:
                 lost = max(0, after.seqid.num - before.seqid.num - 1)

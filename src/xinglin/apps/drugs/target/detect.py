@@ -66,7 +66,9 @@ def find_pockets(atoms: Array, most: int = 5) -> list[Pocket]:
     low = atoms.min(axis=0) - margin
     shape = tuple(int(n) for n in np.ceil((atoms.max(axis=0) + margin - low) / SPACING).astype(int) + 1)
     if np.prod(shape) > MOST_POINTS:
-        raise InvalidInputError(f"a grid of {np.prod(shape):,} points is too large: keep the chain that binds")
+        raise InvalidInputError(
+            f"a grid of {np.prod(shape):,} points is too large: keep the chain that binds"
+        )
     inside = _protein(atoms, low, shape)
     enclosed = np.zeros(shape, np.uint8)
     for line in LINES:
@@ -74,9 +76,7 @@ def find_pockets(atoms: Array, most: int = 5) -> list[Pocket]:
     buried = (enclosed >= ENCLOSED) & ~inside
     volume = _in_ball(buried)
     near = int(APART / SPACING)
-    peaks = np.argwhere(
-        (volume == maximum_filter(volume, size=near)) & (volume * SPACING**3 >= LEAST_VOLUME)
-    )
+    peaks = np.argwhere((volume == maximum_filter(volume, size=near)) & (volume * SPACING**3 >= LEAST_VOLUME))
     order = np.argsort(-volume[tuple(peaks.T)], kind="stable")
     found: list[Pocket] = []
     for place in peaks[order]:
@@ -126,7 +126,9 @@ def _ball() -> NDArray[np.bool_]:
 def _in_ball(buried: NDArray[np.bool_]) -> Array:
     from scipy.signal import fftconvolve
 
-    return np.asarray(np.rint(fftconvolve(buried.astype(np.float64), _ball().astype(np.float64), mode="same")))
+    return np.asarray(
+        np.rint(fftconvolve(buried.astype(np.float64), _ball().astype(np.float64), mode="same"))
+    )
 
 
 def _middle(buried: NDArray[np.bool_], place: NDArray[np.int64]) -> Array:

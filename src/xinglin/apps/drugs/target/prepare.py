@@ -17,6 +17,8 @@ from xinglin.apps.drugs.target.site import Site, lining, site_detected, site_of_
 from xinglin.apps.drugs.target.target import Target, receptor_atoms
 from xinglin.errors import ConfigurationError
 
+PROTEIN = Cleaning()
+"""Protein and metals of all chains."""
 CLOSE = 8.0
 """Ångström beyond the box within which what was done to a residue may change a docking."""
 
@@ -28,7 +30,7 @@ def prepare_target(
     residues: str | None = None,
     detect: bool = False,
     box: Box | None = None,
-    cleaning: Cleaning = Cleaning(),
+    cleaning: Cleaning = PROTEIN,
 ) -> Target:
     """Return the target of a structure file.
 
@@ -55,7 +57,13 @@ def prepare_target(
         receptor = "".join(
             f"{line}\n" for line in file.text.splitlines() if line.startswith(("ATOM  ", "HETATM", "TER"))
         )
-        said = (Remark("ready", "已是 PDBQT:原样使用,不再清理或加氢。", "Already PDBQT: used as it is, neither cleaned nor protonated."),)
+        said = (
+            Remark(
+                "ready",
+                "已是 PDBQT:原样使用,不再清理或加氢。",
+                "Already PDBQT: used as it is, neither cleaned nor protonated.",
+            ),
+        )
     else:
         cleaned = clean(file.structure, cleaning)
         receptor, said = protonate(cleaned)
@@ -71,11 +79,14 @@ def prepare_target(
         "residues": sum(len(chain) for chain in cleaned.structure[0]),
         "lining": list(around),
         "pockets": [{"center": list(p.center), "volume": p.volume} for p in site.pockets],
+        "reference": None if site.reference is None else site.reference.round(3).tolist(),
     }
     return Target(path.name, receptor, site.box, (*remarks, *close), about)
 
 
-def _site(cleaned: Cleaned, protein: Any, reference: str | None, residues: str | None, box: Box | None) -> Site:
+def _site(
+    cleaned: Cleaned, protein: Any, reference: str | None, residues: str | None, box: Box | None
+) -> Site:
     if reference is not None:
         return site_of_ligand(reference, cleaned, protein)
     if residues is not None:
@@ -83,7 +94,12 @@ def _site(cleaned: Cleaned, protein: Any, reference: str | None, residues: str |
     if box is None:
         return site_detected(protein)
     if not box.holds(protein).any():
-        remark = Remark("empty-box", "盒内没有受体原子:坐标系是否一致?", "No receptor atom lies in the box: is it in the same frame?", warning=True)
+        remark = Remark(
+            "empty-box",
+            "盒内没有受体原子:坐标系是否一致?",
+            "No receptor atom lies in the box: is it in the same frame?",
+            warning=True,
+        )
         return Site(box, (remark,))
     return Site(box)
 
@@ -100,9 +116,7 @@ def _near_site(remarks: tuple[Remark, ...], cleaned: Cleaned, box: Box) -> tuple
                 parts = place.split("→")[0].split("=")[0].split(":")
                 if f"{parts[0]}:{parts[-1]}" in reached:
                     found.append(f"{place} ({remark.kind})")
-    found += [
-        f"{name} (metal)" for _, point, name in cleaned.metals if wide.holds(np.asarray([point])).any()
-    ]
+    found += [f"{name} (metal)" for _, point, name in cleaned.metals if wide.holds(np.asarray([point])).any()]
     if not found:
         return ()
     return (

@@ -44,10 +44,12 @@ def protonate(cleaned: Cleaned) -> tuple[str, tuple[Remark, ...]]:
             break
         _mend(structure, failed, bare, cut, gone)
     else:
-        raise InvalidInputError(f"no template fits {', '.join(sorted(failed)[:8])} even after they were cut back")
+        raise InvalidInputError(
+            f"no template fits {', '.join(sorted(failed)[:8])} even after they were cut back"
+        )
     for kind, zh, en, where in (
-        ("hydrogens", "原有氢原子与模板不符,已去除并重加:", "Hydrogens did not fit any template and were placed anew:", bare),
-        ("no-template", "残基与模板不符,截为丙氨酸或甘氨酸:", "No template fits these residues: cut back to alanine or glycine:", cut),
+        ("hydrogens", "原有氢原子与模板不符,已去除并重加:", "Hydrogens that fit no template were placed anew:", bare),
+        ("no-template", "残基与模板不符,截为丙氨酸或甘氨酸:", "No template fits: cut back to alanine or glycine:", cut),
         ("left-out", "残基与任何模板不符,已去除:", "No template fits these residues: left out:", gone),
     ):  # fmt: skip
         if where:
@@ -55,7 +57,7 @@ def protonate(cleaned: Cleaned) -> tuple[str, tuple[Remark, ...]]:
     if protons:
         remarks.append(
             Remark("histidine", "组氨酸无氢:按中性 N-ε 质子化处理,未计算 pKa,结合位点附近请核对:",
-                   "Histidines without hydrogens: neutral, proton on N-epsilon; no pKa was computed, check those near the site:",
+                   "Histidines without hydrogens: neutral, proton on N-epsilon; no pKa computed, check the site:",
                    tuple(protons), warning=True)
         )  # fmt: skip
     from meeko import PDBQTWriterLegacy
@@ -95,15 +97,28 @@ def _without_template(structure: Any) -> list[Remark]:
                 del chain[index]
     remarks = []
     if kept:
-        remarks.append(Remark("modified", "非标准残基,有模板,保留:", "Modified residues with a template stay:", tuple(reversed(kept))))
+        remarks.append(
+            Remark(
+                "modified",
+                "非标准残基,有模板,保留:",
+                "Modified residues with a template stay:",
+                tuple(reversed(kept)),
+            )
+        )
     if cut:
         remarks.append(
             Remark("non-standard", "非标准残基没有模板:截为丙氨酸或甘氨酸:",
-                   "Non-standard residues without a template: cut back to alanine or glycine:", tuple(reversed(cut)), warning=True)
+                   "Non-standard, without a template: cut back to alanine or glycine:", tuple(reversed(cut)), warning=True)
         )  # fmt: skip
     if gone:
         remarks.append(
-            Remark("non-standard", "没有模板,已去除:", "Without a template, removed:", tuple(reversed(gone)), warning=True)
+            Remark(
+                "non-standard",
+                "没有模板,已去除:",
+                "Without a template, removed:",
+                tuple(reversed(gone)),
+                warning=True,
+            )
         )
     return remarks
 
@@ -122,7 +137,9 @@ def _polymer(structure: Any) -> Any:
             return Polymer.from_pdb_string(text, _templates(), MoleculePreparation(), allow_bad_res=True)
     except (RuntimeError, ValueError, KeyError) as error:
         said = " ".join(str(error).split())[:200]
-        raise InvalidInputError(f"the protein cannot be built from its atoms (do some coincide?): {said}") from error
+        raise InvalidInputError(
+            f"the protein cannot be built from its atoms (do some coincide?): {said}"
+        ) from error
     finally:
         quiet.setLevel(before)
 

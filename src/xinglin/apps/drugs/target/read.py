@@ -90,7 +90,9 @@ def _unpacked(path: Path) -> str:
             with gzip.open(path) as stream:
                 body = stream.read(MOST_BYTES + 1)
         except (EOFError, OSError, zlib.error) as error:
-            raise InvalidInputError(f"{path.name}: gzip file is truncated or damaged: fetch it again") from error
+            raise InvalidInputError(
+                f"{path.name}: gzip file is truncated or damaged: fetch it again"
+            ) from error
         if len(body) > MOST_BYTES:
             raise InputTooLargeError(f"{path.name}: unpacks to more than {MOST_BYTES:,} bytes")
     if b"\0" in body[:4096]:
@@ -150,7 +152,9 @@ def parse(path: Path, text: str, found: Format) -> Any:
 
 def _element(kind: str) -> str:
     """The element of an AutoDock atom type: ``A`` is aromatic carbon, ``HD`` a donor's hydrogen."""
-    return {"A": "C", "OA": "O", "NA": "N", "SA": "S", "HD": "H", "HS": "H", "NS": "N", "OS": "O"}.get(kind, kind)
+    return {"A": "C", "OA": "O", "NA": "N", "SA": "S", "HD": "H", "HS": "H", "NS": "N", "OS": "O"}.get(
+        kind, kind
+    )
 
 
 def _check_coordinates(path: Path, structure: Any) -> None:

@@ -30,6 +30,8 @@ class Site:
     box: Box
     remarks: tuple[Remark, ...] = ()
     pockets: tuple[Pocket, ...] = ()
+    reference: Array | None = None
+    """n x 3 positions of the reference ligand, Å."""
 
 
 def site_of_ligand(reference: str, cleaned: Cleaned, protein: Array) -> Site:
@@ -61,7 +63,7 @@ def site_of_ligand(reference: str, cleaned: Cleaned, protein: Array) -> Site:
             Remark("large-reference", f"参考配体很长,盒子边长限于 {MOST:g} Å。",
                    f"The reference ligand is long: edges of the box are held at {MOST:g} Å.", warning=True)
         )  # fmt: skip
-    return Site(box_around(points, origin), tuple(remarks))
+    return Site(box_around(points, origin), tuple(remarks), reference=points)
 
 
 def site_of_residues(specification: str, structure: Any) -> Site:
@@ -123,9 +125,13 @@ def ligand_points(path: Path) -> Array:
     else:
         points = _rdkit_points(path, text)
     if len(points) < 3 or not np.isfinite(points).all():
-        raise InvalidInputError(f"{path.name}: {len(points)} atoms with coordinates, at least 3 expected of a ligand")
+        raise InvalidInputError(
+            f"{path.name}: {len(points)} atoms with coordinates, at least 3 expected of a ligand"
+        )
     if np.ptp(points, axis=0).min() == 0 and np.all(points[:, 2] == 0):
-        raise InvalidInputError(f"{path.name}: a flat drawing; coordinates in the receptor's frame are needed")
+        raise InvalidInputError(
+            f"{path.name}: a flat drawing; coordinates in the receptor's frame are needed"
+        )
     return points
 
 
@@ -169,14 +175,26 @@ def _residue_points(reference: str, cleaned: Cleaned) -> tuple[Array, str, list[
     if not found:
         candidates = [f"{chain}:{residue.name}:{str(residue.seqid).strip()}" for chain, residue in cleaned.removed
                       if len(residue) > 5]  # fmt: skip
-        near = f"; ligands in the structure: {', '.join(candidates)}" if candidates else "; the structure has no ligand"
-        raise InvalidInputError(f"reference {reference!r}: neither a file nor a residue of the structure{near}")
+        near = (
+            f"; ligands in the structure: {', '.join(candidates)}"
+            if candidates
+            else "; the structure has no ligand"
+        )
+        raise InvalidInputError(
+            f"reference {reference!r}: neither a file nor a residue of the structure{near}"
+        )
     label, residue = found[0]
     remarks = []
     if len(found) > 1:
         others = tuple(name for name, _ in found[1:])
         remarks.append(
-            Remark("several-ligands", f"参考配体出现多次,取 {label};其余:", f"The reference occurs several times, {label} is taken; others:", others, warning=True)
+            Remark(
+                "several-ligands",
+                f"参考配体出现多次,取 {label};其余:",
+                f"The reference occurs several times, {label} is taken; others:",
+                others,
+                warning=True,
+            )
         )
     points = [atom.pos.tolist() for atom in residue if not atom.is_hydrogen()]
     return np.asarray(points, float), f"ligand {label}", remarks

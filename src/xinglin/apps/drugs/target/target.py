@@ -121,12 +121,16 @@ def receptor_atoms(pdbqt: str) -> Array:
     places = []
     for line in pdbqt.splitlines():
         if line.startswith(("ROOT", "BRANCH", "TORSDOF")):
-            raise InvalidInputError("receptor.pdbqt: this is the PDBQT of a ligand (it has torsions), expected a rigid receptor")
+            raise InvalidInputError(
+                "receptor.pdbqt: this is the PDBQT of a ligand (it has torsions), expected a rigid receptor"
+            )
         if line.startswith(("ATOM  ", "HETATM")) and line[77:79].strip() not in ("H", "HD", "HS"):
             try:
                 places.append([float(line[30:38]), float(line[38:46]), float(line[46:54])])
             except ValueError as error:
-                raise InvalidInputError(f"receptor.pdbqt: expected coordinates, got {line[30:54]!r}") from error
+                raise InvalidInputError(
+                    f"receptor.pdbqt: expected coordinates, got {line[30:54]!r}"
+                ) from error
     if not places or not np.isfinite(places).all():
         raise InvalidInputError("receptor.pdbqt: no atoms, or coordinates that are not numbers")
     return np.asarray(places, float)
