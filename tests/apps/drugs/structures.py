@@ -36,7 +36,9 @@ def residue(structure: gemmi.Structure, number: int, chain: str = "A") -> gemmi.
     return next(item for item in structure[0][chain] if item.seqid.num == number)
 
 
-def add_hetero(structure: gemmi.Structure, name: str, element: str, place: tuple[float, float, float], number: int) -> None:
+def add_hetero(
+    structure: gemmi.Structure, name: str, element: str, place: tuple[float, float, float], number: int
+) -> None:
     added = gemmi.Residue()
     added.name, added.seqid, added.het_flag = name, gemmi.SeqId(number, " "), "H"
     atom = gemmi.Atom()

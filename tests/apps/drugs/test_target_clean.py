@@ -8,13 +8,15 @@ import gemmi
 import numpy as np
 import pytest
 
-from tests.apps.drugs.structures import add_hetero, add_ligand, abl1, piece, residue
+from tests.apps.drugs.structures import abl1, add_hetero, add_ligand, piece, residue
 from xinglin.apps.drugs.target.clean import HEAVY, Cleaning, clean
 from xinglin.apps.drugs.target.remarks import Remark
 from xinglin.errors import InvalidInputError
 
 
-def told(structure: gemmi.Structure, options: Cleaning = Cleaning()) -> tuple[gemmi.Structure, dict[str, Remark]]:  # noqa: B008
+def told(
+    structure: gemmi.Structure, options: Cleaning = Cleaning()
+) -> tuple[gemmi.Structure, dict[str, Remark]]:
     cleaned = clean(structure, options)
     return cleaned.structure, {remark.kind: remark for remark in cleaned.remarks}
 

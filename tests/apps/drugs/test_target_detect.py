@@ -52,7 +52,9 @@ def test_known_sites_lie_in_the_first_box(data: Path) -> None:
     assert found == {"parp1": True, "fa7": True}
 
 
-def test_detection_says_that_it_may_be_wrong_and_refuses_where_there_is_nothing(data: Path, tmp_path: Path) -> None:
+def test_detection_says_that_it_may_be_wrong_and_refuses_where_there_is_nothing(
+    data: Path, tmp_path: Path
+) -> None:
     packed = data / "molecules" / "docking-mood-5targets" / "fa7.pdbqt.gz"
     target = prepare_target(packed, detect=True)
     assert "detected" in {remark.kind for remark in target.remarks}

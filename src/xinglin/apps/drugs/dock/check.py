@@ -20,6 +20,8 @@ from xinglin.measure import Figure, bootstrap
 Array = NDArray[np.float64]
 
 BEST = 0.01
+REPETITIONS = 500
+"""Of the bootstrap."""
 FEWEST = 10
 """Actives, decoys or affinities below which no figure is given."""
 
@@ -68,10 +70,13 @@ def enrichment(goodness: Array, active: NDArray[np.bool_], affinity: Array, *, s
 
     def over(
         statistic: Callable[[Array, NDArray[Any]], float], labels: NDArray[Any], rows: NDArray[np.int64]
-    ) -> Figure:
-        return bootstrap(
-            lambda index: statistic(ranked[rows[index]], labels[rows[index]]), len(rows), seed=seed
-        )
+    ) -> Figure | None:
+        def of(index: NDArray[np.int64]) -> float:
+            return statistic(ranked[rows[index]], labels[rows[index]])
+
+        if np.isnan(of(np.arange(len(rows)))):
+            return None
+        return bootstrap(of, len(rows), seed=seed, repetitions=REPETITIONS)
 
     every = np.arange(len(ranked))
     return Enrichment(

@@ -78,23 +78,39 @@ class Pool:
             DockingError: no worker can be started, e.g. since Vina refuses the receptor.
         """
         waiting = deque(range(len(forms)))
-        self._workers = [worker for worker in self._workers if worker.process.is_alive()]
-        while len(self._workers) < min(self._count, len(forms)):
-            self._workers.append(self._start())
         left = len(forms)
+        self._drop_stale()
         while left:
-            for worker in self._workers:
-                if worker.ready and worker.job is None and waiting:
-                    worker.job, worker.since = waiting.popleft(), time.monotonic()
-                    worker.pipe.send(forms[worker.job])
+            while len(self._workers) < min(self._count, left):
+                self._workers.append(self._start())
+            self._hand_out(waiting, forms)
             for worker, answer in self._answers():
                 if worker.job is not None:
-                    yield worker.job, answer
-                    worker.job = None
+                    job, worker.job = worker.job, None
                     left -= 1
-            if left:
-                while len(self._workers) < min(self._count, left):
-                    self._workers.append(self._start())
+                    yield job, answer
+
+    def _hand_out(self, waiting: deque[int], forms: Sequence[LigandForm]) -> None:
+        """Give each idle worker a ligand; one that died meanwhile gets none and the ligand waits on."""
+        for worker in [worker for worker in self._workers if worker.ready and worker.job is None]:
+            if not waiting:
+                return
+            try:
+                worker.pipe.send(forms[waiting[0]])
+            except OSError:
+                self._end(worker)
+                self._workers.remove(worker)
+                continue
+            worker.job, worker.since = waiting.popleft(), time.monotonic()
+
+    def _drop_stale(self) -> None:
+        """End workers that are dead, or still at a ligand of a run that was interrupted: its answer is not ours."""
+        for worker in self._workers:
+            if worker.job is not None or not worker.process.is_alive():
+                self._end(worker)
+        self._workers = [
+            worker for worker in self._workers if worker.job is None and worker.process.is_alive()
+        ]
 
     def _answers(self) -> Iterator[tuple[_Worker, Answer]]:
         """Wait until a worker answers, dies or runs out of time."""
