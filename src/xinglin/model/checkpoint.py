@@ -52,7 +52,7 @@ __all__ = [
     "verify_checkpoint",
 ]
 
-Kind = Literal["encoder", "classifier", "detector"]
+Kind = Literal["encoder", "classifier", "detector", "decoder"]
 MANIFEST = "manifest.json"
 FORMAT = 1
 MAX_FILES = 256
@@ -85,7 +85,8 @@ def seal_checkpoint(
         folder: holds config.json, model.safetensors, tokenizer.json, tokenizer_config.json and what else belongs
             to the model; every file but hidden ones goes into the manifest.
         name: the model's name.
-        kind: ``encoder`` or ``classifier`` of text, or ``detector``: a network of images, which has no tokenizer.
+        kind: ``encoder`` or ``classifier`` of text, ``decoder`` of molecules, or ``detector``: a network of images,
+            which has no tokenizer.
         data: one object a data set: name, sha256, records, licence, weak (bool).
         settings: every setting that the run had.
         seeds: every seed it drew from.

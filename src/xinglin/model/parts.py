@@ -26,7 +26,7 @@ MAX_VOCABULARY = 2_000_000
 ROUNDED = 64
 """An embedding may be rounded up to a multiple of this beyond the tokenizer's size."""
 _NAMED = (("pad_token", "pad_token_id"), ("cls_token", "cls_token_id"), ("sep_token", "sep_token_id"))
-_EMBEDDINGS = ("tok_embeddings.weight", "word_embeddings.weight")
+_EMBEDDINGS = ("tok_embeddings.weight", "word_embeddings.weight", "embed_tokens.weight")
 
 
 @dataclass(frozen=True, slots=True)

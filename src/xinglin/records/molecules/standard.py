@@ -23,8 +23,9 @@ MAX_ATOMS = 600
 """Atoms without hydrogens; the largest approved peptide drugs of SIDER stay below."""
 MACROCYCLE = 12
 """Atoms of the smallest ring that is called a macrocycle (IUPAC: twelve or more)."""
-LARGE_PART = 10
-"""Atoms without hydrogens from which a second part that is no known salt or solvent may make a mixture."""
+LARGE_PART = 16
+"""Atoms without hydrogens from which a second part, at least half as large as the first and no known salt or solvent,
+makes a mixture; usual organic counter-ions stay below (tartrate 10, tosylate 11, citrate 13, camsylate 15)."""
 MOST_PASSES = 5
 
 _NONMETALS = frozenset((1, 2, 5, 6, 7, 8, 9, 10, 14, 15, 16, 17, 18, 33, 34, 35, 36, 52, 53, 54))
@@ -40,7 +41,8 @@ class Molecule:
     smiles: str
     """Canonical isomeric SMILES of the parent."""
     inchikey: str
-    """Standard InChIKey (27 characters) of the parent: equal for duplicates, however they were written."""
+    """Standard InChIKey (27 characters) of the parent: equal for duplicates, however they were written. Empty only in
+    a lenient reading of what InChI cannot express, such as query atoms."""
     notes: tuple[str, ...] = ()
     """What was changed or deserves notice, in order, e.g. ``salt or solvent removed: Cl``."""
     doubts: tuple[str, ...] = ()
@@ -97,7 +99,7 @@ def standardise(text: str, *, options: StandardOptions = STRICT) -> Molecule:
     rings = [len(ring) for ring in molecule.GetRingInfo().AtomRings()]
     if rings and max(rings) >= MACROCYCLE:
         notes.append(f"macrocycle: ring of {max(rings)} atoms")
-    return Molecule(smiles, _inchikey(molecule), tuple(notes), tuple(dict.fromkeys(doubts)))
+    return Molecule(smiles, _inchikey(molecule, options), tuple(notes), tuple(dict.fromkeys(doubts)))
 
 
 def _parse(text: str, options: StandardOptions) -> Any:
@@ -252,12 +254,12 @@ def _doubt(reason: str, options: StandardOptions, doubts: list[str]) -> None:
     doubts.append(reason)
 
 
-def _inchikey(molecule: Any) -> str:
+def _inchikey(molecule: Any, options: StandardOptions) -> str:
     chem, base, _ = rdkit()
     with base.BlockLogs():
         key = str(chem.MolToInchiKey(molecule))
-    if not key:
+    if not key and options.strict:
         raise InvalidInputError(
-            f"expected a structure with an InChIKey, {short(chem.MolToSmiles(molecule))} has none"
+            f"expected a structure with an InChIKey, {short(_written(molecule))} has none"
         )
     return key

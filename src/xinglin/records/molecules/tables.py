@@ -53,7 +53,7 @@ class MoleculeTable:
         """InChIKey of every molecule that stands there more than once, with its places."""
         places: dict[str, list[str]] = {}
         for entry in self.entries:
-            if entry.molecule:
+            if entry.molecule and entry.molecule.inchikey:
                 places.setdefault(entry.molecule.inchikey, []).append(entry.place)
         return {key: tuple(found) for key, found in places.items() if len(found) > 1}
 

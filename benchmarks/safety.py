@@ -1,0 +1,134 @@
+"""The screen against weapon and drug schedules: what it finds, and what it refuses wrongly."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import lzma
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from benchmarks._molecules import molecules
+from benchmarks._line import Line
+from xinglin.measure import Figure, proportion
+
+JUDGED_WRONG = {
+    "CC(Cc1ccc(cc1)O)[NH3+]": "hydroxyamphetamine, in no list: caught by the family of amphetamines",
+    "C=CC[NH+]1CC[C@]23CCCC[C@H]2[C@H]1Cc4c3cc(cc4)O": "levallorphan, an antagonist in no list: family of morphinans",
+    "C#N": "a cyanide salt whose metal the data set lost; hydrogen cyanide itself is in Schedule 3",
+}
+"""Refused rows of the approved drugs that a person judged to be no scheduled substance; all others are scheduled."""
+
+
+def _rate(name: str, hits: int, n: int, note: str = "", figure: str = "refused") -> Line:
+    found: Figure = proportion(hits, n)
+    return Line(name, figure, found.value, "", n, found.low, found.high, note=note)
+
+
+def _told(counts: Counter[str]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.most_common()) or "none"
+
+
+def _schedules(quick: bool) -> list[Line]:
+    from xinglin.apps.drugs.safety import screen
+
+    with (Path(__file__).parent / "scheduled.tsv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file, delimiter="\t"))
+    lines = []
+    for part in ("written with", "held out"):
+        own = [row for row in rows if row["part"] == part]
+        missed = [row["name"] for row in own if screen(row["smiles"]) is None]
+        note = f"missed: {', '.join(missed) or 'none'}"
+        if part == "held out":
+            note += "; at the first look, before benzodiazepines and three members were added, 72 of 84"
+        lines.append(_rate(f"scheduled substances, {part}", len(own) - len(missed), len(own), note, "found"))
+    return lines
+
+
+def _approved(quick: bool) -> list[Line]:
+    from xinglin.apps.drugs.safety import screen
+
+    with gzip.open(molecules("moleculenet") / "clintox_train_valid.csv.gz", "rt") as file:
+        approved = [row["smiles"] for row in csv.DictReader(file) if row["FDA_APPROVED"] == "1"]
+    refused = {smiles: refusal for smiles in approved if (refusal := screen(smiles)) is not None}
+    wrong = [smiles for smiles in refused if smiles in JUDGED_WRONG]
+    told = _told(
+        Counter(refusal.entry.en for smiles, refusal in refused.items() if smiles not in JUDGED_WRONG)
+    )
+    return [
+        _rate("approved drugs (ClinTox)", len(refused), len(approved), f"controlled medicines: {told}"),
+        _rate(
+            "approved drugs (ClinTox)",
+            len(wrong),
+            len(approved),
+            "; ".join(JUDGED_WRONG[smiles] for smiles in wrong),
+            "refused wrongly",
+        ),
+    ]
+
+
+def _library(quick: bool) -> list[Line]:
+    from xinglin.apps.drugs.safety import screen
+
+    with lzma.open(molecules("zinc250k") / "zinc250k.smi.xz", "rt") as file:
+        library = [line.strip() for line in file][: 1500 if quick else None]
+    began = time.process_time()
+    counts = Counter(refusal.entry.id for smiles in library if (refusal := screen(smiles)) is not None)
+    spent = time.process_time() - began
+    return [
+        _rate("zinc250k", counts.total(), len(library), _told(counts)),
+        Line(
+            "zinc250k",
+            "CPU time a molecule",
+            spent / len(library) * 1e6,
+            "us",
+            len(library),
+            note="reading included",
+        ),
+    ]
+
+
+def _reactions(quick: bool) -> list[Line]:
+    from xinglin.apps.drugs.safety import duties, screen
+
+    with gzip.open(molecules("uspto50k") / "valid.csv.gz", "rt") as file:
+        rows = [row["reactants>reagents>production"] for row in csv.DictReader(file)][
+            : 300 if quick else None
+        ]
+    refused: Counter[str] = Counter()
+    declared: Counter[str] = Counter()
+    for row in rows:
+        left, right = (_unmapped(side) for side in row.split(">>"))
+        refusal = screen(right) or screen(left, reagent=True)
+        if refusal:
+            refused[refusal.entry.en] += 1
+        elif found := duties(left):
+            declared[found[0].entry.en] += 1
+    return [
+        _rate("uspto50k, reactions", refused.total(), len(rows), _told(refused)),
+        _rate("uspto50k, reactions", declared.total(), len(rows), _told(declared), "with a duty to declare"),
+    ]
+
+
+def _unmapped(smiles: str) -> str:
+    from rdkit import Chem
+
+    molecule = Chem.MolFromSmiles(smiles)
+    for atom in molecule.GetAtoms():
+        atom.SetAtomMapNum(0)
+    return str(Chem.MolToSmiles(molecule))
+
+
+MEASURES: dict[str, Callable[[bool], list[Line]]] = {
+    "schedules": _schedules,
+    "approved": _approved,
+    "library": _library,
+    "reactions": _reactions,
+}
+PARTS = tuple(MEASURES)
+
+
+def run(quick: bool, only: Iterable[str] | None = None) -> list[Line]:
+    return [line for name in only or PARTS for line in MEASURES[name](quick)]
