@@ -31,10 +31,10 @@ def test_no_scaffold_lies_in_two_parts(data: Path) -> None:
     smiles = _smiles(data)
     parts = scaffold_split(smiles)
     assert sorted(np.concatenate(parts)) == list(range(200))
-    groups = [set(scaffold_groups([smiles[at] for at in part]).tolist()) for part in parts]
-    assert len(groups) == 3
+    assert len(parts) == 3
     names = [{murcko(smiles[at]) for at in part} for part in parts]
-    assert not names[0] & names[1] and not names[0] & names[2] and not names[1] & names[2]
+    assert not names[0] & names[1]
+    assert not (names[0] | names[1]) & names[2]
     assert [len(part) for part in parts] == pytest.approx([160, 20, 20], abs=10)
     largest = np.bincount(scaffold_groups(smiles)).argmax()
     assert set(np.flatnonzero(scaffold_groups(smiles) == largest)) <= set(parts[0].tolist())

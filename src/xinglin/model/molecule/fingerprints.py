@@ -54,16 +54,16 @@ def descriptors(smiles: Sequence[str]) -> NDArray[np.float32]:
     Raises:
         InvalidInputError: a SMILES that RDKit cannot read.
     """
-    width = len(descriptor_names())
-    found = np.full((len(smiles), width), np.nan, np.float32)
+    found = np.empty((len(smiles), len(descriptor_names())), np.float32)
     for row, one in enumerate(smiles):
-        molecule = _molecule(one)
-        at = 0
-        for names, function in _functions():
-            values = np.asarray(function(molecule), np.float64).reshape(-1)
-            found[row, at : at + len(names)] = np.where(np.abs(values) < 1e6, values, np.nan)
-            at += len(names)
+        found[row] = describe(_molecule(one))
     return found
+
+
+def describe(molecule: Any) -> NDArray[np.float32]:
+    """Return the descriptors of one RDKit molecule, shape (``len(descriptor_names())``,)."""
+    values = np.concatenate([np.asarray(function(molecule), np.float64) for _, function in _functions()])
+    return np.where(np.abs(values) < 1e6, values, np.nan).astype(np.float32)
 
 
 def descriptor_names() -> tuple[str, ...]:

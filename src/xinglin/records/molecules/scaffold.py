@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from xinglin.records.molecules.parsing import complaint, rdkit, read_smiles, sho
 Indices = NDArray[np.int64]
 
 
+@lru_cache(maxsize=65_536)
 def murcko(smiles: str) -> str:
     """Return the Bemis-Murcko scaffold as SMILES without stereo (J. Med. Chem. 1996, 39, 2887); empty if acyclic.
 
