@@ -139,6 +139,7 @@ def test_the_ledger_keeps_digests_and_counts_in_the_act_s_transaction(store: Sto
     assert kept[0].detail["categories"] == {"narcotic": 2, "psychotropic": 1}
     assert len(kept[0].subjects) == 2
     assert MORPHINE not in str(kept[0])
+
     class Failed(Exception):
         pass
 

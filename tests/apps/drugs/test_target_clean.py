@@ -13,9 +13,11 @@ from xinglin.apps.drugs.target.clean import HEAVY, Cleaning, clean
 from xinglin.apps.drugs.target.remarks import Remark
 from xinglin.errors import InvalidInputError
 
+PROTEIN = Cleaning()
+
 
 def told(
-    structure: gemmi.Structure, options: Cleaning = Cleaning()
+    structure: gemmi.Structure, options: Cleaning = PROTEIN
 ) -> tuple[gemmi.Structure, dict[str, Remark]]:
     cleaned = clean(structure, options)
     return cleaned.structure, {remark.kind: remark for remark in cleaned.remarks}

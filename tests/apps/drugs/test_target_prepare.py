@@ -111,8 +111,9 @@ def test_ways_to_place_the_box(data: Path, tmp_path: Path) -> None:
     far = prepare_target(ready, box=Box((500.0, 0.0, 0.0), (20.0, 20.0, 20.0)))
     assert "empty-box" in {remark.kind for remark in far.remarks}
     flat = tmp_path / "flat.mol"
-    flat.write_text("\n  x\n\n  3  2  0  0  0  0  0  0  0  0999 V2000\n" + "".join(
-        f"{x:10.4f}    0.0000    0.0000 C   0  0\n" for x in (0, 1.5, 3)) + "  1  2  1  0\n  2  3  1  0\nM  END\n")  # fmt: skip
+    atoms = "".join(f"{x:10.4f}    0.0000    0.0000 C   0  0\n" for x in (0, 1.5, 3))
+    head = "\n  x\n\n  3  2  0  0  0  0  0  0  0  0999 V2000\n"
+    flat.write_text(f"{head}{atoms}  1  2  1  0\n  2  3  1  0\nM  END\n")
     with pytest.raises(InvalidInputError, match="flat drawing"):
         ligand_points(flat)
     (tmp_path / "not.sdf").write_text("hello")
