@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks._molecules import molecules
 from benchmarks._line import Line
+from benchmarks._molecules import molecules
 from xinglin.measure import Figure, proportion
 
 JUDGED_WRONG = {

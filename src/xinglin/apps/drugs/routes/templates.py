@@ -62,7 +62,9 @@ def extract(reaction: Reaction, radii: Sequence[int] = (0, 1)) -> Extracted | No
     return Extracted(frozenset(int(tag) for tag in tags) & kept, written) if written else None
 
 
-def _written(extractor: Any, reactants: list[Any], products: list[Any], tags: list[str], radius: int) -> str | None:
+def _written(
+    extractor: Any, reactants: list[Any], products: list[Any], tags: list[str], radius: int
+) -> str | None:
     from rdkit.Chem.rdChemReactions import ReactionFromSmarts
 
     try:
