@@ -136,7 +136,8 @@ def _place(route: Route, column: int, row: int, pieces: list[str]) -> tuple[floa
     for middle in middles:
         start, end = x + WIDTH, x + WIDTH + GAP
         pieces.append(
-            f'<path d="M{end} {middle} H{start + GAP * 0.6} V{own} H{start}" fill="none" stroke="#7b8a82" stroke-width="1.5"/>'
+            f'<path d="M{end} {middle} H{start + GAP * 0.6} V{own} H{start}" fill="none" '
+            'stroke="#7b8a82" stroke-width="1.5"/>'
         )
     bought = route.step is None
     colour = "#2f7d4f" if bought else "#7b8a82"

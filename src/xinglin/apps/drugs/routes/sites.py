@@ -86,17 +86,17 @@ class Product:
 
 @lru_cache(maxsize=1)
 def _fingerprints() -> tuple[Any, Any]:
-    from rdkit.Chem import rdFingerprintGenerator as generators
+    from rdkit.Chem.rdFingerprintGenerator import GetMorganGenerator
 
-    every = generators.GetMorganGenerator(radius=RADII - 1, includeRedundantEnvironments=True)
-    return every, generators.GetMorganGenerator(radius=2, fpSize=BITS)
+    every = GetMorganGenerator(radius=RADII - 1, includeRedundantEnvironments=True)
+    return every, GetMorganGenerator(radius=2, fpSize=BITS)
 
 
 def _environments(molecule: Any) -> NDArray[np.int64]:
     """Identifier of every atom's environment: ``(radius, atom)``."""
-    from rdkit.Chem import rdFingerprintGenerator as generators
+    from rdkit.Chem.rdFingerprintGenerator import AdditionalOutput
 
-    output = generators.AdditionalOutput()
+    output = AdditionalOutput()
     output.AllocateBitInfoMap()
     _fingerprints()[0].GetSparseCountFingerprint(molecule, additionalOutput=output)
     numbers = np.zeros((RADII, molecule.GetNumAtoms()), dtype=np.int64)

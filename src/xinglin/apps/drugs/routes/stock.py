@@ -15,6 +15,7 @@ from pathlib import Path
 from xinglin.errors import InvalidInputError
 from xinglin.records.delimited import open_table
 from xinglin.records.molecules.parsing import read_smiles
+from xinglin.records.molecules.standard import LENIENT, standardise
 from xinglin.records.table import positions
 from xinglin.terms.tsv import rows
 
@@ -24,7 +25,7 @@ MAX_STOCK = 5_000_000
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """Molecules by canonical SMILES without stereo-free variants: what is written is what is there."""
+    """Molecules by canonical SMILES, stereo included: a racemate in stock is no enantiomer."""
 
     name: str
     prices: Mapping[str, float | None]
@@ -56,6 +57,8 @@ def read_stock(path: Path) -> Stock:
         MissingDataError: there is no such file.
         InvalidInputError: no column ``smiles``, or not one row that is a molecule.
     """
+    from rdkit.Chem import MolToSmiles
+
     table = open_table(path)
     names = {name.lower(): name for name in table.header}
     if "smiles" not in names:
@@ -88,25 +91,19 @@ def read_stock(path: Path) -> Stock:
                     f"price: expected a number from 0, got {cell[:30]!r}; kept without price"
                 )
                 price = None
-        for part in _canonical(molecule):
+        for part in _forms(str(MolToSmiles(molecule))):
             prices[part] = price
     if not prices:
         raise InvalidInputError(f"{path.name}: expected molecules, none of its rows is one")
     return Stock(path.name, prices, problems)
 
 
-def _canonical(molecule: object) -> list[str]:
-    """A molecule as bought, and without charge where it is a salt of a base or an acid: templates write free forms."""
-    from rdkit.Chem import MolToSmiles
-
-    from xinglin.errors import InvalidInputError as Refused
-    from xinglin.records.molecules.standard import LENIENT, standardise
-
-    written = str(MolToSmiles(molecule))
+def _forms(smiles: str) -> list[str]:
+    """A molecule as written and its free form, which is what templates write of a salt."""
     try:
-        return list(dict.fromkeys((written, standardise(written, options=LENIENT).smiles)))
-    except Refused:
-        return [written]
+        return [smiles, standardise(smiles, options=LENIENT).smiles]
+    except InvalidInputError:
+        return [smiles]
 
 
 def stock_rows(
@@ -114,8 +111,6 @@ def stock_rows(
 ) -> list[tuple[str, str]]:
     """Return ``(smiles, source)`` of the list that is shipped: everything up to a mass (g/mol), free forms."""
     from rdkit.Chem.Descriptors import MolWt
-
-    from xinglin.records.molecules.standard import LENIENT, standardise
 
     found: dict[str, str] = {}
     for source, heaviest, several in (
@@ -126,11 +121,6 @@ def stock_rows(
             molecule = read_smiles(smiles)
             if molecule is None or MolWt(molecule) > heaviest:
                 continue
-            forms = [smiles] if source == "uspto50k" else []
-            try:
-                forms.append(standardise(smiles, options=LENIENT).smiles)
-            except InvalidInputError:
-                pass
-            for form in forms:
+            for form in _forms(smiles) if source == "uspto50k" else _forms(smiles)[1:]:
                 found.setdefault(form, source)
     return sorted(found.items())

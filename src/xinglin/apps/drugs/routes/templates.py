@@ -46,8 +46,7 @@ def extract(reaction: Reaction, radii: Sequence[int] = (0, 1)) -> Extracted | No
     """
     extractor = _extractor()
     left, right = reaction.mapped.split(">>")
-    chem, base, _ = rdkit()
-    with base.BlockLogs():
+    with rdkit()[1].BlockLogs():
         reactants = [read_smiles(part) for part in left.split(".")]
         products = [read_smiles(right)]
         _, tags, failed = extractor.get_changed_atoms(reactants, products)
