@@ -19,6 +19,9 @@ from xinglin.errors import MissingExtraError
 from xinglin.records.molecules.parsing import rdkit, read_smiles
 
 
+MOST_OUTCOMES = 50
+
+
 @dataclass(frozen=True, slots=True)
 class Extracted:
     """What one reaction teaches."""
@@ -106,14 +109,17 @@ class Runner:
     def outcomes(self, smarts: str, product: str) -> list[str]:
         """Return the distinct precursor sets (canonical SMILES, parts joined by dots) that a template gives.
 
-        Where the product has stereo marks rdchiral runs the template, since RDKit's own engine loses some; else
-        RDKit does, which is the same and four times faster.
+        rdchiral runs the template where the product has stereo marks or a ring is opened: RDKit's own engine loses
+        stereo there, and gives a chain that stays in one piece twice. Elsewhere RDKit does, four times faster.
         """
-        if any(mark in product for mark in "@/\\"):
-            return self._with_stereo(smarts, product)
-        return self._without(smarts, product)
+        if not any(mark in product for mark in "@/\\"):
+            plain = self._without(smarts, product)
+            if plain is not None:
+                return plain
+        return self._with_stereo(smarts, product)
 
-    def _without(self, smarts: str, product: str) -> list[str]:
+    def _without(self, smarts: str, product: str) -> list[str] | None:
+        """What RDKit gives; None where an atom of the product comes out twice."""
         from rdkit.Chem.rdChemReactions import ReactionFromSmarts
 
         chem, base, _ = rdkit()
@@ -123,7 +129,15 @@ class Runner:
             reaction.Initialize()
         found: dict[str, None] = {}
         with base.BlockLogs():
-            for parts in reaction.RunReactants((read_smiles(product),), 50):
+            for parts in reaction.RunReactants((read_smiles(product),), MOST_OUTCOMES):
+                came = [
+                    atom.GetIntProp("react_atom_idx")
+                    for part in parts
+                    for atom in part.GetAtoms()
+                    if atom.HasProp("react_atom_idx")
+                ]
+                if len(set(came)) != len(came):
+                    return None
                 whole = _read_back(".".join(chem.MolToSmiles(part) for part in parts))
                 if whole:
                     found[whole] = None
