@@ -81,12 +81,15 @@ def _products(path: Path) -> Iterator[tuple[str, str]]:
     """Row and product of a table, in order.
 
     Raises:
+        MissingDataError: there is no such file.
         InvalidInputError: it has neither a column ``product`` nor one ``smiles``.
     """
-    from xinglin.errors import InvalidInputError
+    from xinglin.errors import InvalidInputError, MissingDataError
     from xinglin.records.delimited import open_table
     from xinglin.records.table import positions
 
+    if not path.is_file():
+        raise MissingDataError(f"expected a table of products, there is none at {path.name}")
     table = open_table(path)
     column = next((name for name in ("product", "smiles") if name in table.header), None)
     if column is None:
@@ -251,13 +254,23 @@ def templates(
     column: Annotated[
         str, typer.Option(help="反应所在列 Column of the reactions.")
     ] = "reactants>reagents>production",
+    library: Annotated[
+        Path | None, typer.Option(help="SMILES 库(可 xz),与 --stock 同用 Library of SMILES, with --stock.")
+    ] = None,
+    stock: Annotated[
+        Path | None, typer.Option(help="另写替代原料表 TSV Write the stand-in stock list too.")
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="随机种子 Seed.")] = 0,
 ) -> None:
     """从原子映射反应提取模板并训练排序模型。Extract templates and train their ranker from atom-mapped reactions."""
     from xinglin.apps.drugs.routes.learn import LearnOptions
-    from xinglin.apps.drugs.routes.recipe import train_templates
+    from xinglin.apps.drugs.routes.recipe import train_templates, write_stock
+    from xinglin.errors import InvalidInputError
     from xinglin.ledger import append
     from xinglin.store import open_store
+
+    if (library is None) != (stock is None):
+        raise InvalidInputError("--library and --stock go together: the list is made of both")
 
     def report(stage: str, done: int, total: int) -> None:
         typer.echo(f"\r{stage} {done}/{total}", err=True, nl=done == total)
@@ -273,5 +286,7 @@ def templates(
             subjects=(made["files"]["ranker.json"],),
             detail={"kind": "templates", **made["counts"]},
         )
+    if library is not None and stock is not None:
+        typer.echo(f"{stock}: {write_stock(data, library, stock, column=column)}")
     typer.echo(json.dumps(made["counts"], ensure_ascii=False))
     typer.echo(str(out))

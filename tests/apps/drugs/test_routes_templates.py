@@ -39,8 +39,8 @@ def test_a_template_run_backwards_gives_the_reactants(data: Path, stereo: bool) 
         assert found is not None
         for radius, smarts in found.templates.items():
             recovered[radius] += reaction.reactants in runner.outcomes(smarts, reaction.product)
-    assert recovered[0] >= 38
-    assert recovered[1] >= 39
+    assert recovered[0] >= (36 if stereo else 39)
+    assert recovered[1] >= 38
 
 
 def test_without_stereo_both_engines_agree(data: Path) -> None:

@@ -6,12 +6,12 @@ are taken off, and reactants that give the product no atom are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from xinglin.errors import InvalidInputError
+from xinglin.errors import InvalidInputError, MissingDataError
 from xinglin.records.delimited import open_table
 from xinglin.records.molecules.parsing import rdkit, read_smiles
 from xinglin.records.molecules.standard import MAX_ATOMS, MAX_LENGTH
@@ -51,6 +51,8 @@ def read_reactions(path: Path, column: str = COLUMN) -> Reactions:
         InvalidInputError: it has no such column, or none of its rows is a usable reaction.
         MissingExtraError: RDKit is not installed.
     """
+    if not path.is_file():
+        raise MissingDataError(f"expected a table of reactions, there is none at {path.name}")
     table = open_table(path)
     wanted = [column, "id"] if "id" in table.header else [column]
     at = positions(table.header, wanted)
@@ -129,12 +131,5 @@ def split_by_product(reactions: tuple[Reaction, ...], parts: int = 5) -> tuple[l
 
     One product is never on both sides, whatever the order of the file.
     """
-    from hashlib import sha256
-
     held = [int(sha256(one.product.encode()).hexdigest(), 16) % parts == 0 for one in reactions]
     return [i for i, out in enumerate(held) if not out], [i for i, out in enumerate(held) if out]
-
-
-def iterate_products(reactions: tuple[Reaction, ...]) -> Iterator[str]:
-    """Yield the product of every reaction."""
-    return (one.product for one in reactions)

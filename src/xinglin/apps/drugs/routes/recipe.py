@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 from collections.abc import Callable
 from dataclasses import asdict
 from hashlib import sha256
@@ -11,8 +12,11 @@ from typing import Any
 from xinglin.apps.drugs.routes.kept import keep, load
 from xinglin.apps.drugs.routes.learn import LearnOptions, build, fit_ranker, lessons, teachable
 from xinglin.apps.drugs.routes.reactions import COLUMN, Reaction, read_reactions
+from xinglin.apps.drugs.routes.stock import stock_rows
 from xinglin.apps.drugs.safety import screen
 
+STOCK_REACTANT, STOCK_LIBRARY = 250.0, 200.0
+"""Heaviest molecules of the shipped stock, g/mol."""
 Report = Callable[[str, int, int], None]
 
 
@@ -23,6 +27,36 @@ def lawful(reactions: tuple[Reaction, ...]) -> list[Reaction]:
         for one in reactions
         if screen(one.product) is None and screen(one.reactants, reagent=True) is None
     ]
+
+
+def write_stock(data: Path, library: Path, out: Path, *, column: str = COLUMN) -> int:
+    """Write the stand-in stock list: light reactants that no reaction of the table makes, and light library molecules.
+
+    Args:
+        data: table of atom-mapped reactions.
+        library: SMILES, one a line, also compressed with xz.
+        out: the TSV to write.
+        column: of the reactions.
+
+    Returns:
+        How many molecules it lists; scheduled ones are left out.
+    """
+    reactions = read_reactions(data, column).rows
+    made = {one.product for one in reactions}
+    used = {part for one in reactions for part in one.reactants.split(".")} - made
+    opened = lzma.open if library.suffix == ".xz" else open
+    with opened(library, "rt", encoding="utf-8") as file:
+        several = [line.split()[0] for line in file if line.strip()]
+    listed = [
+        (smiles, source)
+        for smiles, source in stock_rows(
+            sorted(used), several, heaviest_reactant=STOCK_REACTANT, heaviest_library=STOCK_LIBRARY
+        )
+        if screen(smiles, reagent=True) is None
+    ]
+    text = "".join(f"{smiles}\t{source}\n" for smiles, source in listed)
+    out.write_text(f"smiles\tsource\n{text}", encoding="utf-8")
+    return len(listed)
 
 
 def train_templates(

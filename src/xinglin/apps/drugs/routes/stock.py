@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from xinglin.errors import InvalidInputError
+from xinglin.errors import InvalidInputError, MissingDataError
 from xinglin.records.delimited import open_table
 from xinglin.records.molecules.parsing import read_smiles
 from xinglin.records.molecules.standard import LENIENT, standardise
@@ -59,6 +59,8 @@ def read_stock(path: Path) -> Stock:
     """
     from rdkit.Chem import MolToSmiles
 
+    if not path.is_file():
+        raise MissingDataError(f"expected a stock list, there is none at {path.name}")
     table = open_table(path)
     names = {name.lower(): name for name in table.header}
     if "smiles" not in names:
@@ -118,6 +120,9 @@ def stock_rows(
         ("zinc250k", heaviest_library, library),
     ):
         for smiles in several:
+            # A letter is an atom: what has too many is not worth reading.
+            if sum(mark.isalpha() and mark not in "Hh" for mark in smiles) * 10 > heaviest:
+                continue
             molecule = read_smiles(smiles)
             if molecule is None or MolWt(molecule) > heaviest:
                 continue
