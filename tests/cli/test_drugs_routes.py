@@ -148,12 +148,3 @@ def test_wrong_options_say_what_to_do(
     ]
     told = CliRunner().invoke(app, [*arguments, *more])
     assert isinstance(told.exception, error)
-
-
-def test_aizynthfinder_s_absence_is_said(tmp_path: Path) -> None:
-    from xinglin.apps.drugs.routes.aizynth import AiZynthSearch, MissingEngineError
-
-    config = tmp_path / "config.yml"
-    config.write_text("expansion: {}\n", encoding="utf-8")
-    with pytest.raises(MissingEngineError, match="pip install aizynthfinder"):
-        AiZynthSearch(config)

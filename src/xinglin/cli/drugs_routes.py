@@ -14,6 +14,7 @@ import typer
 
 if TYPE_CHECKING:
     from xinglin.apps.drugs.routes.search import Found
+    from xinglin.apps.drugs.routes.stock import Stock
     from xinglin.apps.drugs.safety import Refusal
 
 ENGINES = ("own", "aizynthfinder")
@@ -44,6 +45,9 @@ def routes(
     ] = None,
     engine: Annotated[str, typer.Option(help="own | aizynthfinder")] = "own",
     config: Annotated[Path | None, typer.Option(help="AiZynthFinder 配置 AiZynthFinder's YAML.")] = None,
+    aizynthcli: Annotated[
+        str, typer.Option(help="其程序(自成环境) Its program, in an environment of its own.")
+    ] = "aizynthcli",
     model: Annotated[
         Path | None, typer.Option(help="模板模型文件夹 Model folder; empty: the shipped one.")
     ] = None,
@@ -74,7 +78,8 @@ def routes(
     from xinglin.apps.drugs.routes.search import SearchOptions
 
     options = SearchOptions(routes=count, depth=depth, expansions=expansions, seconds=seconds)
-    _multi(inputs, out, model, stock, config if engine == "aizynthfinder" else None, options)
+    other = (config, aizynthcli) if engine == "aizynthfinder" and config else None
+    _multi(inputs, out, model, stock, other, options)
 
 
 def _products(path: Path) -> Iterator[tuple[str, str]]:
@@ -140,46 +145,40 @@ def _single(inputs: Path, out: Path, top: int, model: Path | None) -> None:
 
 
 def _multi(
-    inputs: Path, out: Path, model: Path | None, stock: Path | None, config: Path | None, options: Any
+    inputs: Path,
+    out: Path,
+    model: Path | None,
+    stock: Path | None,
+    other: tuple[Path, str] | None,
+    options: Any,
 ) -> None:
-    from xinglin.apps.drugs.routes.kept import SHIPPED
     from xinglin.apps.drugs.routes.page import page
     from xinglin.apps.drugs.routes.reactions import canonical
-    from xinglin.apps.drugs.routes.retro import Retro
-    from xinglin.apps.drugs.routes.search import search
     from xinglin.apps.drugs.routes.stock import read_stock, shipped_stock
-    from xinglin.apps.drugs.safety import refuse, screen
+    from xinglin.apps.drugs.safety import screen
     from xinglin.cli.written import write_whole
-    from xinglin.errors import ControlledSubstanceError, InvalidInputError
+    from xinglin.errors import InvalidInputError
 
     buy = read_stock(stock) if stock else shipped_stock()
-    if config is not None:
-        from xinglin.apps.drugs.routes.aizynth import AiZynthSearch
-
-        other = AiZynthSearch(config)
-        retro = None
-    else:
-        other, retro = None, Retro.load(model or SHIPPED)
-    found: list[tuple[str, Found, float | None]] = []
+    targets: dict[str, str] = {}
     problems: dict[str, str] = {}
     refused: list[Refusal] = []
     for name, smiles in _products(inputs):
         try:
             target = canonical(smiles)
-            refuse([target])
-            if other is not None:
-                one = other.search(target, options)
-            elif retro is not None:
-                one = search(target, retro.predict, buy, options)
-        except ControlledSubstanceError as error:
-            problems[name] = str(error).replace("\n", " ")
-            refused += [kept for kept in [screen(smiles)] if kept]
-            continue
+            refusal = screen(target)
         except InvalidInputError as error:
             problems[name] = str(error)
             continue
+        if refusal:
+            refused.append(refusal)
+            problems[name] = f"{refusal.zh} {refusal.en}"
+        else:
+            targets[name] = target
+    found: list[tuple[str, Found, float | None]] = []
+    for name, one in _searched(targets, model, buy, other, options):
         refused += one.refused
-        found.append((name, one, None if one.routes else _accessibility(target)))
+        found.append((name, one, None if one.routes else _accessibility(one.target)))
         typer.echo(
             f"{name}: 路线 routes {len(one.routes)}, 展开 expansions {one.expansions}, {one.seconds:.1f} s, {one.ended}"
         )
@@ -188,6 +187,27 @@ def _multi(
     write_whole(out / "routes.html", page(found, buy))
     _remember(out / "routes.json", refused, "drugs.routes", {"targets": len(found) + len(problems)})
     _told(out / "routes.html", problems)
+
+
+def _searched(
+    targets: dict[str, str], model: Path | None, buy: Stock, other: tuple[Path, str] | None, options: Any
+) -> Iterator[tuple[str, Found]]:
+    """Search every target with the engine that was asked for."""
+    if other is not None:
+        from xinglin.apps.drugs.routes.aizynth import run_aizynthfinder
+
+        config, program = other
+        yield from zip(
+            targets, run_aizynthfinder(list(targets.values()), config, options, program=program), strict=True
+        )
+        return
+    from xinglin.apps.drugs.routes.kept import SHIPPED
+    from xinglin.apps.drugs.routes.retro import Retro
+    from xinglin.apps.drugs.routes.search import search
+
+    retro = Retro.load(model or SHIPPED)
+    for name, target in targets.items():
+        yield name, search(target, retro.predict, buy, options)
 
 
 def _accessibility(smiles: str) -> float:

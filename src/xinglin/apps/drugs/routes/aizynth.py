@@ -1,14 +1,19 @@
 """AiZynthFinder as another engine for the search, where somebody has installed and configured it.
 
 AiZynthFinder (Genheden et al. 2020, doi 10.1186/s13321-020-00472-1) brings its own policy and stock, named in its YAML
-configuration. Its routes come back in our form, and go through our screen like our own.
+configuration, which also holds its bounds. It needs NumPy 1 and we need NumPy 2, so it runs as a program from an
+environment of its own. Its routes come back in our form and go through our screen like our own.
 """
 
 from __future__ import annotations
 
+import gzip
+import json
 import math
-import time
-from collections.abc import Mapping
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,72 +21,115 @@ from xinglin.apps.drugs.routes.reactions import canonical
 from xinglin.apps.drugs.routes.retro import Step
 from xinglin.apps.drugs.routes.search import Found, Route, SearchOptions
 from xinglin.apps.drugs.safety import Refusal, refuse, screen
-from xinglin.errors import InvalidInputError, MissingDataError, XinglinError
+from xinglin.errors import InvalidInputError, MissingDataError, MissingProgramError, XinglinError
+
+PROGRAM = "aizynthcli"
+MAX_OUTPUT = 500 << 20
+"""Bytes, unpacked."""
+STARTING = 120.0
+"""Seconds that loading the policy may take, beside the bound of every target."""
 
 
-class MissingEngineError(XinglinError, ImportError):
-    """AiZynthFinder is not installed; it is no part of our extras, since its pins clash with theirs."""
+class EngineError(XinglinError):
+    """AiZynthFinder ran and failed."""
 
-    title = "AiZynthFinder is not installed"
-    status = 501
+    title = "the other engine failed"
+    status = 500
 
 
-class AiZynthSearch:
-    """A configured finder; loading its policy takes seconds, so it is done once."""
+def run_aizynthfinder(
+    targets: Sequence[str], config: Path, options: SearchOptions | None = None, *, program: str = PROGRAM
+) -> list[Found]:
+    """Search routes to some molecules with one run of AiZynthFinder.
 
-    def __init__(self, config: Path) -> None:
-        """Load a configuration, with every stock and every expansion policy that it names.
+    Args:
+        targets: canonical SMILES.
+        config: AiZynthFinder's YAML: policy, stock, bounds.
+        options: how many routes are wanted, what a step costs, and how long a target may take before the run is
+            given up (twice the seconds, since the program has bounds of its own).
+        program: ``aizynthcli``, or its path.
 
-        Raises:
-            MissingDataError: there is no such file.
-            MissingEngineError: AiZynthFinder is not installed.
-        """
-        if not config.is_file():
-            raise MissingDataError(f"expected AiZynthFinder's configuration, there is none at {config.name}")
-        try:
-            from aizynthfinder.aizynthfinder import AiZynthFinder
-        except ImportError as error:
-            raise MissingEngineError(
-                "AiZynthFinder is not installed. Run: pip install aizynthfinder (in an environment of its own if pip "
-                "reports a clash), and give its configuration with --config"
-            ) from error
-        self._finder = AiZynthFinder(configfile=str(config))
-        self._finder.stock.select(self._finder.stock.items)
-        self._finder.expansion_policy.select(self._finder.expansion_policy.items)
-
-    def search(self, target: str, options: SearchOptions | None = None) -> Found:
-        """Search routes to a molecule, within the same bounds as our own search.
-
-        Raises:
-            ControlledSubstanceError: the target is scheduled.
-        """
-        chosen = options or SearchOptions()
-        refuse([target])
-        began = time.monotonic()
-        finder = self._finder
-        finder.config.search.time_limit = chosen.seconds
-        finder.config.search.iteration_limit = chosen.expansions
-        finder.config.search.max_transforms = chosen.depth
-        finder.target_smiles = target
-        finder.tree_search()
-        finder.build_routes()
-        routes: list[Route] = []
-        refused: dict[str, Refusal] = {}
-        for tree in finder.routes.dicts:
-            route = read_route(tree, chosen.step_cost)
-            if route is None:
-                continue
-            found = _refusals(route)
-            refused |= {refusal.digest: refusal for refusal in found}
-            if not found:
-                routes.append(route)
-        routes.sort(key=lambda route: route.cost)
-        iterations = int(finder.search_stats.get("iterations", 0))
-        spent = time.monotonic() - began
-        ended = "seconds" if spent >= chosen.seconds else "expansions"
-        return Found(
-            target, tuple(routes[: chosen.routes]), iterations, spent, ended, tuple(refused.values())
+    Raises:
+        ControlledSubstanceError: a target is scheduled; nothing is started.
+        MissingProgramError: there is no such program.
+        MissingDataError: there is no such configuration.
+        EngineError: it failed, took too long, or wrote something else than expected.
+    """
+    chosen = options or SearchOptions()
+    refuse(targets)
+    if not config.is_file():
+        raise MissingDataError(f"expected AiZynthFinder's configuration, there is none at {config.name}")
+    found = shutil.which(program)
+    if found is None:
+        raise MissingProgramError(
+            f"{program} is not on the path. AiZynthFinder needs an environment of its own (NumPy 1): "
+            'python -m venv aizynth && aizynth/bin/pip install aizynthfinder "pyarrow<20"; then give --aizynthcli '
+            "aizynth/bin/aizynthcli"
         )
+    with tempfile.TemporaryDirectory(prefix="xinglin-aizynth-") as folder:
+        inputs, output = Path(folder) / "targets.txt", Path(folder) / "routes.json.gz"
+        inputs.write_text("\n".join(targets) + "\n", encoding="utf-8")
+        command = [found, "--smiles", str(inputs), "--config", str(config.resolve()), "--output", str(output)]
+        try:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                text=True,
+                timeout=STARTING + 2 * chosen.seconds * len(targets),
+                cwd=folder,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise EngineError(
+                f"AiZynthFinder did not end within {error.timeout:.0f} s: lower time_limit in its configuration"
+            ) from error
+        if done.returncode != 0 or not output.is_file():
+            last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+            raise EngineError(f"AiZynthFinder ended with code {done.returncode}: {last[:200]}")
+        rows = _rows(output)
+    if len(rows) != len(targets):
+        raise EngineError(f"expected {len(targets)} results of AiZynthFinder, got {len(rows)}")
+    return [read_result(target, row, chosen) for target, row in zip(targets, rows, strict=True)]
+
+
+def _rows(output: Path) -> list[Mapping[str, Any]]:
+    try:
+        with gzip.open(output, "rb") as file:
+            body = file.read(MAX_OUTPUT + 1)
+        if len(body) > MAX_OUTPUT:
+            raise EngineError(f"expected at most {MAX_OUTPUT >> 20} MiB from AiZynthFinder")
+        return list(json.loads(body)["data"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise EngineError(
+            f"expected AiZynthFinder's JSON table, {type(error).__name__} on reading it"
+        ) from error
+
+
+def read_result(target: str, row: Mapping[str, Any], options: SearchOptions) -> Found:
+    """Return one row of AiZynthFinder's table in our form; routes with a scheduled molecule are left out.
+
+    Raises:
+        InvalidInputError: it is no such row.
+    """
+    routes: list[Route] = []
+    refused: dict[str, Refusal] = {}
+    for tree in row.get("trees") or ():
+        route = read_route(tree, options.step_cost)
+        if route is None or route.step is None:
+            continue
+        found = _refusals(route)
+        refused |= {refusal.digest: refusal for refusal in found}
+        if not found:
+            routes.append(route)
+    routes.sort(key=lambda route: route.cost)
+    return Found(
+        target,
+        tuple(routes[: options.routes]),
+        int(row.get("number_of_nodes") or 0),
+        float(row.get("search_time") or 0.0),
+        "AiZynthFinder",
+        tuple(refused.values()),
+    )
 
 
 def read_route(tree: Mapping[str, Any], step_cost: float) -> Route | None:
@@ -96,22 +144,22 @@ def read_route(tree: Mapping[str, Any], step_cost: float) -> Route | None:
     reactions = tree.get("children") or []
     if not reactions:
         return Route(smiles, None, (), 0.0) if tree.get("in_stock") else None
-    reaction = reactions[0]
-    children = [read_route(child, step_cost) for child in reaction.get("children") or []]
-    if not children or None in children:
-        return None
-    below = tuple(child for child in children if child is not None)
-    told = reaction.get("metadata") or {}
+    below = []
+    for child in reactions[0].get("children") or ():
+        made = read_route(child, step_cost)
+        if made is None:
+            return None
+        below.append(made)
+    told = reactions[0].get("metadata") or {}
     score = float(told.get("policy_probability", math.nan))
-    step = Step(
-        tuple(child.smiles for child in below),
-        int(told.get("template_code", -1)),
-        str(told.get("template", "")),
-        score,
-        "",
-    )
-    own = step_cost + (-math.log(max(score, 1e-9)) if score == score else 0.0)
-    return Route(smiles, step, below, own + sum(child.cost for child in below))
+    if not below or not score >= 0:
+        raise InvalidInputError(
+            "expected a reaction of AiZynthFinder with precursors and a policy_probability"
+        )
+    template = int(told.get("template_code", -1))
+    step = Step(tuple(child.smiles for child in below), template, str(told.get("template", "")), score, "")
+    cost = step_cost - math.log(max(score, 1e-9)) + sum(child.cost for child in below)
+    return Route(smiles, step, tuple(below), cost)
 
 
 def _refusals(route: Route) -> list[Refusal]:

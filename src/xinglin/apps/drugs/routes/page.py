@@ -17,6 +17,10 @@ ENDED = {
     "enough routes": ("已找到所需条数", "as many as asked for"),
     "nothing left to expand": ("模板用尽", "nothing left to try"),
     "expansions": ("达到展开上限", "bound on expansions reached"),
+    "AiZynthFinder": (
+        "由 AiZynthFinder 检索,原料清单为其自有",
+        "searched by AiZynthFinder, in its own stock",
+    ),
     "seconds": ("达到时间上限", "bound on time reached"),
 }
 STYLE = """

@@ -85,7 +85,8 @@ class Found:
     expansions: int
     seconds: float
     ended: str
-    """``target in stock``, ``enough routes``, ``nothing left to expand``, ``expansions`` or ``seconds``."""
+    """``enough routes``, ``nothing left to expand``, ``expansions``, ``seconds``,
+    or the name of another engine."""
     refused: tuple[Refusal, ...]
     in_stock: bool = False
 

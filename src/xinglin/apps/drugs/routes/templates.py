@@ -18,7 +18,6 @@ from xinglin.apps.drugs.routes.reactions import Reaction
 from xinglin.errors import MissingExtraError
 from xinglin.records.molecules.parsing import rdkit, read_smiles
 
-
 MOST_OUTCOMES = 50
 
 
