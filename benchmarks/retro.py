@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,11 +13,13 @@ from benchmarks._line import Line
 from benchmarks._molecules import molecules
 from xinglin.measure import proportion
 
-PARTS = ("held-out", "radii")
+PARTS = ("held-out", "routes", "radii")
 TOPS = (1, 3, 5, 10)
 RETROSIM = {1: 0.373, 3: 0.547, 5: 0.633, 10: 0.741}
 """Coley et al. 2017, all 5,007 test reactions of USPTO-50k, trained on 40,000: another test part and ten times the data."""
 NEAREST = 100
+ROUTES = 100
+"""Held-out products whose routes are searched."""
 
 
 def _reactions(quick: bool) -> tuple[Any, ...]:
@@ -51,27 +54,44 @@ def _place(outcomes: Iterable[str], truth: str) -> int | None:
     return next((rank for rank, outcome in enumerate(outcomes) if outcome == truth), None)
 
 
-def _held_out(quick: bool, reactions: tuple[Any, ...]) -> list[Line]:
+@dataclass(frozen=True, slots=True)
+class World:
+    """The reactions, and a model of the fitting part."""
+
+    reactions: tuple[Any, ...]
+    fit: list[int]
+    held: list[int]
+    retro: Any
+    learned: float
+    """CPU seconds."""
+
+
+def _world(quick: bool) -> World:
     from xinglin.apps.drugs.routes.learn import LearnOptions, build, fit_ranker, lessons, teachable
     from xinglin.apps.drugs.routes.reactions import split_by_product
     from xinglin.apps.drugs.routes.recipe import lawful
     from xinglin.apps.drugs.routes.retro import Retro
-    from xinglin.apps.drugs.safety import screen
 
+    reactions = _reactions(quick)
     fit, held = split_by_product(reactions)
     options = LearnOptions(trees=20) if quick else LearnOptions()
     began = time.process_time()
     taught = teachable(lawful(tuple(reactions[place] for place in fit)))
     library, sites = build(taught)
-    found = lessons(library, taught, sites, options)
-    retro = Retro(library, fit_ranker(found, options))
-    learned = time.process_time() - began
+    retro = Retro(library, fit_ranker(lessons(library, taught, sites, options), options))
+    return World(reactions, fit, held, retro, time.process_time() - began)
+
+
+def _held_out(quick: bool, world: World) -> list[Line]:
+    from xinglin.apps.drugs.safety import screen
+
+    retro, reactions, library = world.retro, world.reactions, world.retro.library
     ours: list[int | None] = []
     frequency: list[int | None] = []
     similarity: list[int | None] = []
     seconds: list[float] = []
     scheduled = 0
-    for place in held[: 15 if quick else None]:
+    for place in world.held[: 15 if quick else None]:
         reaction = reactions[place]
         if screen(reaction.product) is not None:
             # Refused by design: counted as not found.
@@ -85,7 +105,7 @@ def _held_out(quick: bool, reactions: tuple[Any, ...]) -> list[Line]:
         frequency.append(_place(_by_frequency(retro, reaction.product), reaction.reactants))
         similarity.append(_place(_by_similarity(retro, reaction.product), reaction.reactants))
     note = (
-        f"{len(taught)} reactions, {len(library.templates)} templates; {scheduled} products refused as scheduled "
+        f"{len(library.precedents)} reactions, {len(library.templates)} templates; {scheduled} products refused as scheduled "
         "count as misses"
     )
     middle = float(np.median(seconds))
@@ -99,9 +119,9 @@ def _held_out(quick: bool, reactions: tuple[Any, ...]) -> list[Line]:
         Line(
             "learning",
             "CPU time",
-            learned,
+            world.learned,
             "s",
-            len(taught),
+            len(library.precedents),
             note="extraction, counts and ranker, one thread",
         ),
     ]
@@ -151,7 +171,46 @@ def _by_similarity(retro: Any, product: str) -> list[str]:
     return sorted((one for one in scores if product not in one.split(".")), key=lambda one: -scores[one])
 
 
-def _radii(quick: bool, reactions: tuple[Any, ...]) -> list[Line]:
+def _routes(quick: bool, world: World) -> list[Line]:
+    """Whole routes of held-out products to what the fitting part and light library molecules offer."""
+    from xinglin.apps.drugs.routes.search import SearchOptions, search
+    from xinglin.apps.drugs.routes.stock import SHIPPED, stock_rows
+    from xinglin.apps.drugs.safety import screen
+    from xinglin.terms.tsv import rows
+
+    made = {one.product for one in world.reactions}
+    used = {part for place in world.fit for part in world.reactions[place].reactants.split(".")} - made
+    stock = {
+        smiles for smiles, _ in stock_rows(sorted(used), (), heaviest_reactant=250.0, heaviest_library=0.0)
+    }
+    stock |= {row["smiles"] for row in rows(SHIPPED, ("smiles", "source")) if row["source"] == "zinc250k"}
+    options = SearchOptions(routes=1, expansions=10 if quick else 60, seconds=30.0)
+    steps: list[int] = []
+    seconds: list[float] = []
+    products = dict.fromkeys(world.reactions[place].product for place in world.held)
+    chosen = [one for one in products if one not in stock and screen(one) is None][: 4 if quick else ROUTES]
+    for product in chosen:
+        began = time.process_time()
+        found = search(product, world.retro.predict, stock, options)
+        seconds.append(time.process_time() - began)
+        steps += [route.steps for route in found.routes]
+    share = proportion(len(steps), len(chosen))
+    note = (
+        f"{len(stock):,} molecules in stock, none from the held-out part; <= {options.expansions} expansions, "
+        f"{options.depth} steps in a row"
+    )
+    if steps:
+        note += f"; steps of the cheapest route: median {np.median(steps):g}, most {max(steps)}"
+    return [
+        Line("routes to stock", "found", share.value, "", share.n, share.low, share.high, note=note),
+        Line("routes to stock", "CPU time a search, median", float(np.median(seconds)), "s", len(chosen)),
+        Line(
+            "routes to stock", "CPU time a search, p95", float(np.quantile(seconds, 0.95)), "s", len(chosen)
+        ),
+    ]
+
+
+def _radii(reactions: tuple[Any, ...]) -> list[Line]:
     """How many held-out reactions have a template that the fitting part knows."""
     from xinglin.apps.drugs.routes.reactions import split_by_product
     from xinglin.apps.drugs.routes.templates import extract
@@ -171,6 +230,12 @@ def _radii(quick: bool, reactions: tuple[Any, ...]) -> list[Line]:
 
 
 def run(quick: bool, only: Iterable[str] | None = None) -> list[Line]:
-    reactions = _reactions(quick)
-    made = {"held-out": _held_out, "radii": _radii}
-    return [line for name in only or PARTS for line in made[name](quick, reactions)]
+    chosen = list(only or PARTS)
+    lines: list[Line] = []
+    if {"held-out", "routes"} & set(chosen):
+        world = _world(quick)
+        lines += _held_out(quick, world) if "held-out" in chosen else []
+        lines += _routes(quick, world) if "routes" in chosen else []
+    if "radii" in chosen:
+        lines += _radii(_reactions(quick))
+    return lines
