@@ -41,7 +41,7 @@ def _data(quick: bool) -> Data:
     from xinglin.apps.drugs.routes.reactions import read_reactions, split_by_product
     from xinglin.apps.drugs.routes.templates import Extracted, extract
 
-    reactions = read_reactions(molecules("uspto50k") / "valid.csv.gz").rows[: 150 if quick else None]
+    reactions = read_reactions(molecules("uspto50k") / "valid.csv.gz", most=100 if quick else None).rows
     kept = Kept("retro", {"reactions": len(reactions), "version": 1})
 
     def make() -> list[Any]:

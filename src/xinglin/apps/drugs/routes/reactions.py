@@ -43,8 +43,13 @@ class Reactions:
     """By place in the file."""
 
 
-def read_reactions(path: Path, column: str = COLUMN) -> Reactions:
+def read_reactions(path: Path, column: str = COLUMN, *, most: int | None = None) -> Reactions:
     """Read a table with a header and one column of atom-mapped reaction SMILES; an ``id`` column is kept.
+
+    Args:
+        path: the table, also gzipped.
+        column: of the reactions.
+        most: stop after so many.
 
     Raises:
         MissingDataError: the file is absent.
@@ -59,6 +64,8 @@ def read_reactions(path: Path, column: str = COLUMN) -> Reactions:
     rows: list[Reaction] = []
     problems: dict[str, str] = {}
     for row in table.rows:
+        if len(rows) == most:
+            break
         if len(rows) == MAX_REACTIONS:
             raise InvalidInputError(f"{path.name}: expected at most {MAX_REACTIONS:,} reactions")
         if row.problem:
