@@ -1,4 +1,4 @@
-"""A model of 240 real reactions: learned, kept, loaded, asked."""
+"""A model of 130 real reactions: learned, kept, loaded, asked."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SMALL = LearnOptions(trees=15, leaves=7, smallest_leaf=10, folds=3, most=40)
 
 @pytest.fixture(scope="module")
 def rows(data: Path) -> list[dict[str, str]]:
-    return some(data, 240)
+    return some(data, 130)
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,7 @@ def retro(model: Path) -> Retro:
 
 def test_known_reactions_are_found_again(retro: Retro, rows: list[dict[str, str]]) -> None:
     found = asked = 0
-    for row in rows[:40]:
+    for row in rows[:20]:
         reaction = parse_reaction(row["id"], row[COLUMN])
         if screen(reaction.product) or screen(reaction.reactants, reagent=True):
             continue
@@ -55,7 +55,7 @@ def test_known_reactions_are_found_again(retro: Retro, rows: list[dict[str, str]
         assert all(reaction.product not in step.reactants for step in steps)
         for step in steps:
             assert canonical(".".join(step.reactants)) == ".".join(step.reactants)
-    assert asked >= 35
+    assert asked >= 18
     assert found >= 0.7 * asked
 
 
@@ -75,11 +75,12 @@ def test_a_kept_model_answers_as_the_one_that_was_learned(retro: Retro, model: P
     )
 
 
+@pytest.mark.slow
 def test_the_same_reactions_and_seed_give_the_same_model(
     model: Path, rows: list[dict[str, str]], tmp_path: Path
 ) -> None:
-    manifest = train_templates(table(tmp_path / "r.csv", rows[:60]), tmp_path / "a", SMALL)
-    other = train_templates(table(tmp_path / "r.csv", rows[:60]), tmp_path / "b", SMALL)
+    manifest = train_templates(table(tmp_path / "r.csv", rows[:30]), tmp_path / "a", SMALL)
+    other = train_templates(table(tmp_path / "r.csv", rows[:30]), tmp_path / "b", SMALL)
     assert manifest["files"] == other["files"]
 
 

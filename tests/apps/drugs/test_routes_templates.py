@@ -29,8 +29,8 @@ def test_leaving_groups_lose_their_maps_and_spectators_are_dropped() -> None:
 
 @pytest.mark.parametrize("stereo", [False, True])
 def test_a_template_run_backwards_gives_the_reactants(data: Path, stereo: bool) -> None:
-    rows = some(data, 40, stereo=stereo)
-    assert len(rows) == 40
+    rows = some(data, 16, stereo=stereo)
+    assert len(rows) == 16
     runner = Runner()
     recovered = {0: 0, 1: 0}
     for row in rows:
@@ -39,8 +39,8 @@ def test_a_template_run_backwards_gives_the_reactants(data: Path, stereo: bool) 
         assert found is not None
         for radius, smarts in found.templates.items():
             recovered[radius] += reaction.reactants in runner.outcomes(smarts, reaction.product)
-    assert recovered[0] >= (36 if stereo else 39)
-    assert recovered[1] >= 38
+    assert recovered[0] >= (14 if stereo else 15)
+    assert recovered[1] >= 15
 
 
 def test_without_stereo_both_engines_agree(data: Path) -> None:
@@ -107,11 +107,11 @@ def test_bad_rows_are_named_and_good_ones_kept(tmp_path: Path) -> None:
 
 
 def test_one_product_is_on_one_side_of_the_split(data: Path) -> None:
-    reactions = tuple(parse_reaction(row["id"], row[COLUMN]) for row in some(data, 200))
+    reactions = tuple(parse_reaction(row["id"], row[COLUMN]) for row in some(data, 100))
     fit, held = split_by_product(reactions)
-    assert sorted(fit + held) == list(range(200))
+    assert sorted(fit + held) == list(range(100))
     assert {reactions[i].product for i in fit}.isdisjoint(reactions[i].product for i in held)
-    assert 20 <= len(held) <= 60
+    assert 10 <= len(held) <= 32
 
 
 def test_canonical_sorts_the_parts() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 from xinglin.apps.drugs.routes.search import Found, Route
 from xinglin.apps.drugs.routes.stock import Stock
@@ -159,8 +160,8 @@ def _structure(smiles: str, x: float, y: float) -> str:
     from rdkit.Chem.Draw.rdMolDraw2D import MolDraw2DSVG, PrepareAndDrawMolecule
 
     drawer = MolDraw2DSVG(WIDTH - 8, HEIGHT - 8)
-    drawer.drawOptions().clearBackground = False
-    drawer.drawOptions().padding = 0.08
+    options: Any = drawer.drawOptions()
+    options.clearBackground, options.padding = False, 0.08
     PrepareAndDrawMolecule(drawer, read_smiles(smiles))
     drawer.FinishDrawing()
     text = re.sub(r"<\?xml.*?\?>|<!--.*?-->", "", drawer.GetDrawingText(), flags=re.DOTALL)

@@ -182,22 +182,22 @@ def _best(
             third[template], best[template] = top.min(), top.max()
         elif len(own):
             best[template] = own.max()
-    return np.maximum(third, 0.0), np.maximum(best, 0.0)
+    return third, best
 
 
 def _votes(ordered: NDArray[np.float64], starts: NDArray[np.int64], size: int) -> NDArray[np.float64]:
     """Share of every template among the fifty nearest precedents, each weighing its similarity cubed."""
-    weights = np.maximum(ordered, 0.0) ** 3
+    weights = ordered**3
     if len(weights) > NEAREST:
         weights[weights < np.partition(weights, -NEAREST)[-NEAREST]] = 0.0
     sums = np.zeros(size)
     ends = np.append(starts[1:], len(ordered))
     for template, (start, end) in enumerate(zip(starts, ends, strict=True)):
         sums[template] = weights[start:end].sum()
-    return sums / (weights.sum() + 1e-9)
+    return np.asarray(sums / (weights.sum() + 1e-9))
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """How many candidates of the product have more."""
     ordered = np.sort(values)
-    return (len(values) - np.searchsorted(ordered, values, side="right")).astype(float)
+    return np.asarray(len(values) - np.searchsorted(ordered, values, side="right"), dtype=float)

@@ -33,7 +33,7 @@ class Stock:
     problems: Mapping[str, str]
     """Place in the file -> why a row was not taken."""
 
-    def __contains__(self, smiles: str) -> bool:
+    def __contains__(self, smiles: object) -> bool:
         return smiles in self.prices
 
     def __len__(self) -> int:
@@ -112,7 +112,7 @@ def stock_rows(
     reactants: Iterable[str], library: Iterable[str], *, heaviest_reactant: float, heaviest_library: float
 ) -> list[tuple[str, str]]:
     """Return ``(smiles, source)`` of the list that is shipped: everything up to a mass (g/mol), free forms."""
-    from rdkit.Chem.Descriptors import MolWt
+    from rdkit.Chem.Descriptors import MolWt  # type: ignore[attr-defined]
 
     found: dict[str, str] = {}
     for source, heaviest, several in (
