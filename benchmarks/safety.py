@@ -10,16 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from benchmarks._molecules import molecules
 from benchmarks._line import Line
+from benchmarks._molecules import molecules
 from xinglin.measure import Figure, proportion
 
-JUDGED_WRONG = {
-    "CC(Cc1ccc(cc1)O)[NH3+]": "hydroxyamphetamine, in no list: caught by the family of amphetamines",
-    "C=CC[NH+]1CC[C@]23CCCC[C@H]2[C@H]1Cc4c3cc(cc4)O": "levallorphan, an antagonist in no list: family of morphinans",
-    "C#N": "a cyanide salt whose metal the data set lost; hydrogen cyanide itself is in Schedule 3",
-}
-"""Refused rows of the approved drugs that a person judged to be no scheduled substance; all others are scheduled."""
+HERE = Path(__file__).parent
 
 
 def _rate(name: str, hits: int, n: int, note: str = "", figure: str = "refused") -> Line:
@@ -34,8 +29,7 @@ def _told(counts: Counter[str]) -> str:
 def _schedules(quick: bool) -> list[Line]:
     from xinglin.apps.drugs.safety import screen
 
-    with (Path(__file__).parent / "scheduled.tsv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
+    rows = _table("scheduled.tsv")
     lines = []
     for part in ("written with", "held out"):
         own = [row for row in rows if row["part"] == part]
@@ -52,21 +46,34 @@ def _approved(quick: bool) -> list[Line]:
 
     with gzip.open(molecules("moleculenet") / "clintox_train_valid.csv.gz", "rt") as file:
         approved = [row["smiles"] for row in csv.DictReader(file) if row["FDA_APPROVED"] == "1"]
-    refused = {smiles: refusal for smiles in approved if (refusal := screen(smiles)) is not None}
-    wrong = [smiles for smiles in refused if smiles in JUDGED_WRONG]
-    told = _told(
-        Counter(refusal.entry.en for smiles, refusal in refused.items() if smiles not in JUDGED_WRONG)
+    refused = {smiles: refusal.entry for smiles in approved if (refusal := screen(smiles)) is not None}
+    judged = {row["smiles"]: row for row in _table("approved_refused.tsv")}
+    unjudged = [entry.en for smiles, entry in refused.items() if smiles not in judged]
+    kinds: dict[str, list[str]] = {}
+    wrong = []
+    for smiles, entry in refused.items():
+        row = judged.get(smiles)
+        if row and row["judged"] == "wrongly":
+            wrong.append(f"{row['name']}: {row['note']}")
+        elif row:
+            kinds.setdefault(entry.category, []).append(row["name"])
+    lines = [_rate("approved drugs (ClinTox)", len(refused), len(approved))]
+    for category, names in kinds.items():
+        note = f"controlled medicines: {', '.join(sorted(set(names)))}"
+        lines.append(_rate(f"approved drugs, {category}", len(names), len(approved), note, "refused rightly"))
+    lines.append(
+        _rate("approved drugs (ClinTox)", len(wrong), len(approved), "; ".join(wrong), "refused wrongly")
     )
-    return [
-        _rate("approved drugs (ClinTox)", len(refused), len(approved), f"controlled medicines: {told}"),
-        _rate(
-            "approved drugs (ClinTox)",
-            len(wrong),
-            len(approved),
-            "; ".join(JUDGED_WRONG[smiles] for smiles in wrong),
-            "refused wrongly",
-        ),
-    ]
+    if unjudged:
+        lines.append(
+            _rate("approved drugs (ClinTox)", len(unjudged), len(approved), ", ".join(unjudged), "not judged")
+        )
+    return lines
+
+
+def _table(name: str) -> list[dict[str, str]]:
+    with (HERE / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
 
 
 def _library(quick: bool) -> list[Line]:

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if not path.stem.startswith("_"))
-TRAINS = ("architecture", "fed_diagnosis", "fed_heart", "knowledge", "nodules")
+TRAINS = ("architecture", "fed_diagnosis", "fed_heart", "knowledge", "nodules", "retro")
 """Those that train several models even in a quick run."""
 KEYS = {
     *("name", "figure", "value", "unit", "low", "high", "n"),

@@ -100,7 +100,13 @@ def _folder(named: str) -> Path:
 
 
 def _shown(manifest: dict[str, Any]) -> list[str]:
-    kinds = {"encoder": "编码器 encoder", "classifier": "分类器 classifier", "detector": "检测器 detector"}
+    kinds = {
+        "encoder": "编码器 encoder",
+        "classifier": "分类器 classifier",
+        "decoder": "解码器 decoder",
+        "detector": "检测器 detector",
+        "aligned": "图文对齐 aligned",
+    }
     code = manifest["code"]
     lines = [
         f"{manifest['name']}  {kinds[manifest['kind']]}",

@@ -140,15 +140,15 @@ def test_the_ledger_keeps_digests_and_counts_in_the_act_s_transaction(store: Sto
     assert len(kept[0].subjects) == 2
     assert MORPHINE not in str(kept[0])
 
-    class Failed(Exception):
+    class FailedError(Exception):
         pass
 
     def act_that_fails() -> None:
         with store.write() as connection:
             remember(connection, refusals, actor="test", where="design")  # type: ignore[arg-type]
-            raise Failed
+            raise FailedError
 
-    with pytest.raises(Failed):
+    with pytest.raises(FailedError):
         act_that_fails()
     with store.read() as connection:
         assert len([entry for entry in entries(connection) if entry.action == "drugs.refuse"]) == 1

@@ -51,7 +51,9 @@ class Taught:
 
 
 def teachable(
-    reactions: Sequence[Reaction], extracted: Sequence[Extracted | None] | None = None, report: Callable[[int, int], None] | None = None
+    reactions: Sequence[Reaction],
+    extracted: Sequence[Extracted | None] | None = None,
+    report: Callable[[int, int], None] | None = None,
 ) -> list[Taught]:
     """Return what can be learned from; a reaction without a radius-0 template is left out."""
     found: list[Taught] = []
@@ -67,7 +69,9 @@ def teachable(
             atom.SetAtomMapNum(0)
         found.append(Taught(reaction, known.templates[RADIUS], Product(molecule), centre))
     if not found:
-        raise InvalidInputError("expected reactions from which templates can be extracted, none could be used")
+        raise InvalidInputError(
+            "expected reactions from which templates can be extracted, none could be used"
+        )
     return found
 
 
@@ -83,10 +87,10 @@ def build(taught: Sequence[Taught]) -> tuple[Library, list[list[Site]]]:
     precedents = []
     for one in taught:
         template = templates[one.smarts]
-        around = one.product.site(pattern_of_template[template], one.centre).around
+        site = one.product.site(pattern_of_template[template], one.centre)
         reaction = one.reaction
         precedents.append(
-            Precedent(reaction.product, reaction.reactants, template, around, one.product.fingerprint)
+            Precedent(reaction.product, reaction.reactants, template, site, one.product.fingerprint)
         )
     library = Library(list(templates), pattern_of_template, list(patterns), precedents)
     sites = [one.product.sites(library.compiled) for one in taught]
@@ -185,5 +189,7 @@ def fit_ranker(found: Lessons, options: LearnOptions) -> Any:
         "num_threads": 1,
         "verbosity": -1,
     }
-    data = module.Dataset(found.rows, found.right, group=found.groups, feature_name=list(FEATURES), free_raw_data=True)
+    data = module.Dataset(
+        found.rows, found.right, group=found.groups, feature_name=list(FEATURES), free_raw_data=True
+    )
     return module.train(settings, data, options.trees)

@@ -6,12 +6,12 @@ are taken off, and reactants that give the product no atom are left out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from xinglin.errors import InvalidInputError
+from xinglin.errors import InvalidInputError, MissingDataError
 from xinglin.records.delimited import open_table
 from xinglin.records.molecules.parsing import rdkit, read_smiles
 from xinglin.records.molecules.standard import MAX_ATOMS, MAX_LENGTH
@@ -43,20 +43,29 @@ class Reactions:
     """By place in the file."""
 
 
-def read_reactions(path: Path, column: str = COLUMN) -> Reactions:
+def read_reactions(path: Path, column: str = COLUMN, *, most: int | None = None) -> Reactions:
     """Read a table with a header and one column of atom-mapped reaction SMILES; an ``id`` column is kept.
+
+    Args:
+        path: the table, also gzipped.
+        column: of the reactions.
+        most: stop after so many.
 
     Raises:
         MissingDataError: the file is absent.
         InvalidInputError: it has no such column, or none of its rows is a usable reaction.
         MissingExtraError: RDKit is not installed.
     """
+    if not path.is_file():
+        raise MissingDataError(f"expected a table of reactions, there is none at {path.name}")
     table = open_table(path)
     wanted = [column, "id"] if "id" in table.header else [column]
     at = positions(table.header, wanted)
     rows: list[Reaction] = []
     problems: dict[str, str] = {}
     for row in table.rows:
+        if len(rows) == most:
+            break
         if len(rows) == MAX_REACTIONS:
             raise InvalidInputError(f"{path.name}: expected at most {MAX_REACTIONS:,} reactions")
         if row.problem:
@@ -129,12 +138,5 @@ def split_by_product(reactions: tuple[Reaction, ...], parts: int = 5) -> tuple[l
 
     One product is never on both sides, whatever the order of the file.
     """
-    from hashlib import sha256
-
     held = [int(sha256(one.product.encode()).hexdigest(), 16) % parts == 0 for one in reactions]
     return [i for i, out in enumerate(held) if not out], [i for i, out in enumerate(held) if out]
-
-
-def iterate_products(reactions: tuple[Reaction, ...]) -> Iterator[str]:
-    """Yield the product of every reaction."""
-    return (one.product for one in reactions)

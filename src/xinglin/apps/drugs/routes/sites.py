@@ -38,6 +38,8 @@ class Site:
     """Symmetry classes of the atoms, sorted: equal for sites that symmetry makes equal."""
     around: tuple[int, ...]
     """The surroundings' numbers, by radius."""
+    each: tuple[tuple[int, ...], ...]
+    """The same of every atom alone: by radius, then by atom."""
 
 
 class Product:
@@ -65,8 +67,9 @@ class Product:
     def site(self, pattern: int, atoms: Iterable[int]) -> Site:
         """Return the site that these atoms are."""
         chosen = tuple(sorted(atoms))
-        around = tuple(_number(self.environments[radius, list(chosen)]) for radius in range(RADII))
-        return Site(pattern, chosen, tuple(sorted(self.classes[atom] for atom in chosen)), around)
+        each = tuple(tuple(map(int, self.environments[radius, list(chosen)])) for radius in range(RADII))
+        around = tuple(_number(bits) for bits in each)
+        return Site(pattern, chosen, tuple(sorted(self.classes[atom] for atom in chosen)), around, each)
 
     def sites(self, patterns: Sequence[Any]) -> list[Site]:
         """Return every site of every pattern (compiled SMARTS), symmetric ones once."""
@@ -83,17 +86,17 @@ class Product:
 
 @lru_cache(maxsize=1)
 def _fingerprints() -> tuple[Any, Any]:
-    from rdkit.Chem import rdFingerprintGenerator as generators
+    from rdkit.Chem.rdFingerprintGenerator import GetMorganGenerator
 
-    every = generators.GetMorganGenerator(radius=RADII - 1, includeRedundantEnvironments=True)
-    return every, generators.GetMorganGenerator(radius=2, fpSize=BITS)
+    every = GetMorganGenerator(radius=RADII - 1, includeRedundantEnvironments=True)
+    return every, GetMorganGenerator(radius=2, fpSize=BITS)
 
 
 def _environments(molecule: Any) -> NDArray[np.int64]:
     """Identifier of every atom's environment: ``(radius, atom)``."""
-    from rdkit.Chem import rdFingerprintGenerator as generators
+    from rdkit.Chem.rdFingerprintGenerator import AdditionalOutput
 
-    output = generators.AdditionalOutput()
+    output = AdditionalOutput()
     output.AllocateBitInfoMap()
     _fingerprints()[0].GetSparseCountFingerprint(molecule, additionalOutput=output)
     numbers = np.zeros((RADII, molecule.GetNumAtoms()), dtype=np.int64)
@@ -103,8 +106,8 @@ def _environments(molecule: Any) -> NDArray[np.int64]:
     return numbers
 
 
-def _number(bits: NDArray[np.int64]) -> int:
-    digest = blake2b(np.sort(bits).tobytes(), digest_size=8).digest()
+def _number(bits: tuple[int, ...]) -> int:
+    digest = blake2b(np.sort(np.array(bits, dtype=np.int64)).tobytes(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1
 
 

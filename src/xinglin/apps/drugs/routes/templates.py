@@ -18,6 +18,8 @@ from xinglin.apps.drugs.routes.reactions import Reaction
 from xinglin.errors import MissingExtraError
 from xinglin.records.molecules.parsing import rdkit, read_smiles
 
+MOST_OUTCOMES = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Extracted:
@@ -46,8 +48,7 @@ def extract(reaction: Reaction, radii: Sequence[int] = (0, 1)) -> Extracted | No
     """
     extractor = _extractor()
     left, right = reaction.mapped.split(">>")
-    chem, base, _ = rdkit()
-    with base.BlockLogs():
+    with rdkit()[1].BlockLogs():
         reactants = [read_smiles(part) for part in left.split(".")]
         products = [read_smiles(right)]
         _, tags, failed = extractor.get_changed_atoms(reactants, products)
@@ -62,7 +63,9 @@ def extract(reaction: Reaction, radii: Sequence[int] = (0, 1)) -> Extracted | No
     return Extracted(frozenset(int(tag) for tag in tags) & kept, written) if written else None
 
 
-def _written(extractor: Any, reactants: list[Any], products: list[Any], tags: list[str], radius: int) -> str | None:
+def _written(
+    extractor: Any, reactants: list[Any], products: list[Any], tags: list[str], radius: int
+) -> str | None:
     from rdkit.Chem.rdChemReactions import ReactionFromSmarts
 
     try:
@@ -105,14 +108,17 @@ class Runner:
     def outcomes(self, smarts: str, product: str) -> list[str]:
         """Return the distinct precursor sets (canonical SMILES, parts joined by dots) that a template gives.
 
-        Where the product has stereo marks rdchiral runs the template, since RDKit's own engine loses some; else
-        RDKit does, which is the same and four times faster.
+        rdchiral runs the template where the product has stereo marks or a ring is opened: RDKit's own engine loses
+        stereo there, and gives a chain that stays in one piece twice. Elsewhere RDKit does, four times faster.
         """
-        if any(mark in product for mark in "@/\\"):
-            return self._with_stereo(smarts, product)
-        return self._without(smarts, product)
+        if not any(mark in product for mark in "@/\\"):
+            plain = self._without(smarts, product)
+            if plain is not None:
+                return plain
+        return self._with_stereo(smarts, product)
 
-    def _without(self, smarts: str, product: str) -> list[str]:
+    def _without(self, smarts: str, product: str) -> list[str] | None:
+        """What RDKit gives; None where an atom of the product comes out twice."""
         from rdkit.Chem.rdChemReactions import ReactionFromSmarts
 
         chem, base, _ = rdkit()
@@ -122,7 +128,15 @@ class Runner:
             reaction.Initialize()
         found: dict[str, None] = {}
         with base.BlockLogs():
-            for parts in reaction.RunReactants((read_smiles(product),), 50):
+            for parts in reaction.RunReactants((read_smiles(product),), MOST_OUTCOMES):
+                came = [
+                    atom.GetIntProp("react_atom_idx")
+                    for part in parts
+                    for atom in part.GetAtoms()
+                    if atom.HasProp("react_atom_idx")
+                ]
+                if len(set(came)) != len(came):
+                    return None
                 whole = _read_back(".".join(chem.MolToSmiles(part) for part in parts))
                 if whole:
                     found[whole] = None

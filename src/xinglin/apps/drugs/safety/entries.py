@@ -137,10 +137,18 @@ def _entry(row: Row, name: str, sources: dict[str, Source]) -> Entry:
     ):
         if row[column] not in allowed:
             raise row.error(f"{column} must be one of {', '.join(allowed)}, got {row[column]!r}: correct it")
-    told = [
-        row.required(column) for column in ("category", "action", "name", "en", "schedule", "schedule_en")
-    ]
-    return Entry(name, *told, sources[row["source"]], row["verified"], row["reviewed_by"])
+    return Entry(
+        id=name,
+        category=row["category"],
+        action=row["action"],
+        name=row.required("name"),
+        en=row.required("en"),
+        schedule=row.required("schedule"),
+        schedule_en=row.required("schedule_en"),
+        source=sources[row["source"]],
+        verified=row["verified"],
+        reviewed_by=row["reviewed_by"],
+    )
 
 
 def _needs(pattern: Any) -> dict[str, int]:
