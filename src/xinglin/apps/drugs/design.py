@@ -114,8 +114,12 @@ def design(
     except ModuleNotFoundError as error:
         raise MissingExtraError("xinglin drugs design", "train") from error
 
+    seen: dict[str, Docked] = {}
+
     def docks(smiles: Sequence[str]) -> Sequence[Docked]:
-        return dock_many(smiles, docking, dockers, shelf)
+        new = [one for one in smiles if one not in seen]
+        seen.update(zip(new, dock_many(new, docking, dockers, shelf), strict=True))
+        return [seen[one] for one in smiles]
 
     predict = None if toxicity is None else toxicity[1]
     reward = Reward(docks, toxicity=predict, known=known, aims=aims)
