@@ -12,7 +12,6 @@ import csv
 import gzip
 import hashlib
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,12 +24,12 @@ from sklearn.svm import SVR
 
 from benchmarks._kept import Kept
 from benchmarks._line import Line
-from xinglin.apps.drugs.evaluate import back, figures, held_back
-from xinglin.apps.drugs.training_table import LONG, read_training
 from xinglin.measure import bootstrap
 from xinglin.measure.localisation import auroc
 from xinglin.model.molecule.fingerprints import ecfp
 from xinglin.train.molecules.activity import ActivityOptions
+from xinglin.train.molecules.tables import LONG, read_training
+from xinglin.train.molecules.validation import back, figures, held_back
 
 Array = NDArray[np.float64]
 ROOT = Path(__file__).resolve().parents[1]
@@ -56,6 +55,7 @@ FIGURES = {
     "auroc": "AUROC",
     "auroc_in_domain": "AUROC in the domain",
     "average_precision": "average precision",
+    "rate": "share of label 1",
     "ece": "debiased calibration error",
     "width": "mean width of the interval",
     "in_domain": "share in the domain",
@@ -94,9 +94,8 @@ def _names(path: Path) -> list[str | None]:
 
 
 def _measured(path: Path, name: str | None) -> list[dict[str, Any]]:
-    """One data set's tasks, read alone: standardising all of MoleculeACE takes minutes."""
-    with tempfile.TemporaryDirectory() as folder:
-        training = read_training(path if name is None else _alone(path, name, Path(folder)))
+    """One data set's tasks."""
+    training = read_training(path, only=None if name is None else [name])
     table = training.tables[0]
     options = replace(ActivityOptions(), split=training.split)
     aside = back(table, options)
@@ -108,18 +107,6 @@ def _measured(path: Path, name: str | None) -> list[dict[str, Any]]:
             | {"anchor": _anchor(table.smiles, table.labels[scored.task], aside, scored.kind)}
         )
     return found
-
-
-def _alone(path: Path, name: str, folder: Path) -> Path:
-    alone = folder / "alone.csv"
-    with gzip.open(path, "rt", encoding="utf-8") as file, alone.open("w", encoding="utf-8") as new:
-        rows = csv.DictReader(file)
-        header = list(rows.fieldnames or ())
-        column = next(key for key, _ in LONG if key in header)
-        writer = csv.DictWriter(new, header)
-        writer.writeheader()
-        writer.writerows(row for row in rows if row[column] == name)
-    return alone
 
 
 def _anchor(smiles: Sequence[str], labels: Array, aside: NDArray[np.bool_], kind: str) -> float:

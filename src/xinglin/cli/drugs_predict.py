@@ -51,8 +51,10 @@ def predict(
 
     from xinglin.apps.drugs.predict import answers_csv
     from xinglin.apps.drugs.predict import predict as run
+    from xinglin.apps.drugs.safety import remember
     from xinglin.cli.written import remember_file, write_whole
     from xinglin.errors import InvalidInputError
+    from xinglin.store import open_store
     from xinglin.train.molecules.activity import ActivityOptions
 
     if split not in ("auto", "scaffold", "random"):
@@ -77,12 +79,15 @@ def predict(
         "answers": len(done.answers),
         "unanswered": sum(answer.value is None for answer in done.answers),
         "outside_domain": sum(answer.value is not None and not answer.in_domain for answer in done.answers),
+        "refused": len(done.refusals),
         "training_rows_left_out": len(done.training.problems),
         "training_rows_merged": done.training.merged,
         "labels_contradictory": done.training.contradictory,
         "unfitted": list(done.unfitted),
         "out": str(out),
     }
+    with open_store().write() as connection:
+        remember(connection, done.refusals, actor="cli", where="predict")
     remember_file("predict-molecules", out, {key: summary[key] for key in ("rows", "answers", "unanswered")})
     if as_json:
         typer.echo(json.dumps(summary, ensure_ascii=False, indent=2))
@@ -91,7 +96,7 @@ def predict(
 
     typer.echo(
         f"预测 answers {summary['answers']} · 无法预测 unanswered {summary['unanswered']} · "
-        f"适用域外 outside of the domain {summary['outside_domain']}"
+        f"适用域外 outside of the domain {summary['outside_domain']} · 拒绝 refused {summary['refused']}"
     )
     typer.echo(
         f"训练表 training table: 弃用 left out {summary['training_rows_left_out']} · 合并 merged "

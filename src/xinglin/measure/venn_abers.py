@@ -1,8 +1,9 @@
 """Venn-Abers predictors: for each case two probabilities of which one is calibrated, whatever the score.
 
-Inductive Venn-Abers of Vovk and Petej 2014 (UAI, "Venn-Abers Predictors"): the case joins the calibration set once as a
-0 and once as a 1; the two isotonic regressions give p0 and p1. We differ in computing them on a grid of scores once and
-taking p0 of the grid score below and p1 of the one above: both grow with the score, so the interval is never narrower.
+Inductive Venn-Abers (Vovk and Petej 2014, arXiv 1211.0025; Vovk, Petej and Fedorova 2015, arXiv 1511.00213): the case joins
+the calibration set once as a 0 and once as a 1; the two isotonic regressions give p0 and p1. We differ in computing them
+on a grid of scores once and taking p0 of the grid score below and p1 of the one above: both grow with the score, so that
+the interval is never narrower.
 """
 
 from __future__ import annotations

@@ -10,14 +10,18 @@ from pathlib import Path
 
 import numpy as np
 
-from xinglin.apps.drugs.training_table import TrainingData, read_training
+from xinglin.apps.drugs.safety import Refusal, screen
 from xinglin.errors import InvalidInputError
 from xinglin.model.molecule.activity import Predictions
 from xinglin.model.molecule.features import featurise
 from xinglin.records.molecules.standard import LENIENT
 from xinglin.records.molecules.tables import ListedMolecule, read_molecules
 from xinglin.train.molecules.activity import ActivityOptions, Held, Split, Table, fit_panel
+from xinglin.train.molecules.tables import TrainingData, read_training
 
+WITHHELD = "cwc"
+"""Categories of the screen that begin so are not predicted. Controlled medicines are, since measured tables are full of
+them (5 % of MoleculeACE) and a prediction neither designs nor makes one; the note names their schedule."""
 COLUMNS = ("row_id", "task", "prediction", "lower", "upper", "in_domain", "note")
 
 
@@ -46,6 +50,8 @@ class PredictionRun:
     training: TrainingData
     unfitted: tuple[str, ...]
     """Tasks with too few labels, of which nothing is predicted."""
+    refusals: tuple[Refusal, ...]
+    """Of the input rows for which nothing is predicted since they are chemical weapons; for the ledger."""
 
 
 def predict(
@@ -60,7 +66,8 @@ def predict(
     """Fit one model a task on a training table and predict the molecules of another.
 
     A structure that a strict reading refuses (a metal complex, a mixture, a query atom) is still predicted, from what can be
-    described of it, but is outside of the domain, and the note says why.
+    described of it, but is outside of the domain, and the note says why. Every structure is screened: nothing is predicted
+    for a chemical weapon, whatever the task.
 
     Args:
         train: measured molecules; see :func:`read_training`.
@@ -78,6 +85,7 @@ def predict(
     options = replace(options or ActivityOptions(), split=split or training.split)
     entries = read_molecules(inputs, options=LENIENT).entries
     wanted = _by_table(entries, training)
+    screened = {at: screen(entry.text) for at, entry in enumerate(entries) if entry.molecule}
     answers: dict[int, list[Answer]] = {}
     held: list[Held] = []
     unfitted: list[str] = []
@@ -89,16 +97,26 @@ def predict(
         held += validated
         fitted = {model.task for model in panel.models}
         unfitted += [task for task in table.labels if task not in fitted]
-        readable = [at for at in asked if entries[at].molecule]
+        readable = [at for at in asked if entries[at].molecule and not _withheld(screened[at])]
         found = panel.predict(featurise([_smiles(entries[at]) for at in readable]))
         place = {at: row for row, at in enumerate(readable)}
         for at in asked:
+            refusal = screened.get(at)
             answers[at] = [
-                _answer(entries[at], table, training.keys[table.name], task, found.get(task), place.get(at))
+                _answer(
+                    entries[at],
+                    table,
+                    training.keys[table.name],
+                    task,
+                    found.get(task),
+                    place.get(at),
+                    refusal,
+                )
                 for task in table.labels
             ]
     ordered = tuple(answer for at in sorted(answers) for answer in answers[at])
-    return PredictionRun(ordered, tuple(held), training, tuple(unfitted))
+    refusals = tuple(refusal for refusal in screened.values() if refusal and _withheld(refusal))
+    return PredictionRun(ordered, tuple(held), training, tuple(unfitted), refusals)
 
 
 def answers_csv(answers: Sequence[Answer]) -> str:
@@ -130,6 +148,10 @@ def _by_table(entries: Sequence[ListedMolecule], training: TrainingData) -> dict
     return wanted
 
 
+def _withheld(refusal: Refusal | None) -> bool:
+    return refusal is not None and refusal.entry.category.startswith(WITHHELD)
+
+
 def _smiles(entry: ListedMolecule) -> str:
     return entry.molecule.smiles if entry.molecule else ""
 
@@ -141,14 +163,19 @@ def _answer(
     task: str,
     found: Predictions | None,
     row: int | None,
+    refusal: Refusal | None,
 ) -> Answer:
     identity = entry.cells.get("row_id") or entry.place
     molecule = entry.molecule
+    if refusal is not None and _withheld(refusal):
+        return Answer(identity, task, None, None, None, False, f"{refusal.zh} {refusal.en}")
     if molecule is None or row is None:
         return Answer(identity, task, None, None, None, False, entry.problem or "not a molecule")
     if found is None:
         return Answer(identity, task, None, None, None, False, "too few labels in the training table")
     said = [*molecule.notes, *molecule.doubts]
+    if refusal is not None:
+        said.append(f"管制 controlled: {refusal.entry.schedule} {refusal.entry.schedule_en}")
     known = keys.get(molecule.inchikey)
     if known is not None and np.isfinite(table.labels[task][known]):
         said.append(f"measured in the training table: {table.labels[task][known]:.6g}")

@@ -214,6 +214,10 @@ class Decoder(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         """Return logits (rows, length, vocabulary) of ids (rows, length), padded on the right if at all."""
+        return functional.linear(self.hidden(ids), self.model.embed_tokens.weight)
+
+    def hidden(self, ids: Tensor) -> Tensor:
+        """Return normed hidden states (rows, length, width) of ids (rows, length), padded on the right if at all."""
         rows, length = ids.shape
         heads, width = self.size.heads, self.size.head
         hidden = self.model.embed_tokens(ids)
@@ -224,7 +228,8 @@ class Decoder(nn.Module):
             value = value[:, None].expand_as(query)
             seen = functional.scaled_dot_product_attention(query, key, value, is_causal=True)
             hidden = layer.finished(hidden, seen.transpose(1, 2).reshape(rows, length, -1))
-        return functional.linear(self.model.norm(hidden), self.model.embed_tokens.weight)
+        states: Tensor = self.model.norm(hidden)
+        return states
 
     def log_likelihoods(self, ids: Tensor) -> Tensor:
         """Return the log-likelihood of every token after the first, (rows, length - 1); 0 where it is padding."""

@@ -1,8 +1,8 @@
 """Applicability domain: how near a molecule lies to those a model was trained on.
 
-The OECD's third principle for QSAR models asks for a defined domain of applicability. Ours is the distance to the nearest
-training molecules in fragment space (Sheridan et al. 2004, doi 10.1021/ci049782w: the best single predictor of a
-prediction's error), with a threshold from cross-validation.
+The OECD's principles for QSAR models ask for a defined domain of applicability. Ours is the similarity to the k nearest
+training molecules, as in Sahigara et al. 2013 (doi 10.1186/1758-2946-5-27), who set one threshold a training molecule on
+distances of descriptors; we differ in one threshold for all, from cross-validation, on similarity of fragments.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ MAX_LENGTH = 4000
 MAX_ATOMS = 600
 """Atoms without hydrogens; the largest approved peptide drugs of SIDER stay below."""
 MACROCYCLE = 12
-"""Atoms of the smallest ring that is called a macrocycle (IUPAC: twelve or more)."""
+"""Atoms of the smallest ring that is called a macrocycle (Garcia Jimenez et al. 2023, doi 10.1021/acs.jmedchem.3c00134:
+at least twelve)."""
 LARGE_PART = 16
 """Atoms without hydrogens from which a second part, at least half as large as the first and no known salt or solvent,
 makes a mixture; usual organic counter-ions stay below (tartrate 10, tosylate 11, citrate 13, camsylate 15)."""

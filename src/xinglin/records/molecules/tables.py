@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,7 +59,11 @@ class MoleculeTable:
 
 
 def read_molecules(
-    path: Path, *, column: str | None = None, options: StandardOptions = STRICT
+    path: Path,
+    *,
+    column: str | None = None,
+    options: StandardOptions = STRICT,
+    wanted: Callable[[dict[str, str]], bool] | None = None,
 ) -> MoleculeTable:
     """Return the molecules of a file, each in standard form or with its problem.
 
@@ -67,6 +71,7 @@ def read_molecules(
         path: ``.csv``, ``.tsv`` (with a header), ``.smi`` (SMILES, blank, name) or ``.sdf``; each also gzipped.
         column: of a table, the one with the SMILES; None: the one that is named so in any case of letters.
         options: strict or lenient reading.
+        wanted: told an entry's cells, whether to read it; None: all.
 
     Raises:
         MissingDataError: there is no such file.
@@ -79,6 +84,8 @@ def read_molecules(
     for place, text, cells, problem in _entries(path, column):
         if len(entries) == MAX_ROWS:
             raise InputTooLargeError(f"expected at most {MAX_ROWS:,} molecules in {path.name}")
+        if wanted and cells and not wanted(cells):
+            continue
         molecule = None
         if problem is None:
             try:

@@ -53,7 +53,7 @@ class ActivityOptions:
     coverage: float = 0.9
     """Share of new cases that the interval of a number holds."""
     trees: int = 300
-    """Boosting rounds."""
+    """Boosting rounds; 0: no trees, the kernel machine alone."""
     penalty: float = 5.0
     """C of the support vector regression, on labels of unit variance."""
     threads: int = 1
@@ -175,15 +175,16 @@ def _fit_task(
 ) -> tuple[ActivityModel, Held]:
     target = labels if kind == "number" else 2 * labels - 1
     noise = choose_noise(alike.whole, target)
-    machine, trees, near = (np.empty(len(labels)) for _ in range(3))
+    machine, trees, near = (np.zeros(len(labels)) for _ in range(3))
     for number in range(options.folds):
         train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
         dual, offset = fit_machine(alike.whole[np.ix_(train, train)], target[train], noise, kind, options)
         machine[test] = alike.whole[np.ix_(test, train)] @ dual + offset
         near[test] = nearness(alike.fragments[np.ix_(test, train)])
-        grown = _grow(columns[train], labels[train], kind, options)
-        raw = np.asarray(grown.predict(columns[test], num_threads=options.threads))
-        trees[test] = raw if kind == "number" else log_odds(raw)
+        if options.trees:
+            grown = _grow(columns[train], labels[train], kind, options)
+            raw = np.asarray(grown.predict(columns[test], num_threads=options.threads))
+            trees[test] = raw if kind == "number" else log_odds(raw)
     stack = _stacked(machine, trees, labels, kind)
     dual, offset = fit_machine(alike.whole, target, noise, kind, options)
     keep = stack[2] != 0.0
@@ -314,7 +315,7 @@ def _stacked(machine: Array, trees: Array, labels: Array, kind: Kind) -> tuple[f
         return float(labels.mean() - weights @ middle), float(weights[0]), float(weights[1])
     both = _logistic(np.column_stack([machine, trees]), labels)
     spread = both[1:] * np.array([machine.std(), trees.std()])
-    if spread[1] < LEAST_WEIGHT * spread.sum() or spread[0] < 0:
+    if spread[1] < LEAST_WEIGHT * spread.sum():
         alone = _logistic(machine[:, None], labels)
         return float(alone[0]), float(alone[1]), 0.0
     return float(both[0]), float(both[1]), float(both[2])

@@ -28,9 +28,9 @@ class PriorOptions:
     """What decides the weights, beside the data; by default those of the shipped prior."""
 
     size: DecoderSize = field(default_factory=DecoderSize)
-    steps: int = 3_600
-    batch: int = 256
-    learning_rate: float = 4e-3
+    steps: int = 8_000
+    batch: int = 64
+    learning_rate: float = 2e-3
     respelt: float = 0.0
     """Share of molecules in a random spelling."""
     seed: int = 0

@@ -135,7 +135,7 @@ class Designer:
         self._saved = time.perf_counter()
         history = self._restore()
         self.oracle = Budgeted(self._timed(oracle), budget, history)
-        self.memory.add([call.smiles for call in history], [call.score for call in history])
+        self._remember(self.oracle.history)
 
     def run(self, report: Callable[[Step], None] | None = None) -> list[Call]:
         """Search until the budget is spent or nothing new is found; return the calls, the best first.
@@ -259,8 +259,10 @@ class Designer:
         """Score molecules and enter the newly scored ones into the memory."""
         before = self.oracle.calls
         self.oracle(smiles)
-        called = self.oracle.history[before:]
-        self.memory.add([call.smiles for call in called], [call.score for call in called])
+        self._remember(self.oracle.history[before:])
+
+    def _remember(self, calls: Sequence[Call]) -> None:
+        self.memory.add([call.smiles for call in calls], [call.score for call in calls])
 
     def _timed(self, oracle: Oracle) -> Oracle:
         """The oracle under a clock, its scores checked."""

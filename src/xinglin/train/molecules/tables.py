@@ -53,18 +53,26 @@ class TrainingData:
     """How the validation should be split: ``random`` where activity cliffs are marked, as MoleculeACE does."""
 
 
-def read_training(path: Path, targets: Sequence[str] | None = None) -> TrainingData:
+def read_training(
+    path: Path, targets: Sequence[str] | None = None, *, only: Sequence[str] | None = None
+) -> TrainingData:
     """Return the tables of a file of measured molecules.
 
     Args:
         path: CSV, TSV or gzipped, with a column ``smiles``.
         targets: label columns; None: those of the known layouts.
+        only: names of the data sets wanted, where a column names them; None: all.
 
     Raises:
         MissingDataError: there is no such file.
         InvalidInputError: no label column, a label that is no number, or no readable molecule.
     """
-    entries = read_molecules(path, options=LENIENT).entries
+    wanted = None if only is None else set(only)
+
+    def asked(cells: dict[str, str]) -> bool:
+        return wanted is None or not any(name in cells and cells[name] not in wanted for name, _ in LONG)
+
+    entries = read_molecules(path, options=LENIENT, wanted=asked).entries
     header = list(next((entry.cells for entry in entries if entry.cells), {}))
     long = None if targets else next((pair for pair in LONG if set(pair) <= set(header)), None)
     columns = [long[1]] if long else list(targets or ()) or _label_columns(entries, header)
