@@ -67,11 +67,12 @@ def test_what_was_not_given_is_no_aim() -> None:
 
 
 def test_a_missing_value_is_no_reward_and_never_zero() -> None:
-    made = reward(lambda form: None if "[O-]" in form.smiles else -8.0)
+    made = reward(lambda form: None if "[O-]" in form.smiles else -8.0, known=[IBUPROFEN])
     found = made([ASPIRIN, "c1ccncc1", "not a molecule"])
     assert np.isnan(found[[0, 2]]).all()
     assert found[1] > 0
     assert sum(made.problems.values()) == 2
+    assert made.problems["not a molecule"] == 1
     unknown = reward(toxicity=lambda smiles: np.array([np.nan if "n" in one else 0.1 for one in smiles]))
     assert np.isnan(unknown(["c1ccncc1", ASPIRIN])).tolist() == [True, False]
     assert dict(unknown.problems) == {"no value": 1}

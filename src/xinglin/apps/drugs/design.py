@@ -149,11 +149,11 @@ def design(
 
 
 def _best(every: Sequence[Scored], options: SearchOptions) -> list[Scored]:
-    """The best that are no controlled structure, few of one scaffold."""
+    """The best that fail no aim wholly and are no controlled structure, few of one scaffold."""
     counts: dict[str, int] = {}
     found = []
     for item in sorted(every, key=lambda one: -one.reward if not np.isnan(one.reward) else np.inf):
-        if np.isnan(item.reward) or len(found) == options.listed:
+        if not item.reward > 0 or len(found) == options.listed:
             break
         scaffold = murcko(item.smiles) or item.smiles
         if counts.get(scaffold, 0) >= options.per_scaffold or screen(item.smiles) is not None:
