@@ -22,7 +22,7 @@ from benchmarks._line import Line
 from xinglin.measure import Figure
 
 ROOT = Path(__file__).resolve().parents[1]
-ACTIVES, EACH = 40, 5
+ACTIVES, EACH = 30, 4
 """Actives, and decoys for each."""
 STRONG = 7.0
 """pKi from which a ligand counts as active."""

@@ -13,8 +13,20 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if not path.stem.startswith("_"))
-TRAINS = ("architecture", "fed_diagnosis", "fed_heart", "knowledge", "nodules", "retro")
-"""Those that train several models even in a quick run."""
+TRAINS = (
+    *(
+        "architecture",
+        "docking_check",
+        "fed_diagnosis",
+        "fed_heart",
+        "knowledge",
+        "nodules",
+        "novel_hits",
+        "redock",
+    ),
+    "retro",
+)
+"""Those that train several models, or dock, even in a quick run."""
 KEYS = {
     *("name", "figure", "value", "unit", "low", "high", "n"),
     *("reference", "reference_name", "ratio", "note"),

@@ -50,6 +50,10 @@ def design(
     check: Annotated[
         Path | None, typer.Option(help="先对接的已知活性/非活性 CSV Known actives and decoys, docked first.")
     ] = None,
+    toxicity: Annotated[
+        Path | None,
+        typer.Option(help="毒性模型文件夹,默认随包 Folder of the toxicity models; empty: the shipped ones."),
+    ] = None,
     prior: Annotated[
         Path | None, typer.Option(help="先验模型文件夹,默认随包 Folder of the prior; empty: the shipped one.")
     ] = None,
@@ -85,7 +89,7 @@ def design(
     docking = DockOptions(exhaustiveness=exhaustiveness, seed=seed, timeout=timeout)
     options = SearchOptions(calls=calls, batch=batch, listed=listed, seed=seed)
     shelf = Shelf.home(docking.digest(made.digest))
-    network = _prior(prior)
+    network, harm = _prior(prior), _toxicity(toxicity)
     with dockers_of(made, docking, workers, ray) as dockers, _interruptible(out):
         known, found = _known(check, docking, dockers, shelf)
         with _bar(calls) as report:
@@ -97,6 +101,7 @@ def design(
                 options,
                 out,
                 shelf=shelf,
+                toxicity=harm,
                 known=known,
                 start=start,
                 report=report,
@@ -141,8 +146,24 @@ def _prior(folder: Path | None) -> Any:
         return Prior.load(folder)
     except UnknownNameError as error:
         raise InvalidInputError(
-            "no prior comes with this package: train one with xinglin train prior, and name it with --prior"
+            "no prior comes with this package: train one with xinglin train molecules prior, and name it with --prior"
         ) from error
+
+
+def _toxicity(folder: Path | None) -> tuple[str, Any] | None:
+    """Name and predictor of the highest upper bound among the harms; none where no models come with the package."""
+    from xinglin.apps.drugs.toxicity import SHIPPED, toxicity
+    from xinglin.model.shipped import shipped_folder
+
+    try:
+        used = folder or shipped_folder(SHIPPED)
+    except UnknownNameError:
+        typer.echo(
+            "! 未随包提供毒性模型:毒性不计入 no toxicity models come with this package: toxicity is no aim",
+            err=True,
+        )
+        return None
+    return used.name, lambda smiles: toxicity(smiles, folder=used).worst()
 
 
 def _known(check: Path | None, docking: Any, dockers: Any, shelf: Any) -> tuple[list[str], KnownCheck | None]:

@@ -13,6 +13,7 @@ from xinglin.cli import (
     data,
     diagnose,
     dossier,
+    drugs,
     evaluate,
     explain,
     federate,
@@ -62,6 +63,7 @@ records_manifest.register(records.app)
 app.add_typer(records.app, name="records")
 app.add_typer(federate.app, name="federate")
 app.add_typer(imaging.app, name="imaging")
+app.add_typer(drugs.app, name="drugs")
 app.add_typer(labels.app, name="labels")
 app.add_typer(concepts.app, name="concepts")
 

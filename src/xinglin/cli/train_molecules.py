@@ -1,4 +1,4 @@
-"""``xinglin train molecules``: the SMILES prior."""
+"""``xinglin train molecules``: the SMILES prior; the toxicity models and the templates stand in files of their own."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from typing import Annotated
 
 import typer
 
+from xinglin.cli.drugs_routes import templates
 from xinglin.cli.options import AsJson, Seed
+from xinglin.cli.train_toxicity import toxicity
 
-app = typer.Typer(help="分子模型 Models of molecules: prior.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Keep ``prior`` a verb of its own while it is the only one."""
+app = typer.Typer(help="分子模型 Models of molecules: prior, toxicity, templates.", no_args_is_help=True)
 
 
 @app.command("prior")
@@ -82,3 +79,7 @@ def _remember(identity: str, metrics: dict[str, object]) -> None:
     detail = {"kind": "decoder", "metrics": metrics}
     with open_store().write() as connection:
         append(connection, "train", actor="cli", subjects=(identity,), detail=detail)
+
+
+app.command("toxicity")(toxicity)
+app.command("templates")(templates)

@@ -14,8 +14,8 @@ from rdkit.Chem import AllChem
 from scipy.stats import spearmanr
 from sklearn.metrics import roc_auc_score
 
+from tests.apps.drugs.told import Told
 from xinglin.apps.drugs.dock.check import area, enrichment, enrichment_factor, rank_correlation
-from xinglin.apps.drugs.dock.engine import Answer
 from xinglin.apps.drugs.dock.known import PER_ATOM, SCORE, SIZE, Known, check_known, read_known
 from xinglin.apps.drugs.dock.options import DockOptions
 from xinglin.apps.drugs.dock.poses import symmetric_rmsd
@@ -68,18 +68,6 @@ def test_what_was_not_docked_ranks_last() -> None:
     assert not few.better_than_chance
     with pytest.raises(InvalidInputError):
         enrichment(goodness, active[:3], goodness)
-
-
-class Told:
-    """Answers by a rule in place of a docking."""
-
-    def __init__(self, rule):
-        self.rule = rule
-
-    def run(self, forms, /):
-        for index, form in enumerate(forms):
-            score = self.rule(form)
-            yield index, Answer(score, None, 0.0, (), None if score is not None else "failed")
 
 
 def molecules() -> list[Known]:

@@ -114,8 +114,12 @@ def design(
     except ModuleNotFoundError as error:
         raise MissingExtraError("xinglin drugs design", "train") from error
 
+    seen: dict[str, Docked] = {}
+
     def docks(smiles: Sequence[str]) -> Sequence[Docked]:
-        return dock_many(smiles, docking, dockers, shelf)
+        new = [one for one in smiles if one not in seen]
+        seen.update(zip(new, dock_many(new, docking, dockers, shelf), strict=True))
+        return [seen[one] for one in smiles]
 
     predict = None if toxicity is None else toxicity[1]
     reward = Reward(docks, toxicity=predict, known=known, aims=aims)
@@ -145,11 +149,11 @@ def design(
 
 
 def _best(every: Sequence[Scored], options: SearchOptions) -> list[Scored]:
-    """The best that are no controlled structure, few of one scaffold."""
+    """The best that fail no aim wholly and are no controlled structure, few of one scaffold."""
     counts: dict[str, int] = {}
     found = []
     for item in sorted(every, key=lambda one: -one.reward if not np.isnan(one.reward) else np.inf):
-        if np.isnan(item.reward) or len(found) == options.listed:
+        if not item.reward > 0 or len(found) == options.listed:
             break
         scaffold = murcko(item.smiles) or item.smiles
         if counts.get(scaffold, 0) >= options.per_scaffold or screen(item.smiles) is not None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from xinglin.apps.drugs.accessibility import synthetic_accessibility
 from xinglin.apps.drugs.dock.run import Docked
 from xinglin.apps.drugs.safety.screening import Refusal, screen
-from xinglin.errors import ConfigurationError, InvalidInputError, MissingExtraError
+from xinglin.errors import ConfigurationError, MissingExtraError
 from xinglin.model.molecule.fingerprints import ecfp
 
 Array = NDArray[np.float64]
@@ -123,18 +123,21 @@ class Reward:
         toxic = dict(zip(allowed, self._toxic(allowed), strict=True))
         return [
             self._one(one, docked[one], near[one], toxic[one]) if one in docked
-            else Scored(one, {}, {}, float("nan"), problem="controlled substance")
+            else Scored(one, {}, {}, float("nan"), problem=self._why_not(one))
             for one in smiles
         ]  # fmt: skip
 
     def _allowed(self, smiles: str) -> bool:
-        try:
-            refusal = screen(smiles)
-        except InvalidInputError:
-            return True  # docking says what is wrong with it
+        """Whether a SMILES is a molecule that may be worked with."""
+        if _molecule(smiles) is None:
+            return False
+        refusal = screen(smiles)
         if refusal is not None:
             self.refusals[smiles] = refusal
         return refusal is None
+
+    def _why_not(self, smiles: str) -> str:
+        return "controlled substance" if smiles in self.refusals else "not a molecule"
 
     def _one(self, smiles: str, docked: Docked, near: tuple[float, str | None], toxic: float) -> Scored:
         molecule = _molecule(smiles)
@@ -143,7 +146,7 @@ class Reward:
             "efficiency": _number(docked.per_heavy_atom),
             "toxicity": toxic,
             "qed": _qed(molecule),
-            "sa": synthetic_accessibility(molecule) if molecule is not None else float("nan"),
+            "sa": synthetic_accessibility(molecule),
             "similarity": near[0],
         }
         values = {aim.name: values[aim.name] for aim in self.aims}
@@ -206,7 +209,7 @@ def _molecule(smiles: str) -> Any:
 def _qed(molecule: Any) -> float:
     from rdkit.Chem import QED
 
-    return float("nan") if molecule is None else float(QED.qed(molecule))
+    return float(QED.qed(molecule))
 
 
 def _number(value: float | None) -> float:

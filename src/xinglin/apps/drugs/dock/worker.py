@@ -7,7 +7,7 @@ import signal
 from multiprocessing.connection import Connection
 
 from xinglin.apps.drugs.dock.engine import Engine
-from xinglin.apps.drugs.dock.ligand import LigandForm
+from xinglin.apps.drugs.dock.ligand import LigandForm, ligand_form, prepare_ligand
 from xinglin.apps.drugs.dock.options import DockOptions
 from xinglin.apps.drugs.target.box import Box
 from xinglin.errors import XinglinError
@@ -20,6 +20,8 @@ def serve(pipe: Connection, receptor: str, box: Box, options: DockOptions) -> No
     os.environ["OMP_NUM_THREADS"] = "1"
     try:
         engine = Engine(receptor, box, options)
+        # Loads what preparation needs, so that no ligand's time is spent on it.
+        prepare_ligand(ligand_form("CCO", options), options)
     except XinglinError as error:
         pipe.send(error)
         return

@@ -42,7 +42,7 @@
           items.push([(at[i][2] + at[j][2]) / 2, () => {
             const mid = [(at[i][0] + at[j][0]) / 2, (at[i][1] + at[j][1]) / 2];
             pen.lineWidth = ligand ? 0.34 * scale : Math.max(1.6, 0.17 * scale);
-            pen.lineCap = "round";
+            pen.lineCap = "butt";
             for (const k of [i, j]) {
               pen.strokeStyle = colour(k);
               pen.beginPath();
