@@ -76,7 +76,17 @@ def mount(
     NiceGUI keeps one app a process; mounting again (as tests do) puts it on the new app, and every request
     still finds the model and the store of the app through which it came.
     """
-    from xinglin.serve.workbench import about, annotate, case, federation, graph, history, imaging, lost
+    from xinglin.serve.workbench import (
+        about,
+        annotate,
+        case,
+        federation,
+        graph,
+        history,
+        imaging,
+        lost,
+        models,
+    )
 
     Storage.path = home_folder() / "workbench"
     pages.storage.max_tab_storage_age = TAB_LIFETIME
@@ -86,7 +96,7 @@ def mount(
         version = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         pages.remove_route(f"/static/{path.stem}-{version}.css")
         pages.add_static_file(local_file=path, url_path=f"/static/{path.stem}-{version}.css")
-    for room in (case, imaging, history, annotate, federation, graph, about):
+    for room in (case, imaging, history, annotate, federation, models, graph, about):
         room.register()
     lost.register()
     ui.run_with(
