@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.release.registered import checkpoint, data, metric
 from tests.release.test_gates import POLICY, good
 from tests.serve.conftest import running
+from tests.serve.test_workbench import browser  # noqa: F401  (fixture)
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.model.checkpoint import verify_checkpoint
 from xinglin.release.gates.policy import policy_from
@@ -74,7 +76,7 @@ def test_the_page_reads_what_is_registered(filled: Store, store: Store) -> None:
 
 
 @pytest.mark.browser
-def test_choosing_a_model_shows_its_lineage(filled: Store, differential: Differential, browser) -> None:  # type: ignore[no-untyped-def]
+def test_choosing_a_model_shows_its_lineage(filled: Store, differential: Differential, browser: Any) -> None:  # noqa: F811
     with running(create_app(differential, filled)) as url:
         page = browser.new_page()
         complaints: list[str] = []
