@@ -35,6 +35,7 @@ def _made(size: int = 300) -> Library:
 def made(monkeypatch: pytest.MonkeyPatch) -> Library:
     library = _made()
     monkeypatch.setattr(assays, "_library", lambda target: library)
+    monkeypatch.setattr(assays, "_labelled", lambda target: (library.smiles, library.values, library.hit))
     return library
 
 
