@@ -197,9 +197,9 @@ def _cut(ours: NDArray[np.float64], theirs: NDArray[np.float64]) -> tuple[float,
 
 
 def _asked(target: str) -> tuple[int, int, int]:
-    library = _library(target)
-    hits = int(library.hit.sum())
-    return hits, len(library.hit), -(-hits // 2)
+    *_, hit = _labelled(target)
+    hits = int(hit.sum())
+    return hits, len(hit), -(-hits // 2)
 
 
 def _needed(target: str, arm: str, start: str, plate: int, seed: int) -> int:
@@ -271,20 +271,27 @@ def _library(target: str) -> Library:
     from xinglin.model.molecule.kernel import DescriptorScale, similarity
     from xinglin.records.molecules.scaffold import scaffold_groups
 
-    smiles, values = _measured(target)
-    binary = set(np.unique(values)) <= {0.0, 1.0}
-    border = 1.0 if binary else float(np.sort(values)[-round(SHARE * len(values))])
+    smiles, values, hit = _labelled(target)
     features = featurise(smiles)
     alike = similarity(features, features, DescriptorScale.of(features))
     return Library(
         smiles,
         values,
-        values >= border,
+        hit,
         alike.whole,
         alike.fragments,
         np.array([MolWt(Chem.MolFromSmiles(one)) for one in smiles]),
         scaffold_groups(smiles),
     )
+
+
+@cache
+def _labelled(target: str) -> tuple[list[str], NDArray[np.float64], NDArray[np.bool_]]:
+    """Molecules, values, and which of them are hits."""
+    smiles, values = _measured(target)
+    binary = set(np.unique(values)) <= {0.0, 1.0}
+    border = 1.0 if binary else float(np.sort(values)[-round(SHARE * len(values))])
+    return smiles, values, values >= border
 
 
 def _measured(target: str) -> tuple[list[str], NDArray[np.float64]]:

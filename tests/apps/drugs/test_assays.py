@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,8 @@ from xinglin.model.molecule.kernel import DescriptorScale, similarity
 from xinglin.records.molecules.standard import Molecule, standardise
 
 
-def _series(count: int) -> list[Molecule]:
+@cache
+def _everything() -> tuple[Molecule, ...]:
     """Different molecules whose number of fluorines and length vary."""
     cores = ("c1ccc({r})cc1", "c1ccnc({r})c1", "C1CCN({r})CC1", "c1ccc2[nH]c({r})cc2c1", "c1csc({r})n1")
     tails = ("C(=O)N", "CCO", "C(=O)O", "CCCN", "S(=O)(=O)N", "OCC", "CC#N", "C(F)(F)F")
@@ -25,8 +27,11 @@ def _series(count: int) -> list[Molecule]:
     every = [
         standardise(core.format(r=spacer + tail)) for core in cores for spacer in spacers for tail in tails
     ]
-    unique = list({one.inchikey: one for one in every}.values())
-    return unique[:count]
+    return tuple({one.inchikey: one for one in every}.values())
+
+
+def _series(count: int) -> list[Molecule]:
+    return list(_everything()[:count])
 
 
 def _table(molecules: list[Molecule], values: list[float], sides: list[int] | None = None) -> AssayTable:
@@ -110,7 +115,7 @@ def test_with_too_few_results_the_plate_differs_and_says_so(count: int) -> None:
     assert {pick.predicted for pick in plate.picks} == {None}
     # No two of the plate are as alike as the likest of any twelve drawn from the pool.
     generator = np.random.default_rng(1)
-    drawn = [generator.permutation(molecules[count:])[:12] for _ in range(20)]
+    drawn = [generator.permutation(molecules[count:])[:12] for _ in range(6)]
     assert _likest([pick.molecule for pick in plate.picks]) < min(_likest(list(some)) for some in drawn)
 
 

@@ -8,7 +8,7 @@ With fewer than eight results nothing can be predicted: then the plate is drawn 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -19,7 +19,7 @@ from xinglin.apps.drugs.assay_table import AssayTable, Measured
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.model.molecule.features import Features, featurise, joined
 from xinglin.model.molecule.gaussian import FEWEST, Observed, Process
-from xinglin.model.molecule.kernel import DescriptorScale, similarity
+from xinglin.model.molecule.kernel import DescriptorScale, Similarity, similarity
 from xinglin.records.molecules.standard import Molecule
 
 MOST_MEASURED = 5000
@@ -120,32 +120,48 @@ def next_plate(
             f"no candidate: {len(pool)} given, {len(pool) - len(fresh)} measured already or twice, "
             f"{len(fresh) - len(candidates)} refused; give --pool, or rows without a value"
         )
-    measured = featurise([one.molecule.smiles for one in table.measured])
-    asked = joined(
-        [
-            featurise([one.smiles for one in candidates[at : at + BLOCK]])
-            for at in range(0, len(candidates), BLOCK)
-        ]
+    parts = [candidates[at : at + BLOCK] for at in range(0, len(candidates), BLOCK)]
+    seen = _Seen.of(
+        featurise([one.molecule.smiles for one in table.measured]),
+        joined([featurise([one.smiles for one in part]) for part in parts]),
     )
-    scale = DescriptorScale.of(joined([measured, asked]))
-    process = _fit(table, measured, scale)
-    if process is None:
-        order = _different(measured, asked, options.size, scale)
-        return _plate(table, candidates, order, None, measured, asked, scale, options, len(fresh))
-    return _plate(
-        table,
-        candidates,
-        _best(process, measured, asked, scale, options),
-        process,
-        measured,
-        asked,
-        scale,
-        options,
-        len(fresh),
+    process = _fit(table, seen)
+    order = _different(seen, options.size) if process is None else _best(process, seen, options)
+    error, correlation = (None, None) if process is None else process.checked()
+    return Plate(
+        tuple(_picks(table, [candidates[row] for row in order], order, seen, process, options)),
+        process is not None,
+        error,
+        correlation,
+        len(candidates),
+        len(fresh) - len(candidates),
     )
 
 
-def _fit(table: AssayTable, measured: Features, scale: DescriptorScale) -> Process | None:
+@dataclass(frozen=True)
+class _Seen:
+    """The molecules as the kernel sees them."""
+
+    measured: Features
+    asked: Features
+    scale: DescriptorScale
+
+    @classmethod
+    def of(cls, measured: Features, asked: Features) -> _Seen:
+        return cls(measured, asked, DescriptorScale.of(joined([measured, asked])))
+
+    def among_measured(self) -> Similarity:
+        return similarity(self.measured, self.measured, self.scale)
+
+    def to_measured(self, rows: NDArray[np.int64]) -> Similarity:
+        return similarity(self.asked.take(rows), self.measured, self.scale)
+
+    def among(self, rows: NDArray[np.int64]) -> Similarity:
+        some = self.asked.take(rows)
+        return similarity(some, some, self.scale)
+
+
+def _fit(table: AssayTable, seen: _Seen) -> Process | None:
     """The process, or None where there is too little to fit."""
     if len(table.measured) < FEWEST:
         return None
@@ -155,97 +171,78 @@ def _fit(table: AssayTable, measured: Features, scale: DescriptorScale) -> Proce
         np.array([one.repeats for one in table.measured], np.int64),
     )
     try:
-        return Process.fit(similarity(measured, measured, scale).whole, observed)
+        return Process.fit(seen.among_measured().whole, observed)
     except InvalidInputError:
         # All values alike, or nearly all bounds: nothing to learn; the plate says that it is not fitted.
         return None
 
 
-def _best(
-    process: Process, measured: Features, asked: Features, scale: DescriptorScale, options: PlateOptions
-) -> NDArray[np.int64]:
-    merit = np.empty(len(asked))
-    for at in range(0, len(asked), BLOCK):
-        rows = np.arange(at, min(at + BLOCK, len(asked)))
-        mean, deviation = process.predict(similarity(asked.take(rows), measured, scale).whole)
+def _best(process: Process, seen: _Seen, options: PlateOptions) -> NDArray[np.int64]:
+    merit = np.empty(len(seen.asked))
+    for at in range(0, len(seen.asked), BLOCK):
+        rows = np.arange(at, min(at + BLOCK, len(seen.asked)))
+        mean, deviation = process.predict(seen.to_measured(rows).whole)
         merit[rows] = mean + options.boldness * deviation
     # Deviations only shrink while a plate is filled, so that its wells lie among the first of this order; the bound on
     # how many are compared with each other is wider than any plate.
     first = np.argsort(-merit, kind="stable")[:BLOCK]
-    near = asked.take(first)
     picks = process.batch(
-        similarity(near, measured, scale).whole,
-        similarity(near, near, scale).whole,
-        options.size,
-        options.boldness,
+        seen.to_measured(first).whole, seen.among(first).whole, options.size, options.boldness
     )
     return np.asarray(first[picks])
 
 
-def _different(measured: Features, asked: Features, count: int, scale: DescriptorScale) -> NDArray[np.int64]:
+def _different(seen: _Seen, count: int) -> NDArray[np.int64]:
     """Return candidates, each the least similar to all before it (MaxMin: Ashton et al. 2002), of evenly spaced rows."""
-    some = np.unique(np.linspace(0, len(asked) - 1, min(len(asked), BLOCK)).astype(np.int64))
-    near = asked.take(some)
-    among = similarity(near, near, scale).fragments
-    nearest = (
-        similarity(near, measured, scale).fragments.max(axis=1)
-        if len(measured)
+    size = len(seen.asked)
+    some = np.unique(np.linspace(0, size - 1, min(size, BLOCK)).astype(np.int64))
+    among = seen.among(some).fragments
+    if len(seen.measured):
+        nearest = seen.to_measured(some).fragments.max(axis=1).astype(float)
+        picks: list[int] = []
+    else:
         # Without any result the first is the most central one.
-        else 1 - among.mean(axis=1)
-    ).astype(float)
-    picks: list[int] = []
-    for _ in range(min(count, len(some))):
+        picks = [int(np.argmax(among.mean(axis=1)))]
+        nearest = among[picks[0]].astype(float)
+        nearest[picks] = np.inf
+    while len(picks) < min(count, len(some)):
         pick = int(np.argmin(nearest))
-        nearest = np.maximum(nearest, among[pick]) if picks or len(measured) else among[pick].astype(float)
         picks.append(pick)
+        nearest = np.maximum(nearest, among[pick])
         nearest[picks] = np.inf
     return np.asarray(some[picks])
 
 
-def _plate(
+def _picks(
     table: AssayTable,
-    candidates: Sequence[Molecule],
+    molecules: Sequence[Molecule],
     order: NDArray[np.int64],
+    seen: _Seen,
     process: Process | None,
-    measured: Features,
-    asked: Features,
-    scale: DescriptorScale,
     options: PlateOptions,
-    fresh: int,
-) -> Plate:
-    picked = asked.take(order)
-    near = similarity(picked, measured, scale) if len(measured) else None
-    values = low = high = None
+) -> Iterator[Pick]:
+    near = seen.to_measured(order) if len(seen.measured) else None
+    values: list[float | None] = [None] * len(order)
+    low, high = list(values), list(values)
+    good: set[int] = set()
     if process is not None and near is not None:
-        values, _ = process.predict(near.whole)
-        low, high = process.interval(near.whole, options.coverage)
-    # Among the best of the plate by prediction alone, or there for what it may turn out to be.
-    good = (
-        set(np.argsort(-values, kind="stable")[: (len(order) + 1) // 2].tolist())
-        if values is not None
-        else set()
-    )
-    picks = []
-    for place, row in enumerate(order):
-        nearest = int(near.fragments[place].argmax()) if near is not None else None
-        picks.append(
-            Pick(
-                _well(place, options.size),
-                candidates[row],
-                None if values is None else float(values[place]),
-                None if low is None else float(low[place]),
-                None if high is None else float(high[place]),
-                "different" if values is None else "promising" if place in good else "uncertain",
-                None if nearest is None else table.measured[nearest],
-                None if nearest is None or near is None else float(near.fragments[place, nearest]),
-            )
+        mean, _ = process.predict(near.whole)
+        bounds = process.interval(near.whole, options.coverage)
+        values, low, high = mean.tolist(), bounds[0].tolist(), bounds[1].tolist()
+        # Among the best of the plate by prediction alone, or there for what it may turn out to be.
+        good = set(np.argsort(-mean, kind="stable")[: (len(order) + 1) // 2].tolist())
+    for place, molecule in enumerate(molecules):
+        nearest = None if near is None else int(near.fragments[place].argmax())
+        yield Pick(
+            _well(place, options.size),
+            molecule,
+            values[place],
+            low[place],
+            high[place],
+            "different" if process is None else "promising" if place in good else "uncertain",
+            None if nearest is None else table.measured[nearest],
+            None if nearest is None or near is None else float(near.fragments[place, nearest]),
         )
-    error = correlation = None
-    if process is not None:
-        error, correlation = process.checked()
-    return Plate(
-        tuple(picks), process is not None, error, correlation, len(candidates), fresh - len(candidates)
-    )
 
 
 def _well(place: int, size: int) -> str:
