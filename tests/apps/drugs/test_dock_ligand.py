@@ -69,7 +69,7 @@ def test_the_same_seed_gives_the_same_conformer() -> None:
         ("C1CC", "valid SMILES"),
         ("[Na+].[Cl-]", "."),
         ("CC[Pt]CC", "metal"),
-        ("c1ccccc1CCCCC.c1ccncc1CCCCCCO", "mixture|parts"),
+        ("c1ccccc1CCCCCCCCCCCC.c1ccncc1CCCCCCCCCCCCO", "mixture|parts"),
     ],
 )
 def test_what_is_no_ligand_is_refused(text: str, said: str) -> None:

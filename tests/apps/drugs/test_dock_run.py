@@ -88,6 +88,7 @@ def test_rows_keep_their_order_and_errors_have_no_score(pool: Pool, target: Targ
     assert target.box.holds(read[0].GetConformer().GetPositions()).mean() > 0.7
 
 
+@pytest.mark.slow
 def test_a_ligand_that_takes_too_long_is_given_up(target: Target) -> None:
     slow = DockOptions(exhaustiveness=1024, timeout=1.0)
     with Pool(target, slow, 1) as pool:
@@ -96,6 +97,7 @@ def test_a_ligand_that_takes_too_long_is_given_up(target: Target) -> None:
     assert rows[0].answer.error == "given up after 1 s"
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_costs_the_ligand_it_was_at_and_no_other(target: Target) -> None:
     slow = DockOptions(exhaustiveness=1024, timeout=60.0)
     forms = [ligand_form("CCCCc1ccc(OCCN)cc1", slow)]

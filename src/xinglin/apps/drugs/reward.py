@@ -209,7 +209,8 @@ def _molecule(smiles: str) -> Any:
 def _qed(molecule: Any) -> float:
     from rdkit.Chem import QED
 
-    return float(QED.qed(molecule))
+    drug_likeness: Any = QED.qed
+    return float(drug_likeness(molecule))
 
 
 def _number(value: float | None) -> float:

@@ -43,8 +43,8 @@ class Enrichment:
     def better_than_chance(self) -> bool:
         """Whether the interval of AUROC lies above one half (or, without decoys, that of Spearman above zero)."""
         if self.auroc is not None:
-            return self.auroc.low > 0.5
-        return self.spearman is not None and self.spearman.low > 0
+            return bool(self.auroc.low > 0.5)
+        return bool(self.spearman is not None and self.spearman.low > 0)
 
 
 def enrichment(goodness: Array, active: NDArray[np.bool_], affinity: Array, *, seed: int = 0) -> Enrichment:

@@ -111,7 +111,7 @@ def _embedded(molecule: Any, seed: int) -> Any:
     from rdkit.Chem import rdDistGeom, rdForceFieldHelpers
 
     with rdBase.BlockLogs():
-        parameters = rdDistGeom.ETKDGv3()
+        parameters: Any = rdDistGeom.ETKDGv3()
         parameters.randomSeed = seed + 1
         parameters.maxIterations = 50
         if rdDistGeom.EmbedMolecule(molecule, parameters) != 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from xinglin.errors import InvalidInputError
 from xinglin.measure.markup import Markup
@@ -21,7 +22,7 @@ def drawing(smiles: str, width: int = 260, height: int = 190) -> Markup:
     molecule = read_smiles(smiles)
     if molecule is None:
         raise InvalidInputError(f"expected a valid SMILES, got {short(smiles)}")
-    canvas = rdMolDraw2D.MolDraw2DSVG(width, height)
+    canvas: Any = rdMolDraw2D.MolDraw2DSVG(width, height)
     canvas.drawOptions().clearBackground = False
     rdMolDraw2D.PrepareAndDrawMolecule(canvas, molecule)
     canvas.FinishDrawing()

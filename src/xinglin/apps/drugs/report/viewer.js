@@ -1,6 +1,6 @@
 // A view of a pocket and a ligand that is turned with mouse, touch or arrow keys: 2-D canvas, no WebGL, no library.
-// Each <div data-scene="ID"> shows the JSON of <script type="application/json" id="ID">; a button with
-// data-show="N" and data-view="ID" shows its Nth ligand.
+// Each element with data-scene="ID" shows the JSON of the element with that id; a button with data-show="N" and
+// data-view="ID" shows its Nth ligand.
 "use strict";
 (() => {
   const COLOURS = { C: "#8a8f98", N: "#3b6fd4", O: "#d64541", S: "#c9a227", F: "#3aa655", CL: "#2f9e44", BR: "#8b3a2f",

@@ -52,6 +52,7 @@ def prepare_target(
             f"expected exactly one of a reference ligand, residues, detection and a stated box, got {len(ways)}"
         )
     file = read_structure(path)
+    said: tuple[Remark, ...]
     if file.format == "pdbqt":
         cleaned = Cleaned(file.structure, (), (), ())
         receptor = "".join(
