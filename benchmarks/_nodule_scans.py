@@ -58,7 +58,7 @@ def speed(world: World) -> list[Line]:
     torch.set_num_threads(1)
     module, _ = read_network(world.shipped)
     middle = [size // 2 for size in scan.array.shape]
-    around = tuple(slice(max(0, m - 60), m + 60) for m in middle)
+    around = tuple(slice(max(0, m - 70), m + 70) for m in middle)
     x, y, z = scan.spacing
     part = isotropic(scan.array[around], (z, y, x))[:48, :64, :64]
     cpu = time.process_time()
