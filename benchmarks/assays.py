@@ -82,18 +82,17 @@ def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
     }
     if not only:
         kept.done()
+    means: list[Line] = []
     lines: list[Line] = []
     for (plate, start), runs in found.items():
-        lines += _lines(
-            {
-                target: {arm: np.array(row, float) for arm, row in arms.items()}
-                for target, arms in runs.items()
-            },
-            start,
-            plate,
-            seeds,
-        )
-    return lines
+        needed = {
+            target: {arm: np.array(row, float) for arm, row in arms.items()} for target, arms in runs.items()
+        }
+        where = f"{start} start, plates of {plate}"
+        if len(needed) > 1:
+            means += _over_targets(needed, where, seeds)
+        lines += _lines(needed, where, seeds)
+    return means + lines
 
 
 def _arms(target: str, start: str, plate: int, seeds: int) -> dict[str, list[int]]:
@@ -111,10 +110,7 @@ def _sources() -> str:
     return sha256(b"\0".join(Path(file).read_bytes() for file in files)).hexdigest()
 
 
-def _lines(
-    found: dict[str, dict[str, NDArray[np.float64]]], start: str, plate: int, seeds: int
-) -> list[Line]:
-    where = f"{start} start, plates of {plate}"
+def _lines(found: dict[str, dict[str, NDArray[np.float64]]], where: str, seeds: int) -> list[Line]:
     tests = {}
     for target, needed in found.items():
         best = min(("similarity", "weight"), key=lambda arm: float(needed[arm].mean()))
@@ -155,8 +151,6 @@ def _lines(
                 + ("" if adjusted[target] < 0.05 and test.gain > 0 else ": NOT a significant cut"),
             )
         )
-    if len(found) > 1:
-        lines += _over_targets(found, where, seeds)
     return lines
 
 

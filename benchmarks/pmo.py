@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -82,9 +83,9 @@ def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
 
 
 def _arms() -> dict[str, Callable[..., None]]:
-    from benchmarks import _pmo
+    from benchmarks import _pmo, _pmo_designer
 
-    return {"graph_ga": _pmo.graph_ga, "screening": _pmo.screening}
+    return {"designer": _pmo_designer.designer, "graph_ga": _pmo.graph_ga, "screening": _pmo.screening}
 
 
 def _one(arm: Callable[..., None], task: str, seed: int, budget: int) -> dict[str, Any]:
@@ -205,16 +206,24 @@ def _totals(
 
 
 def _sources(arm: str) -> str:
-    """Return a digest of the code that an arm depends on: runs of other code are not mixed."""
+    """Return a digest of the code, and for the designer of the prior: runs of other code are not mixed."""
     from benchmarks import _pmo
+    from xinglin.model import molecule
+    from xinglin.model.shipped import shipped_folder
     from xinglin.train import reinforce
 
     here = [
         _pmo.ROOT / "benchmarks" / f"{name}.py" for name in ("_pmo", "_pmo_oracles", "_pmo_pharmacophore")
     ]
-    room = _pmo.ROOT / reinforce.__path__[0]
-    names = ["genetic.py", "mutations.py", "oracle.py"] if arm == "graph_ga" else ["oracle.py"]
-    files = here + (
-        [room / name for name in names] if arm in ("graph_ga", "screening") else sorted(room.glob("*.py"))
-    )
-    return sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()
+    room = Path(reinforce.__path__[0])
+    if arm == "designer":
+        prior = shipped_folder("molecules-prior")
+        files = [
+            *sorted(room.glob("*.py")),
+            *sorted(Path(molecule.__path__[0]).glob("*.py")),
+            *sorted(prior.iterdir()),
+        ]
+    else:
+        names = ("genetic", "mutations", "oracle") if arm == "graph_ga" else ("oracle",)
+        files = [room / f"{name}.py" for name in names]
+    return sha256(b"\0".join(path.read_bytes() for path in [*here, *files] if path.is_file())).hexdigest()

@@ -105,9 +105,8 @@ def read_assay(path: Path, options: AssayOptions | None = None) -> AssayTable:
     names = list(dict.fromkeys(name for entry in entries for name in entry.cells))
     column = _value_column(names, options.value, path.name)
     units = next((name for name in names if name.lower() in UNIT_COLUMNS), None)
-    header = (
-        _unit(options.unit or _in_header(column), "the unit") if options.unit or _in_header(column) else None
-    )
+    named = options.unit or _in_header(column)
+    header = _unit(named, "the unit") if named else None
     problems: dict[str, str] = {}
     read: list[tuple[ListedMolecule, float, int, str]] = []
     open_: list[Molecule] = []

@@ -150,7 +150,7 @@ class Process:
         from scipy.linalg import solve_triangular
 
         solved = solve_triangular(self.factor, across.T.astype(float), lower=True)
-        return np.maximum(1 - (solved**2).sum(axis=0), 1e-9)
+        return np.asarray(np.maximum(1 - (solved**2).sum(axis=0), 1e-9), np.float64)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,9 @@ class DesignOptions:
     offspring: int = 8
     """Children a generation."""
     mutation_rate: float = 0.01
+    breeders: int = 100
+    """Best molecules that children are bred from: on PMO's tuning tasks, 1,500 calls, children of the best 100 brought
+    a sum of 1.59, of the best 500 one of 1.42 (genetic operators with a surrogate, one seed)."""
     candidates: int = 4
     """Candidates for every call; the surrogate chooses among them. 1: no surrogate, all are asked."""
     explored: float = 0.25
@@ -258,7 +261,7 @@ class Designer:
         options = self.options
         breeding = Breeding(mutation_rate=options.mutation_rate, rank_coefficient=options.rank_coefficient)
         children = offspring(
-            self.memory.parents(),
+            self.memory.parents()[: options.breeders],
             options.offspring * options.candidates,
             seed=int(generator.integers(2**31)),
             options=breeding,
