@@ -20,7 +20,7 @@ app = typer.Typer(help="分子模型 Models of molecules: prior, toxicity, templ
 def prior(
     data: Annotated[Path, typer.Option(help="SMILES 文件,可为 .xz/.gz A file of SMILES, one a line.")],
     out: Annotated[Path, typer.Option(help="输出检查点文件夹 Folder of the checkpoint.")],
-    steps: Annotated[int, typer.Option(min=1, help="优化步数 Optimiser steps.")] = 8000,
+    steps: Annotated[int, typer.Option(min=1, help="优化步数 Optimiser steps.")] = 30_000,
     batch: Annotated[int, typer.Option(min=1, help="每步分子数 Molecules a step.")] = 64,
     width: Annotated[int, typer.Option(min=8, help="宽度 Width of the network.")] = 128,
     layers: Annotated[int, typer.Option(min=1, help="层数 Layers.")] = 3,

@@ -28,7 +28,7 @@ class PriorOptions:
     """What decides the weights, beside the data; by default those of the shipped prior."""
 
     size: DecoderSize = field(default_factory=DecoderSize)
-    steps: int = 8_000
+    steps: int = 30_000
     batch: int = 64
     learning_rate: float = 2e-3
     respelt: float = 0.0

@@ -142,9 +142,12 @@ class Designer:
         self._digest = hashlib.sha256(settings.encode()).hexdigest()
         self._oracle_seconds = self._own_seconds = 0.0
         self._saved = time.perf_counter()
-        history = self._restore()
+        self._groups: list[int] = []
+        history, groups = self._restore()
         self.oracle = Budgeted(self._timed(oracle), budget, history)
-        self._remember(self.oracle.history)
+        for size in groups:  # sums are repeated as they were made, down to the rounding
+            first = sum(self._groups)
+            self._remember(self.oracle.history[first : first + size])
 
     def run(self, report: Callable[[Step], None] | None = None) -> list[Call]:
         """Search until the budget is spent or nothing new is found; return the calls, the best first.
@@ -173,6 +176,7 @@ class Designer:
                 "digest": self._digest,
                 "step": self.step,
                 "still": self._still,
+                "groups": self._groups,
                 # JSON has no NaN: a failed call is null.
                 "history": [
                     [call.smiles, None if np.isnan(call.score) else call.score]
@@ -182,19 +186,22 @@ class Designer:
             (new / STATE).write_text(json.dumps(body, allow_nan=False), encoding="utf-8")
         self._saved = time.perf_counter()
 
-    def _restore(self) -> list[tuple[str, float]]:
-        """Read a saved state, if there is one; return its history."""
+    def _restore(self) -> tuple[list[tuple[str, float]], list[int]]:
+        """Read a saved state, if there is one; return its history and how many calls came at a time."""
         if self.state is None:
-            return []
+            return [], []
         heal(self.state)
         if not (self.state / STATE).is_file():
-            return []
+            return [], []
         try:
             body = json.loads((self.state / STATE).read_text(encoding="utf-8"))
             digest, self.step, self._still = body["digest"], int(body["step"]), int(body["still"])
             history = [
                 (str(one), np.nan if score is None else float(score)) for one, score in body["history"]
             ]
+            groups = [int(size) for size in body["groups"]]
+            if sum(groups) != len(history):
+                raise ValueError(f"{len(history)} calls, expected {sum(groups)}")
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise TrainingError(
                 f"{self.state / STATE}: cannot be read ({error}); remove the folder to start anew"
@@ -205,7 +212,7 @@ class Designer:
                 "remove the folder to start anew"
             )
         self.policy.restore(self.state)
-        return history
+        return history, groups
 
     def _one(self) -> Step:
         """One step of the search."""
@@ -282,6 +289,7 @@ class Designer:
         self._remember(self.oracle.history[before:])
 
     def _remember(self, calls: Sequence[Call]) -> None:
+        self._groups.append(len(calls))
         smiles, scores = [call.smiles for call in calls], np.array([call.score for call in calls])
         self.memory.add(smiles, scores)
         if self.options.candidates > 1:
