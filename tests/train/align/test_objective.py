@@ -11,7 +11,6 @@ import torch
 from xinglin.model.align.networks import Aligned, WordsConfig
 from xinglin.train.align.objective import AlignObjective, own_share
 
-
 PLACES = 16
 
 
