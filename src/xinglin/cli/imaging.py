@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typer
 
+from xinglin.cli import imaging_ask
 from xinglin.cli.imaging_find import find
 from xinglin.cli.imaging_node import node, web
 from xinglin.cli.imaging_windows import predict_windows
@@ -15,3 +16,4 @@ app.command("find")(find)
 app.command("node")(node)
 app.command("web")(web)
 app.command("predict-windows")(predict_windows)
+imaging_ask.register(app)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xinglin.cli import train_align
 from xinglin.cli.options import AsJson, Seed
 from xinglin.cli.train_graph import graph as graph_embeddings
 from xinglin.cli.train_nodules import nodules
@@ -229,6 +230,7 @@ def open_model(
 app.command("graph")(graph_embeddings)
 app.command("sweep")(sweep)
 app.command("nodules")(nodules)
+train_align.register(app)
 
 
 def _classifier(
