@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 def align(
     data: Annotated[Path, typer.Option(help="结节块文件夹 Folder luna16-nodule-cubes, with ratings.")],
     out: Annotated[Path, typer.Option(help="输出检查点文件夹 Folder of the checkpoint.")],
-    epochs: Annotated[int, typer.Option(min=1, help="轮数 Epochs.")] = 6,
+    epochs: Annotated[int, typer.Option(min=1, help="轮数 Epochs.")] = 12,
     detector: Annotated[
         Path | None,
         typer.Option(help="起始检测模型 Detector whose trunk it begins with; empty: the shipped one."),

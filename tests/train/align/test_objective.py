@@ -11,15 +11,16 @@ import torch
 from xinglin.model.align.networks import Aligned, WordsConfig
 from xinglin.train.align.objective import AlignObjective, own_share
 
+PLACES = 16
+
 
 def batch(near: list[int], count: int = 2) -> dict[str, torch.Tensor]:
     generator = torch.Generator().manual_seed(0)
-    grid = (len(near), 2, 4, 4)
-    at = torch.zeros(grid, dtype=torch.bool)
+    at = torch.zeros(len(near), PLACES, dtype=torch.bool)
     for row, some in enumerate(near):
-        at[row].view(-1)[:some] = True
+        at[row, :some] = True
     return {
-        "images": torch.randn(len(near), 1, 4, 8, 8, generator=generator),
+        "features": torch.randn(len(near), 20, PLACES, 1, 1, generator=generator),
         "near": at,
         "far": ~at,
         "input_ids": torch.randint(5, 30, (6, 7), generator=generator),
@@ -39,7 +40,7 @@ def test_the_parts_are_what_the_papers_say(model: Aligned) -> None:
     given = batch([5, 3, 0])
     with torch.no_grad():
         found = AlignObjective(model)(**given)
-        places = model.places(given["images"]).flatten(2).numpy()
+        places = model.places.vectors(given["features"]).flatten(2).numpy()
         texts = model.sentences(given["input_ids"], given["attention_mask"]).numpy()
     scale, bias = math.exp(float(model.scale)), float(model.bias)
     assert np.linalg.norm(places, axis=1) == pytest.approx(1, abs=1e-5)
@@ -88,3 +89,14 @@ def test_a_few_steps_learn_a_batch_by_heart(model: Aligned) -> None:
         optimiser.step()
     assert all(map(math.isfinite, losses))
     assert losses[-1] < 0.6 * losses[0]
+
+
+def test_the_trunk_is_the_detectors_and_stays(model: Aligned) -> None:
+    trained = {name for name, value in model.named_parameters() if value.requires_grad}
+    assert trained
+    assert not any("stem" in name for name in trained)
+    images = torch.randn(1, 1, 8, 16, 16, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        known = model.places.features(images)
+        assert known.shape == (1, 20, 4, 8, 8)
+        assert torch.allclose(model.places.vectors(known), model.places(images))

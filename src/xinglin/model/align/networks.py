@@ -1,7 +1,7 @@
 """Two towers: every place of a window and every sentence become unit vectors of one space.
 
-Image: the trunk of the nodule detector (:mod:`xinglin.model.vision.cnn`), so that each place sees 34 mm and no more,
-and a small head on what it knows near, around and joined. Text: a small standard BERT of ``transformers``, trained from
+Image: the frozen trunk of the nodule detector (:mod:`xinglin.model.vision.cnn`), so that each place sees 34 mm and no
+more, and a small head on what it knows of a place. Text: a small standard BERT of ``transformers``, trained from
 nothing (the package's medical text encoder reads Chinese only, and is larger than this whole model).
 
 How well a window fits a sentence is a late interaction (as FILIP, Yao et al. 2022, arXiv 2111.07783, where we differ:
@@ -89,28 +89,49 @@ def body_of(config: WordsConfig) -> dict[str, Any]:
 
 
 class Places(nn.Module):
-    """Windows (n, 1, z, y, x) -> unit vectors of every place (n, space, z/2, y/2, x/2)."""
+    """Windows (n, 1, z, y, x) -> unit vectors of every place (n, space, z/2, y/2, x/2).
+
+    The trunk is the detector's and stays as it is; only the head is trained, place by place.
+    """
 
     def __init__(self, config: WordsConfig) -> None:
         super().__init__()
         self.stem = ConvolutionalStem(config.width, config.depth)
+        hidden = 2 * config.space
         self.head = nn.Sequential(
-            nn.Conv3d(4 * config.width, config.space, 1),
-            nn.BatchNorm3d(config.space),
+            nn.BatchNorm3d(features_of(config)),
+            nn.Conv3d(features_of(config), hidden, 1),
+            nn.BatchNorm3d(hidden),
             nn.ReLU(inplace=True),
-            nn.Conv3d(config.space, config.space, 1),
+            nn.Conv3d(hidden, hidden, 1),
+            nn.BatchNorm3d(hidden),
+            nn.ReLU(inplace=True),
+            nn.Conv3d(hidden, config.space, 1),
         )
+        self.stem.requires_grad_(False)
 
-    def forward(self, images: Tensor) -> Tensor:
-        """Return the vectors."""
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the trunk knows of every place: at it, near it, around it, and joined."""
         stem = self.stem
-        near = stem.near(stem.first(images))
+        first = stem.first(images)
+        near = stem.near(first)
         around = stem.around(near)
         wide = nn.functional.interpolate(around, scale_factor=2.0, mode="nearest")
         back = nn.functional.interpolate(stem.back(around), scale_factor=2.0, mode="nearest")
-        joined = stem.joined(near + back)
-        vectors: Tensor = self.head(torch.cat([near, joined, wide], 1))
-        return nn.functional.normalize(vectors, dim=1)
+        return torch.cat([first, near, stem.joined(near + back), wide], 1)
+
+    def vectors(self, features: Tensor) -> Tensor:
+        """Return unit vectors (n, space, ...) of places by what the trunk knows of them (n, features, ...)."""
+        return nn.functional.normalize(self.head(features), dim=1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the vectors."""
+        return self.vectors(self.features(images))
+
+
+def features_of(config: WordsConfig) -> int:
+    """Return how many numbers the trunk gives a place."""
+    return 5 * config.width
 
 
 class Sentences(nn.Module):

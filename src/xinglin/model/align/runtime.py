@@ -14,7 +14,7 @@ from xinglin.errors import CheckpointError, InputTooLargeError, InvalidInputErro
 from xinglin.model.checkpoint import verify_checkpoint
 from xinglin.model.parts import CONFIG, read_json
 from xinglin.model.runtime import CALIBRATION, FP32, OF_CHECKPOINT, open_session
-from xinglin.model.sizes import PAD, UNK
+from xinglin.model.sizes import PAD
 from xinglin.model.tokenizer import SPECIAL, load_tokenizer
 
 if TYPE_CHECKING:
@@ -122,8 +122,10 @@ class LungWords:
         for text in texts:
             if len(text) > MAX_CHARACTERS:
                 raise InputTooLargeError(f"a query may have {MAX_CHARACTERS} characters, got {len(text)}")
-            ids = self._tokenizer.encode(text).ids[:MAX_TOKENS]
-            if not any(token >= len(SPECIAL) and token != UNK for token in ids):
+            read = self._tokenizer.encode(text)
+            ids = read.ids[:MAX_TOKENS]
+            known = [piece for piece in read.tokens if piece not in SPECIAL]
+            if not any(letter.isalnum() for piece in known for letter in piece):
                 raise InvalidInputError(
                     "查询词无法识别。The query holds no word that the model knows: describe a nodule, e.g. 毛刺结节 or "
                     "'spiculated nodule'"

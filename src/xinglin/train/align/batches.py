@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from xinglin.model.align.networks import Aligned, features_of
 from xinglin.model.align.runtime import MAX_TOKENS
 from xinglin.model.sizes import MASK, PAD, UNK
 from xinglin.model.tokenizer import SPECIAL
@@ -35,9 +37,11 @@ STRANGE = 2
 """Unknown tokens put in at most: what it does not know shall not move it."""
 GRID = tuple(size // STRIDE for size in WINDOW)
 """Places of a window along z, y, x."""
+NEAR, FAR = 96, 160
+"""Places at the nodule and away from it that are kept of a window, at most."""
 LEAST = 3.0
 """Millimetres around a centre that are at the nodule, however small it is."""
-AWAY = 5.0
+AWAY = 3.0
 """Millimetres beyond the nodule's radius from which a place is away from it."""
 
 
@@ -63,10 +67,74 @@ def around(
     return image[box], centre - starts
 
 
+@dataclass(frozen=True, eq=False)
+class Prepared:
+    """What the frozen trunk knows of some places of every window, computed once for the whole training."""
+
+    features: NDArray[np.float16]
+    """(windows, features, places)."""
+    near: NDArray[np.bool_]
+    """(windows, places): at the nodule."""
+    far: NDArray[np.bool_]
+    """Away from it."""
+    owner: NDArray[np.int64]
+    """(windows,): which cube; -1 for a window without a nodule."""
+
+
+@torch.no_grad()
+def prepare(cubes: Cubes, model: Aligned, *, views: int, empty: int, seed: int, changes: Changes) -> Prepared:
+    """Look at every nodule ``views`` times, moved, turned and changed by chance, and at ``empty`` windows without one.
+
+    Args:
+        cubes: to train on.
+        model: whose trunk looks.
+        views: windows of each nodule.
+        empty: windows without a nodule.
+        seed: of every draw.
+        changes: what may happen to a window.
+    """
+    generator = np.random.default_rng((seed, 7))
+    owner = np.concatenate(
+        [np.repeat(np.arange(len(cubes)), views), np.full(min(empty, len(cubes.empty)), -1)]
+    )
+    others = iter(generator.permutation(len(cubes.empty))[: (owner < 0).sum()])
+    width = features_of(model.config)
+    features = np.zeros((len(owner), width, NEAR + FAR), dtype=np.float16)
+    near, far = (np.zeros((len(owner), NEAR + FAR), dtype=bool) for _ in range(2))
+    for start in range(0, len(owner), 32):
+        part = owner[start : start + 32]
+        images = np.empty((len(part), 1, *WINDOW), dtype=np.float32)
+        away = np.full((len(part), *GRID), np.inf)
+        for row, index in enumerate(part):
+            window, centre = (
+                around(cubes, index, [int(generator.integers(-j, j + 1)) for j in JITTER])
+                if index >= 0
+                else (cubes.empty[int(next(others))], None)
+            )
+            flips, swap = generator.random(3) < 0.5, bool(generator.random() < 0.5)
+            images[row, 0] = turned(changed(hounsfield(window), changes, generator), flips, swap)
+            if centre is not None:
+                away[row] = _distances(turned_point(centre, WINDOW, flips, swap))
+        seen = torch.from_numpy(scaled(images)).contiguous(memory_format=torch.channels_last_3d)
+        known = model.places.features(seen).flatten(2).numpy()
+        for row, index in enumerate(part):
+            radius = cubes.nodules[index].diameter / 2 if index >= 0 else 0.0
+            flat = away[row].ravel()
+            here = _some(np.flatnonzero(flat <= max(radius, LEAST)), NEAR, generator)
+            there = _some(np.flatnonzero(flat > radius + AWAY), FAR, generator)
+            features[start + row, :, : len(here)] = known[row][:, here]
+            features[start + row, :, NEAR : NEAR + len(there)] = known[row][:, there]
+            near[start + row, : len(here)] = True
+            far[start + row, NEAR : NEAR + len(there)] = True
+    return Prepared(features, near, far, owner)
+
+
 def drawing(
-    cubes: Cubes, tokenizer: Tokenizer, batch: int, seed: int, changes: Changes
+    cubes: Cubes, prepared: Prepared, tokenizer: Tokenizer, batch: int, seed: int
 ) -> Callable[[int, int, int], dict[str, Tensor]]:
     """Return the function (step, process, processes) -> batch that the training loop calls."""
+    views = [np.flatnonzero(prepared.owner == index) for index in range(len(cubes))]
+    empty = np.flatnonzero(prepared.owner < 0)
     a_pass = len(cubes) // batch
 
     def draw(step: int, process: int, processes: int) -> dict[str, Tensor]:
@@ -74,20 +142,8 @@ def drawing(
         order = np.random.default_rng((seed, epoch)).permutation(len(cubes))
         chosen = order[place * batch : (place + 1) * batch][process::processes]
         generator = np.random.default_rng((seed, 1, step, process))
-        cuts = [
-            around(cubes, index, [int(generator.integers(-j, j + 1)) for j in JITTER]) for index in chosen
-        ]
-        others = generator.integers(0, len(cubes.empty), len(chosen) // EMPTY)
-        cuts += [(cubes.empty[int(index)], None) for index in others]
-        images = np.empty((len(cuts), 1, *WINDOW), dtype=np.float32)
-        away = np.full((len(cuts), *GRID), np.inf)
-        for row, (window, centre) in enumerate(cuts):
-            flips, swap = generator.random(3) < 0.5, bool(generator.random() < 0.5)
-            images[row, 0] = turned(changed(hounsfield(window), changes, generator), flips, swap)
-            if centre is not None:
-                away[row] = _distances(turned_point(centre, WINDOW, flips, swap))
-        radii = np.array([cubes.nodules[index].diameter / 2 for index in chosen] + [0.0] * len(others))
-        radii = radii[:, None, None, None]
+        rows = [int(generator.choice(views[index])) for index in chosen]
+        rows += generator.choice(empty, len(chosen) // EMPTY).tolist()
         texts: list[Text] = [report(cubes.nodules[index], generator) for index in chosen]
         asked = np.arange(QUERIES) % len(statements())
         texts += [query(statements()[at], generator) for at in asked]
@@ -97,9 +153,9 @@ def drawing(
         ids, mask = encoded(tokenizer, [text.words for text in texts])
         ids, mask = _disturbed(ids, mask, generator)
         return {
-            "images": torch.from_numpy(scaled(images)).contiguous(memory_format=torch.channels_last_3d),
-            "near": torch.from_numpy(away <= np.maximum(radii, LEAST)),
-            "far": torch.from_numpy(away > radii + AWAY),
+            "features": torch.from_numpy(prepared.features[rows].astype(np.float32))[..., None, None],
+            "near": torch.from_numpy(prepared.near[rows]),
+            "far": torch.from_numpy(prepared.far[rows]),
             "input_ids": torch.from_numpy(ids),
             "attention_mask": torch.from_numpy(mask),
             "truth": torch.from_numpy(known),
@@ -107,6 +163,10 @@ def drawing(
         }
 
     return draw
+
+
+def _some(places: NDArray[np.int64], most: int, generator: np.random.Generator) -> NDArray[np.int64]:
+    return places if len(places) <= most else generator.choice(places, most, replace=False)
 
 
 def _answer(known: bool | None) -> int:

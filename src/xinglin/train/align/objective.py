@@ -32,7 +32,7 @@ class AlignObjective(nn.Module):
 
     def forward(
         self,
-        images: Tensor,
+        features: Tensor,
         near: Tensor,
         far: Tensor,
         input_ids: Tensor,
@@ -43,15 +43,16 @@ class AlignObjective(nn.Module):
         """Return ``loss`` and its parts.
 
         Args:
-            images: (n, 1, z, y, x); the first k of them hold the nodules that the first k sentences are reports of.
-            near: (n, z/2, y/2, x/2): places at the nodule; none in a window without one.
+            features: (n, features, places, 1, 1) of some places of windows; the first k windows hold the nodules that
+                the first k sentences are reports of.
+            near: (n, places): those at the nodule; none in a window without one.
             far: likewise, places away from it; all of a window without one.
             input_ids: (m, tokens).
             attention_mask: likewise.
             truth: (k, m): 1 true, 0 false, -1 neither.
             meant: (m,): number of the statement of a short query, -1 of any other sentence.
         """
-        places = self.model.places(images)
+        places = self.model.places.vectors(features)
         sentences = self.model.sentences(input_ids, attention_mask)
         here, elsewhere = self.model.fit(places, sentences, near, far)
         count = len(truth)

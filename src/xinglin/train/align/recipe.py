@@ -1,4 +1,8 @@
-"""From the detector's trunk to places that know words: one stage, one command, resumable."""
+"""From the detector's trunk to places that know words: one command, resumable, a minute or two of one core.
+
+The trunk is frozen, so that it looks at every window once; what is trained is a head that sees one place at a time, and
+the text tower.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +21,7 @@ from xinglin.model.align.networks import Aligned, WordsConfig
 from xinglin.model.tokenizer import train_tokenizer
 from xinglin.model.vision.cnn import ConvolutionalInstances
 from xinglin.model.vision.images import hounsfield, scaled
-from xinglin.train.align.batches import drawing, encoded
+from xinglin.train.align.batches import drawing, encoded, prepare
 from xinglin.train.align.cubes import Cubes
 from xinglin.train.align.objective import AlignObjective
 from xinglin.train.align.reports import every_text
@@ -37,11 +41,13 @@ Floats = NDArray[np.float32]
 class AlignOptions:
     """What decides the weights, beside the data and the detector that is started from."""
 
-    epochs: int = 6
-    batch: int = 24
+    epochs: int = 12
+    batch: int = 32
     learning_rate: float = 2e-3
-    trunk_rate: float = 1.0
-    """Factor on the learning rate of the image trunk, which begins with the detector's weights."""
+    views: int = 2
+    """Windows of each nodule that the trunk looks at, once, before the training."""
+    empty: int = 300
+    """Windows without a nodule, likewise."""
     vocabulary: int = 400
     space: int = 64
     seed: int = 0
@@ -52,7 +58,7 @@ class AlignOptions:
 
 def train_words(
     cubes: Cubes,
-    detector: ConvolutionalInstances | None,
+    detector: ConvolutionalInstances,
     options: AlignOptions,
     state: Path,
     *,
@@ -63,7 +69,7 @@ def train_words(
 
     Args:
         cubes: to train on.
-        detector: whose trunk the image tower begins with; ``None`` begins with chance.
+        detector: whose trunk the image tower has, and keeps as it is.
         options: settings.
         state: folder of the resumable state.
         threads: CPU threads.
@@ -72,32 +78,35 @@ def train_words(
     tokenizer = train_tokenizer(every_text(options.seed, SPOKEN), options.vocabulary)
     torch.manual_seed(options.seed)
     model = Aligned(WordsConfig(vocab_size=tokenizer.get_vocab_size(), space=options.space))
-    if detector is not None:
-        model.places.stem.load_state_dict(detector.stem.state_dict())
-    model.places.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    model.places.stem.load_state_dict(detector.stem.state_dict())
+    model.places.stem.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    model.eval()
+    if threads is not None:
+        torch.set_num_threads(threads)
+    prepared = prepare(
+        cubes, model, views=options.views, empty=options.empty, seed=options.seed, changes=options.changes
+    )
     steps = options.epochs * (len(cubes) // options.batch)
     digest = hashlib.sha256(json.dumps(asdict(options), sort_keys=True).encode())
     digest.update(cubes.digest.encode())
     digest.update(tokenizer.to_str().encode())
-    if detector is not None:
-        for tensor in detector.stem.state_dict().values():
-            digest.update(tensor.numpy().tobytes())
+    for tensor in detector.stem.state_dict().values():
+        digest.update(tensor.numpy().tobytes())
     plan = Plan(
         steps=steps,
         learning_rate=options.learning_rate,
         warmup=WARMUP,
         weight_decay=DECAY,
         seed=options.seed,
-        save_every=max(1, len(cubes) // options.batch),
+        save_every=max(1, steps // 4),
         digest=digest.hexdigest(),
         threads=threads,
     )
     trained = train(
         AlignObjective(model),
-        drawing(cubes, tokenizer, options.batch, options.seed, options.changes),
+        drawing(cubes, prepared, tokenizer, options.batch, options.seed),
         plan,
         state,
-        rates=lambda name: options.trunk_rate if ".stem." in name else 1.0,
         report=report,
     )
     return model.eval(), tokenizer, trained
