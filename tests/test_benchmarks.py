@@ -24,7 +24,7 @@ TRAINS = (
         "novel_hits",
         "redock",
     ),
-    "retro",
+    *("activity", "activity_transformer", "align", "assays", "molecule_prior", "pmo", "retro"),
 )
 """Those that train several models, or dock, even in a quick run."""
 KEYS = {

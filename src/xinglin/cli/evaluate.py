@@ -11,10 +11,12 @@ from typing import Annotated
 
 import typer
 
+from xinglin.cli.evaluate_molecules import evaluate_molecules
 from xinglin.cli.imaging_windows import evaluate_windows
 from xinglin.cli.options import AsJson
 
 NODULE_WINDOWS = "nodule-windows"
+MOLECULES = "molecules"
 
 
 def evaluate(
@@ -41,7 +43,14 @@ def evaluate(
         ),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="nodule-windows 仅评此划分 Score only this split, e.g. valid.")
+        str | None,
+        typer.Option(
+            help="nodule-windows 仅评此划分;molecules: scaffold | random Score only this split, or how a fifth is held back."
+        ),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="molecules 仅评这些任务,可多次 Score only these tasks; repeatable."),
     ] = None,
     seed: Annotated[int, typer.Option(help="随机种子 Seed.")] = 0,
     as_json: AsJson = False,
@@ -49,7 +58,8 @@ def evaluate(
     """在数据集上评测,附 n 和 95% 区间。Score a data set; every figure with n and a 95 % interval.
 
     NAME 数据集: dxy, mz4, mz10, ai-hospital, dxbench, xywy-exams; 文本 texts: toyhom-department, toyhom-disease,
-    dxy-text, mz10-text; 影像 imaging: nodule-windows (--data 预测 predictions, --truth 真值表 truth table).
+    dxy-text, mz10-text; 影像 imaging: nodule-windows (--data 预测 predictions, --truth 真值表 truth table);
+    分子 molecules: molecules (--data 训练表 training table).
     文本数据集用 --train 微调编码器,需数分钟,结果按摘要缓存。The text sets fine-tune the encoder on --train: minutes,
     kept by digest below XINGLIN_HOME/cache.
     """
@@ -57,13 +67,18 @@ def evaluate(
     from xinglin.apps.diagnosis.evaluate.door import Request
     from xinglin.errors import InvalidInputError
 
+    if name == MOLECULES:
+        evaluate_molecules(data, split, only, seed, as_json)
+        return
     if name == NODULE_WINDOWS:
         if not truth:
             raise InvalidInputError(f"{NODULE_WINDOWS}: --truth TABLE is needed")
         evaluate_windows(data, truth, split, seed, as_json)
         return
-    if truth or split is not None:
-        raise InvalidInputError(f"--truth and --split belong to {NODULE_WINDOWS}, not to {name!r}")
+    if truth or split is not None or only:
+        raise InvalidInputError(
+            f"--truth, --split and --only belong to {NODULE_WINDOWS} and {MOLECULES}, not to {name!r}"
+        )
     graphs = {}
     for item in graph or []:
         key, equals, path = item.partition("=")
