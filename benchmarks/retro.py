@@ -20,9 +20,9 @@ RETROSIM = {1: 0.373, 3: 0.547, 5: 0.633, 10: 0.741}
 """Coley et al. 2017, all 5,007 test reactions of USPTO-50k, trained on 40,000: another test part and ten times the data."""
 NEAREST = 100
 """Precedents that RetroSim's score looks at."""
-COMPARED = 300
+COMPARED = 200
 """Held-out products on which the baselines run, which take longer."""
-ROUTES = 40
+ROUTES = 24
 """Held-out products whose routes are searched."""
 
 

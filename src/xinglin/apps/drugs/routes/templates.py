@@ -124,7 +124,7 @@ class Runner:
         chem, base, _ = rdkit()
         reaction = self._plain.get(smarts)
         if reaction is None:
-            reaction = self._plain[smarts] = ReactionFromSmarts(smarts)
+            reaction = self._plain[smarts] = ReactionFromSmarts(_one_molecule(smarts))
             reaction.Initialize()
         found: dict[str, None] = {}
         with base.BlockLogs():
@@ -149,7 +149,7 @@ class Runner:
             raise MissingExtraError("applying templates", "drugs") from error
         reaction = self._chiral.get(smarts)
         if reaction is None:
-            reaction = self._chiral[smarts] = rdchiralReaction(smarts)
+            reaction = self._chiral[smarts] = rdchiralReaction(_one_molecule(smarts))
         reaction.reset()
         with rdkit()[1].BlockLogs():
             try:
@@ -158,6 +158,12 @@ class Runner:
                 # rdchiral fails on a few pairs of template and product: such a pair gives nothing.
                 return []
             return list(dict.fromkeys(whole for one in outcomes if (whole := _read_back(one))))
+
+
+def _one_molecule(smarts: str) -> str:
+    """A template whose centre lies in several places of one product: grouped, since it is one molecule."""
+    left, right = smarts.split(">>")
+    return f"({left})>>{right}" if "." in left else smarts
 
 
 def _read_back(smiles: str) -> str | None:
