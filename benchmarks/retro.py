@@ -42,7 +42,7 @@ def _data(quick: bool) -> Data:
     from xinglin.apps.drugs.routes.templates import Extracted, extract
 
     reactions = read_reactions(molecules("uspto50k") / "valid.csv.gz", most=100 if quick else None).rows
-    kept = Kept("retro", {"reactions": len(reactions), "version": 1})
+    kept = Kept("retro", {"reactions": len(reactions), "version": 2})
 
     def make() -> list[Any]:
         found = [extract(one) for one in reactions]

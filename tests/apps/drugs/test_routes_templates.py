@@ -129,3 +129,16 @@ def test_a_centre_in_two_places_of_one_product_is_one_molecule() -> None:
     runner = Runner()
     assert reaction.reactants in runner.outcomes(found.templates[0], reaction.product)
     assert reaction.reactants in runner._with_stereo(found.templates[0], reaction.product)
+
+
+@pytest.mark.parametrize("product", ["CCC(=O)NCCNC(C)=O", "CCC(=O)N[C@@H](C)CNC(C)=O"])
+def test_a_template_can_be_held_to_one_place(product: str) -> None:
+    runner = Runner()
+    smarts = "[C;H0;D3;+0:1]-[NH;D2;+0:2]>>Cl-[C;H0;D3;+0:1].[NH2;D1;+0:2]"
+    everywhere = runner.outcomes(smarts, product)
+    assert len(everywhere) == 2
+    first = runner.outcomes(smarts, product, frozenset([2, 4]))
+    assert len(first) == 1
+    assert "CCC(=O)Cl" in first[0].split(".")
+    assert set(first) < set(everywhere)
+    assert runner.outcomes(smarts, product, frozenset([0])) == []
