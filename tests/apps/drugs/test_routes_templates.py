@@ -116,3 +116,29 @@ def test_one_product_is_on_one_side_of_the_split(data: Path) -> None:
 
 def test_canonical_sorts_the_parts() -> None:
     assert canonical("OC.CC(=O)O") == canonical("CC(O)=O.CO")
+
+
+def test_a_centre_in_two_places_of_one_product_is_one_molecule() -> None:
+    """Seen in USPTO-50k: both engines refuse two fragments on the product's side unless they are grouped."""
+    left = "[CH3:1][O:2][c:3]1[cH:4][cH:5][c:6]([O:7][CH3:8])[cH:9][cH:10]1"
+    right = "[OH:2][c:3]1[cH:4][cH:5][c:6]([OH:7])[cH:9][cH:10]1"
+    reaction = parse_reaction("x", f"{left}>>{right}")
+    found = extract(reaction, (0,))
+    assert found is not None
+    assert "." in found.templates[0].split(">>")[0]
+    runner = Runner()
+    assert reaction.reactants in runner.outcomes(found.templates[0], reaction.product)
+    assert reaction.reactants in runner._with_stereo(found.templates[0], reaction.product)
+
+
+@pytest.mark.parametrize("product", ["CCC(=O)NCCNC(C)=O", "CCC(=O)N[C@@H](C)CNC(C)=O"])
+def test_a_template_can_be_held_to_one_place(product: str) -> None:
+    runner = Runner()
+    smarts = "[C;H0;D3;+0:1]-[NH;D2;+0:2]>>Cl-[C;H0;D3;+0:1].[NH2;D1;+0:2]"
+    everywhere = runner.outcomes(smarts, product)
+    assert len(everywhere) == 2
+    first = runner.outcomes(smarts, product, frozenset([2, 4]))
+    assert len(first) == 1
+    assert "CCC(=O)Cl" in first[0].split(".")
+    assert set(first) < set(everywhere)
+    assert runner.outcomes(smarts, product, frozenset([0])) == []

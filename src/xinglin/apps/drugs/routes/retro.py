@@ -96,7 +96,9 @@ class Retro:
         refused: dict[str, Refusal] = {}
         for candidate, share in self.ranked(product)[:MOST_TRIED]:
             smarts = self.library.templates[candidate.template]
-            for outcome in self._runner.outcomes(smarts, target):
+            classes = set(candidate.site.key)
+            here = frozenset(atom for atom, own in enumerate(product.classes) if own in classes)
+            for outcome in self._runner.outcomes(smarts, target, here):
                 parts = tuple(outcome.split("."))
                 if outcome in steps or outcome in refused or target in parts:
                     continue
