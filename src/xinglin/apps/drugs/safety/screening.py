@@ -26,7 +26,7 @@ KEPT = 1 << 14
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why nothing is designed, planned or predicted for a structure."""
+    """Why nothing is designed or planned for a structure; nor predicted, where it is a chemical weapon."""
 
     entry: Entry
     digest: str
@@ -36,8 +36,8 @@ class Refusal:
     def zh(self) -> str:
         """The reason in Chinese."""
         return (
-            f"结构属管制范围:{self.entry.schedule}({self.entry.name})。本产品不为其设计、规划合成路线或作预测,"
-            "也没有可绕过的开关。持有相应许可的实验室可在主管部门批准的范围内、在本产品之外开展工作;"
+            f"结构属管制范围:{self.entry.schedule}({self.entry.name})。本产品不为其设计分子、规划合成路线,"
+            "化学武器附表物质亦不作预测,没有可绕过的开关。持有相应许可的实验室可在主管部门批准的范围内、在本产品之外开展工作;"
             "若认为判断有误,请把条目编号告知维护者。"
         )
 
@@ -45,8 +45,8 @@ class Refusal:
     def en(self) -> str:
         """The reason in English."""
         return (
-            f"Controlled structure: {self.entry.schedule_en} ({self.entry.en}). Nothing is designed, planned or "
-            "predicted for it here, and there is no override. A laboratory that holds the licence works under it, "
+            f"Controlled structure: {self.entry.schedule_en} ({self.entry.en}). Nothing is designed or planned "
+            "for it here, nor predicted for a chemical weapon, and there is no override. A laboratory that holds the licence works under it, "
             f"outside this product; if this is an error, tell the maintainers the entry: {self.entry.id}."
         )
 
