@@ -45,9 +45,10 @@ class Refusal:
     def en(self) -> str:
         """The reason in English."""
         return (
-            f"Controlled structure: {self.entry.schedule_en} ({self.entry.en}). Nothing is designed or planned "
-            "for it here, nor predicted for a chemical weapon, and there is no override. A laboratory that holds the licence works under it, "
-            f"outside this product; if this is an error, tell the maintainers the entry: {self.entry.id}."
+            f"Controlled structure: {self.entry.schedule_en} ({self.entry.en}). Nothing is designed or planned for "
+            "it here, nor predicted for a chemical weapon, and there is no override. A laboratory that holds the "
+            "licence works under it, outside this product; if this is an error, tell the maintainers the entry: "
+            f"{self.entry.id}."
         )
 
 
