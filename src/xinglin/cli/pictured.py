@@ -87,13 +87,15 @@ def _scan(record: Record | None, path: Path | None, stated: str | None) -> Scan:
     from xinglin.records.volumes import open_volume, read_scan
 
     if path is not None:
-        return read_scan(path, expected="CT", stated=stated)
+        scan: Scan = read_scan(path, expected="CT", stated=stated)
+        return scan
     volumes = [one for one in (record.volumes if record else ()) if one.modality == "CT"]
     if len(volumes) != 1:
         raise InvalidInputError(
             f"the record has {len(volumes)} CT volumes: name one with --volume PATH 请用 --volume 指明"
         )
-    return open_volume(volumes[0])
+    opened: Scan = open_volume(volumes[0])
+    return opened
 
 
 HEADS = {

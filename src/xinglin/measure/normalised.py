@@ -53,4 +53,5 @@ class NormalisedInterval:
 
     def half_width(self, signs: Array) -> Array:
         """Return the half-width for each case, shape (cases,); infinite if too few cases were there to calibrate."""
-        return np.maximum(self.weights[0] + signs @ self.weights[1:], self.floor) * self.quantile
+        width: Array = np.maximum(self.weights[0] + signs @ self.weights[1:], self.floor) * self.quantile
+        return width

@@ -271,8 +271,8 @@ def contributions(
     """
     rows: list[tuple[int, State, float]] = []
     for finding, ratio in (seen or {}).items():
-        at = np.flatnonzero(engine.edge_disease[finding] == disease)
-        if len(at) and (weight := float(seen_weights(engine, finding, ratio)[at[0]])):
+        edges = np.flatnonzero(engine.edge_disease[finding] == disease)
+        if len(edges) and (weight := float(seen_weights(engine, finding, ratio)[edges[0]])):
             rows.append((finding, "unknown", weight))
     for finding, state in informative(engine, states).items():
         at = np.searchsorted(engine.edge_disease[finding], disease)

@@ -151,7 +151,7 @@ def design(
 def _best(every: Sequence[Scored], options: SearchOptions) -> list[Scored]:
     """The best that fail no aim wholly and are no controlled structure, few of one scaffold."""
     counts: dict[str, int] = {}
-    found = []
+    found: list[Scored] = []
     for item in sorted(every, key=lambda one: -one.reward if not np.isnan(one.reward) else np.inf):
         if not item.reward > 0 or len(found) == options.listed:
             break

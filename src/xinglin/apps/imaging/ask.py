@@ -169,7 +169,7 @@ def _tops(
         return []
     top = read & (heat == maximum_filter(np.where(read, heat, -1e9), 3, mode="nearest"))
     at = np.argwhere(top)
-    points = at * words.stride + words.offset
+    points = (at * words.stride + words.offset).astype(np.float64)
     kept = suppressed(points, heat[top], DISTANCE)[:most]
     found = []
     for index in kept:

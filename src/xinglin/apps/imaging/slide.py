@@ -114,10 +114,10 @@ def search_volume(
     for nodule in found:
         z, y, x = (place / step for place, step in zip(nodule.point, spacing, strict=True))
         candidates.append(Candidate((z, y, x), nodule.diameter, nodule.logit))
-    inside = tuple(
+    within = tuple(
         slice(-(-size // network.stride)) for size in millimetres.shape
     )  # blocks reach beyond the CT
-    return Searched(candidates, maps[0][inside])
+    return Searched(candidates, maps[0][within])
 
 
 def isotropic(values: NDArray[Any], spacing: tuple[float, float, float]) -> NDArray[np.int16]:
@@ -182,7 +182,8 @@ def window_at(hu: NDArray[np.int16], place: tuple[int, ...]) -> NDArray[np.int16
     """
     low = (np.array(place) * INNER - MARGIN).tolist()
     index = [np.arange(a, a + w).clip(0, n - 1) for a, w, n in zip(low, WINDOW, hu.shape, strict=True)]
-    return hu[np.ix_(*index)]
+    window: NDArray[np.int16] = hu[np.ix_(*index)]
+    return window
 
 
 def tops(

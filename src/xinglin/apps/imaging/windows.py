@@ -119,9 +119,8 @@ def answers_csv(answers: Sequence[WindowAnswer]) -> str:
     """Return the answers as CSV: window_id, probability, z, y, x, world_x, world_y, world_z and two diameters."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    head = ("window_id", "probability", "z", "y", "x", "world_x", "world_y", "world_z")
-    head += ("diameter_mm", "mask_diameter_mm")
-    writer.writerow(head)
+    places = ("z", "y", "x", "world_x", "world_y", "world_z")
+    writer.writerow(("window_id", "probability", *places, "diameter_mm", "mask_diameter_mm"))
     for answer in answers:
         nodule = answer.nodule
         point = (*nodule.point, *answer.frame.world(nodule.point), nodule.diameter, nodule.mask_diameter)

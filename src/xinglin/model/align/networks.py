@@ -139,6 +139,7 @@ class Sentences(nn.Module):
 
     def __init__(self, config: WordsConfig) -> None:
         super().__init__()
+        eager: dict[str, Any] = {"attn_implementation": "eager"}
         self.encoder = BertModel(
             BertConfig(
                 vocab_size=config.vocab_size,
@@ -149,7 +150,7 @@ class Sentences(nn.Module):
                 max_position_embeddings=MAX_TOKENS,
                 type_vocab_size=1,
                 pad_token_id=PAD,
-                attn_implementation="eager",
+                **eager,
             ),
             add_pooling_layer=False,
         )

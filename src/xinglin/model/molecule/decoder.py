@@ -9,6 +9,7 @@ that causality makes needless when the padding is on the right, and the library'
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,8 +84,11 @@ class DecoderSize:
         found = read_json(folder / CONFIG)
         try:
             size = cls(
-                *(int(found[key]) for key in ("vocab_size", "hidden_size", "intermediate_size")),
-                *(int(found[key]) for key in ("num_hidden_layers", "num_attention_heads")),
+                int(found["vocab_size"]),
+                int(found["hidden_size"]),
+                int(found["intermediate_size"]),
+                int(found["num_hidden_layers"]),
+                int(found["num_attention_heads"]),
                 int(found["max_position_embeddings"]),
             )
         except (KeyError, TypeError, ValueError) as error:
@@ -134,7 +138,7 @@ class Layer(nn.Module):
         joined = torch.cat([weights.q_proj.weight, weights.k_proj.weight, weights.v_proj.weight])
         mixed = functional.linear(self.input_layernorm(hidden), joined)
         head = weights.k_proj.out_features
-        query, key, value = mixed.split([mixed.shape[-1] - 2 * head, head, head], -1)
+        query, key, value = torch.split(mixed, [mixed.shape[-1] - 2 * head, head, head], -1)
         return query, key, value
 
     def finished(self, hidden: Tensor, attended: Tensor) -> Tensor:
@@ -142,7 +146,8 @@ class Layer(nn.Module):
         hidden = hidden + self.self_attn.o_proj(attended)
         seen = self.post_attention_layernorm(hidden)
         gated = functional.silu(self.mlp.gate_proj(seen)) * self.mlp.up_proj(seen)
-        return hidden + self.mlp.down_proj(gated)
+        out: Tensor = hidden + self.mlp.down_proj(gated)
+        return out
 
 
 class Body(nn.Module):
@@ -153,6 +158,12 @@ class Body(nn.Module):
         self.embed_tokens = nn.Embedding(size.vocabulary, size.width)
         self.layers = nn.ModuleList([Layer(size) for _ in range(size.layers)])
         self.norm = nn.RMSNorm(size.width, EPSILON)
+
+    def stack(self) -> Iterator[Layer]:
+        """Yield the layers in order."""
+        for layer in self.layers:
+            if isinstance(layer, Layer):
+                yield layer
 
 
 class Decoder(nn.Module):
@@ -221,7 +232,7 @@ class Decoder(nn.Module):
         rows, length = ids.shape
         heads, width = self.size.heads, self.size.head
         hidden = self.model.embed_tokens(ids)
-        for layer in self.model.layers:
+        for layer in self.model.stack():
             query, key, value = layer.queried(hidden)
             query = self.turned(query.view(rows, length, heads, width).transpose(1, 2), 0, length)
             key = self.turned(key, 0, length)[:, None].expand_as(query)

@@ -97,7 +97,8 @@ def similarity(
     a, b = scale.apply(left.descriptors), scale.apply(right.descriptors)
     gaussian = np.exp(-_squared(a, b) / np.float32(scale.length))
     families = len(left.counts)
-    return Similarity(fragments / families, (fragments + gaussian) / (families + 1))
+    both = ((fragments + gaussian) / (families + 1)).astype(np.float32)
+    return Similarity((fragments / families).astype(np.float32), both)
 
 
 def minmax(left: csr_matrix, right: Written) -> Floats:

@@ -87,7 +87,7 @@ def _step(decoder: Decoder, ids: Tensor, place: int, keys: list[Tensor], values:
     """Return the logits after one more token of every row, and keep its keys and values."""
     rows, heads, head = len(ids), decoder.size.heads, decoder.size.head
     hidden = decoder.model.embed_tokens(ids)
-    for number, layer in enumerate(decoder.model.layers):
+    for number, layer in enumerate(decoder.model.stack()):
         query, key, value = layer.queried(hidden)
         keys[number][:, place] = decoder.turned(key, place, place + 1)
         values[number][:, place] = value

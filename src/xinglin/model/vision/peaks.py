@@ -23,3 +23,17 @@ def highest(logits: Floats, stride: int, first: float, shape: tuple[int, ...]) -
     point = parabolic(logits, tuple(map(int, at))) * stride + first
     z, y, x = np.clip(point, 0, np.array(shape) - 1).tolist()
     return z, y, x
+
+
+def suppressed(
+    points: NDArray[np.float64], scores: NDArray[np.floating], distance: float
+) -> NDArray[np.int64]:
+    """Return the indices kept by 3-D non-maximum suppression, best first.
+
+    A point goes when a better one lies nearer than ``distance`` (same unit as ``points``); ties: lower index first.
+    """
+    kept: list[int] = []
+    for index in np.argsort(-np.asarray(scores), kind="stable"):
+        if all(np.linalg.norm(points[index] - points[other]) >= distance for other in kept):
+            kept.append(int(index))
+    return np.array(kept, dtype=np.int64)

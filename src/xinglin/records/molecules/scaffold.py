@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,8 @@ def murcko(smiles: str) -> str:
     molecule = read_smiles(smiles)
     if molecule is None:
         raise InvalidInputError(f"expected a valid SMILES, got {short(smiles)}: {complaint(smiles)}")
-    return str(MurckoScaffold.MurckoScaffoldSmiles(mol=molecule, includeChirality=False))
+    smiles_of: Any = MurckoScaffold.MurckoScaffoldSmiles
+    return str(smiles_of(mol=molecule, includeChirality=False))
 
 
 def scaffold_groups(smiles: Sequence[str]) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -197,13 +197,10 @@ def touched(connection: Connection, data: str) -> list[Version]:
         data: name of the data set, or SHA-256 of its manifest.
     """
     query = select(model_evidence.c.version, model_evidence.c.content)
-    named = {
-        version
-        for version, content in connection.execute(
-            query.where(model_evidence.c.kind.in_(("consent", "privacy")))
-        )
-        if content.get("dataset") == data
-    }
+    told: Sequence[Any] = connection.execute(
+        query.where(model_evidence.c.kind.in_(("consent", "privacy")))
+    ).all()
+    named = {version for version, content in told if content.get("dataset") == data}
     found: dict[str, Version] = {}
     reached: set[str] = set()
     for row in connection.execute(select(model_versions).order_by(model_versions.c.seq)):

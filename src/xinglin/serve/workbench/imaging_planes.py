@@ -179,8 +179,8 @@ def drawing(
     parts: list[Markup] = []
     if heat is not None:
         address, box = heat
-        x, y, w, h = (f"{side:.2f}" for side in box)
-        shape = {"x": x, "y": y, "width": w, "height": h}
+        sides = zip(("x", "y", "width", "height"), box, strict=True)
+        shape = {name: f"{side:.2f}" for name, side in sides}
         parts.append(tag("image", "", href=address, preserveAspectRatio="none", **shape))
     if cross:
         x, y = to_picture(scan, plane, at)

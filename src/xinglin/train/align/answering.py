@@ -226,7 +226,7 @@ def answerer(
 
 
 def _scaled(pictures: NDArray[np.uint8]) -> Floats:
-    return (pictures.astype(np.float32)[:, None] - 64) / 64
+    return ((pictures[:, None].astype(np.float32) - 64) / 64).astype(np.float32)
 
 
 def _changed(pictures: NDArray[np.uint8], generator: np.random.Generator) -> Floats:
@@ -236,4 +236,4 @@ def _changed(pictures: NDArray[np.uint8], generator: np.random.Generator) -> Flo
         down, right = generator.integers(-MOVED, MOVED + 1, 2)
         moved = np.roll(picture, (int(down), int(right)), (0, 1))
         made[index, 0] = moved * generator.uniform(0.8, 1.2) + generator.uniform(-10, 10)
-    return (made - 64) / 64
+    return ((made - 64) / 64).astype(np.float32)

@@ -86,12 +86,12 @@ def read_rated(folder: Path, split: str) -> Cubes:
             raise InvalidInputError(
                 f"{name}: expected cubes of {CUBE} for every row of {CUBES}, got {cubes.shape}"
             )
-        for target, index, row in parts:
-            cube = cubes[places[row["cube_id"]][1]]
+        for target, index, own in parts:
+            cube = cubes[places[own["cube_id"]][1]]
             if target is images:
                 target[index] = cube
             else:
-                z, y, x = (int(row[key]) for key in ("z0", "y0", "x0"))
+                z, y, x = (int(own[key]) for key in ("z0", "y0", "x0"))
                 target[index] = cube[z : z + WINDOW[0], y : y + WINDOW[1], x : x + WINDOW[2]]
     digest = hashlib.sha256("\n".join(f"{row['cube_id']} {_rated(row)}" for row in wanted).encode())
     digest.update(np.ascontiguousarray(images).tobytes())

@@ -106,7 +106,8 @@ class Retrieval:
         wanted = right if alike else np.eye(len(table), dtype=bool)
         best = np.where(wanted, table, -np.inf).max(1, keepdims=True)
         before = (~wanted & (table > best)).sum(1) + 0.5 * (~wanted & (table == best)).sum(1)
-        return (before < depth).astype(float)
+        found: NDArray[np.float64] = (before < depth).astype(float)
+        return found
 
     def chance(self, depth: int, *, reports: bool, alike: bool) -> float:
         """Return how often a random order has the right one among the first ``depth``."""

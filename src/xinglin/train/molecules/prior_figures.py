@@ -77,15 +77,19 @@ def properties(smiles: Sequence[str]) -> NDArray[np.float64]:
     except ImportError as error:
         raise MissingExtraError("properties of molecules", "drugs") from error
 
+    descriptors: Any = Descriptors  # they have no types of their own
+    crippen: Any = Crippen
+    qed: Any = QED
+
     def row(one: str) -> list[float]:
         molecule: Any = Chem.MolFromSmiles(one)
         if molecule is None:
             raise InvalidInputError(f"expected a SMILES, got {one[:60]!r}")
         return [
-            Descriptors.MolWt(molecule),
-            Crippen.MolLogP(molecule),
+            descriptors.MolWt(molecule),
+            crippen.MolLogP(molecule),
             rdMolDescriptors.CalcTPSA(molecule),
-            QED.qed(molecule),
+            qed.qed(molecule),
             molecule.GetNumHeavyAtoms(),
             rdMolDescriptors.CalcNumRings(molecule),
             rdMolDescriptors.CalcNumAromaticRings(molecule),

@@ -54,7 +54,7 @@ def held_back(
     """
     aside = back(table, options)
     panel, _ = fit_panel(_rows(table, np.flatnonzero(~aside)), options, report)
-    found = panel.predict(featurise([table.smiles[row] for row in np.flatnonzero(aside)]))
+    found = panel.predict(featurise([table.smiles[row] for row in np.flatnonzero(aside).tolist()]))
     scored = []
     for model in panel.models:
         truth = table.labels[model.task][aside]
@@ -72,7 +72,8 @@ def back(table: Table, options: ActivityOptions) -> NDArray[np.bool_]:
     everywhere = np.where(np.isfinite(labels), labels, np.nanmean(labels))
     rows = np.arange(len(table.smiles))
     outer = replace(options, folds=PARTS, seed=options.seed + 1)
-    return folds_of(table, rows, everywhere, kind_of(everywhere), outer) == 0
+    held: NDArray[np.bool_] = folds_of(table, rows, everywhere, kind_of(everywhere), outer) == 0
+    return held
 
 
 def _rows(table: Table, rows: NDArray[np.int64]) -> Table:

@@ -41,8 +41,9 @@ class RayPool:
                      if address == "local" else None)  # fmt: skip
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise DockingError(f"no Ray cluster at {address}: {str(error).splitlines()[0][:160]}") from error
+        cluster: Any = ray
         self._receptor, self._box = ray.put(target.receptor), target.box
-        self._count = workers or max(1, int(ray.cluster_resources().get("CPU", 1)))
+        self._count = workers or max(1, int(cluster.cluster_resources().get("CPU", 1)))
         self._actors: list[Any] = []
 
     def __enter__(self) -> Self:
