@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if not path.stem.startswith("_"))
-TRAINS = (
+SLOW = (
     *(
         "architecture",
         "docking_check",
@@ -24,9 +24,10 @@ TRAINS = (
         "novel_hits",
         "redock",
     ),
+    *("explanation", "graph_embeddings", "http_speed", "model_speed", "scoreboard"),
     *("activity", "activity_transformer", "align", "assays", "molecule_prior", "pmo", "retro"),
 )
-"""Those that train several models, or dock, even in a quick run."""
+"""Those that train several models, dock, or take more than about 15 seconds otherwise, even in a quick run."""
 KEYS = {
     *("name", "figure", "value", "unit", "low", "high", "n"),
     *("reference", "reference_name", "ratio", "note"),
@@ -48,7 +49,7 @@ def test_there_are_benchmarks() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow) if name in TRAINS else name for name in NAMES]
+    "name", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in NAMES]
 )
 def test_a_quick_run_prints_lines_of_the_documented_shape(name: str, tmp_path: Path) -> None:
     page = tmp_path / "page.md"

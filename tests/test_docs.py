@@ -21,6 +21,7 @@ VERBS = [
     "calibrate",
     "serve",
     "dossier",
+    "drugs",
     "graph",
     "audit",
     "train",

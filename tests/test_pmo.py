@@ -140,9 +140,9 @@ def test_graph_ga_beats_screening_and_both_repeat_by_seed(data: Path) -> None:
     for arm in (screening, graph_ga):
         runs = []
         for _ in range(2):
-            asked = Budgeted(PmoOracle("celecoxib_rediscovery"), 250)
+            asked = Budgeted(PmoOracle("celecoxib_rediscovery"), 600)
             arm(asked, start, 1)
-            assert asked.calls == 250
+            assert asked.calls == 600
             runs.append([call.score for call in asked.history])
         assert runs[0] == runs[1]
         found[arm] = max(runs[0])

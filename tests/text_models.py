@@ -33,6 +33,7 @@ def word_checkpoint(
     seed: int = 0,
     name: str = "words",
     data: Sequence[Mapping[str, object]] = (),
+    limits: str = "",
 ) -> Path:
     """Write a sealed classifier whose logits are a linear function of the mean embedding of the tokens.
 
@@ -43,6 +44,7 @@ def word_checkpoint(
         seed: of the random embeddings and of the rows of the other labels.
         name: in the manifest.
         data: in the manifest.
+        limits: in the manifest.
     """
     from safetensors.numpy import save_file
 
@@ -76,7 +78,7 @@ def word_checkpoint(
         settings={},
         seeds=[seed],
         metrics={},
-        limits="a test",
+        limits=limits,
     )
     _export_words(folder / FP32, embeddings, head, sealed.id)
     reseal_checkpoint(folder)

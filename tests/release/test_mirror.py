@@ -116,6 +116,6 @@ def test_a_server_that_is_not_there_is_named(
     with store.write() as connection:
         version = register(connection, checkpoint(tmp_path / "a"), actor="lead")
     with pytest.raises(InvalidInputError, match="http"):
-        mirror(version, "file:///tmp")
+        mirror(version, "mlflow.hospital:5000")
     with pytest.raises(ConfigurationError, match=r"MLflow at http://127\.0\.0\.1:9 refused"):
         mirror(version, "http://127.0.0.1:9")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from tests.serve.test_workbench import browser, place, pytestmark, shoot  # noqa
 from tests.serve.test_workbench_imaging import blobs
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.imaging.marks import decide
+from xinglin.apps.imaging.measured import Algorithm
+from xinglin.apps.imaging.search import Searcher
 from xinglin.serve.app import create_app
 from xinglin.store import Store, open_store
 
@@ -27,7 +30,7 @@ def room(
         home = tmp_path_factory.mktemp("fusing")
         patch.setenv("XINGLIN_HOME", str(home))
         store = open_store(f"sqlite:///{home / 'x.db'}")
-        app = create_app(differential, store, detector=blobs)
+        app = create_app(differential, store, searcher=Searcher(blobs, Algorithm("blobs", "1")))
         desk = next(item.kwargs["desk"] for item in app.user_middleware if "desk" in item.kwargs)
         with running(app) as address:
             yield address, store, desk
@@ -43,6 +46,10 @@ def test_a_ct_counts_once_its_reader_accepts(browser: Any, room: Any, shoot: Any
     address, store, desk = room
     scan, _ = chest()
     study = desk.studies.open("local", "胸部 CT 2026-01-05", scan)
+    search = desk.studies.search(study.key, "local")
+    deadline = time.monotonic() + 60
+    while not search.over and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert len(study.marks) >= 1
     context = browser.new_context(viewport={"width": 1366, "height": 1400}, color_scheme="light")
     page = context.new_page()

@@ -48,6 +48,7 @@ def verify(
     or cut off as a whole.
     """
     from xinglin.errors import InvalidInputError
+    from xinglin.ledger import entries
     from xinglin.ledger.audit_keys import announced
     from xinglin.ledger.heads import check_heads, signed_heads
     from xinglin.ledger.journal import check_journal
@@ -71,14 +72,16 @@ def verify(
             keys = announced(connection)
             marks = check_heads([*signed_heads(connection), *kept], keys, given) if given else []
             count = check(connection, first=first, last=last, expected=expected, heads=marks)
-            heads, end = sum(mark.seq < first + count for mark in marks), ""
+            heads = sum(mark.seq < first + count for mark in marks)
+            newest = next(entries(connection, start=first + count - 1, batch=1), None) if count else None
+            end = newest.hash if newest else ""
     if as_json:
         typer.echo(json.dumps({"intact": True, "entries": count, "first": first, "heads": heads}))
         return
     signed = (
         f",签名链头 signed heads {heads}" if given else ",未核对签名 signatures not checked (--public-key)"
     )
-    typer.echo(f"完好 intact: {count} entries{signed}" + (f"\n{end}" if end else ""))
+    typer.echo(f"完好 intact: {count} entries{signed}" + (f", head {end}" if end else ""))
 
 
 @app.command("list")

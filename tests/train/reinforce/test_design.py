@@ -31,6 +31,7 @@ def without_carbonyls(smiles):
     )
 
 
+@pytest.mark.slow
 def test_the_policy_learns_what_is_scored():
     plain = replace(SMALL, generations=0)
     designer = Designer(small_prior(), oxygens, 240, plain)
