@@ -65,7 +65,9 @@ def test_the_readme_is_true(readme: str) -> None:
     options = {option for verb in VERBS for option in re.findall(r"--[a-z-]+", help_of(verb))}
     # A verb of a verb (records intake) has options of its own.
     for verb, below in set(
-        re.findall(r"^ *xinglin (audit|data|drugs|federate|imaging|labels|model|records|train) ([a-z-]+)", text, re.M)
+        re.findall(
+            r"^ *xinglin (audit|data|drugs|federate|imaging|labels|model|records|train) ([a-z-]+)", text, re.M
+        )
     ):
         options |= set(re.findall(r"--[a-z-]+", help_of(verb, below)))
     shown = {
