@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def with_volume(
     differential: Differential,
     record: Record | None,
-    path: Path | None,
+    path: Path,
     *,
     stated: str | None,
     confirm: Collection[int],
@@ -31,15 +31,16 @@ def with_volume(
 
     Args:
         differential: the loaded diagnosis model.
-        record: the patient's; its own CT volume is read where ``path`` is none.
+        record: the patient's, if there is one.
         path: a DICOM folder or a volume file.
         stated: modality that the caller vouches for where the format names none.
         confirm: numbers of the nodules that the reader has looked at and agrees with.
         model: folder of a detector; ``None``: the shipped one.
     """
+    from xinglin.records.volumes import read_scan
     from xinglin.serve.fusing import confirmed_numbers, with_image
 
-    report = examine(_scan(record, path, stated), model)
+    report = examine(read_scan(path, expected="CT", stated=stated), model)
     agreed = confirmed_numbers(confirm, len(report.nodules))
     day = report.source.day
     seen = seen_in(report, agreed)
@@ -80,22 +81,6 @@ def seen_in(report: Report, agreed: Collection[int]) -> list[Seen]:
         )
         for one in report.nodules
     ]
-
-
-def _scan(record: Record | None, path: Path | None, stated: str | None) -> Scan:
-    from xinglin.errors import InvalidInputError
-    from xinglin.records.volumes import open_volume, read_scan
-
-    if path is not None:
-        scan: Scan = read_scan(path, expected="CT", stated=stated)
-        return scan
-    volumes = [one for one in (record.volumes if record else ()) if one.modality == "CT"]
-    if len(volumes) != 1:
-        raise InvalidInputError(
-            f"the record has {len(volumes)} CT volumes: name one with --volume PATH 请用 --volume 指明"
-        )
-    opened: Scan = open_volume(volumes[0])
-    return opened
 
 
 HEADS = {

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
 import pytest
 from rdkit import Chem
 
-from xinglin.apps.drugs.dock.ligand import ligand_form, prepare_ligand
+from xinglin.apps.drugs.dock.ligand import given_conformer, ligand_form, prepare_ligand
 from xinglin.apps.drugs.dock.options import DockOptions
 from xinglin.errors import ConfigurationError, DockingError, InvalidInputError
 
@@ -97,3 +100,19 @@ def test_settings_decide_the_digest_and_the_timeout_does_not() -> None:
     for bad in ({"exhaustiveness": 0}, {"timeout": 0.0}, {"seed": -1}):
         with pytest.raises(ConfigurationError):
             DockOptions(**bad)
+
+
+def test_a_conformer_that_is_given_is_kept(data: Path) -> None:
+    path = data / "molecules" / "docking-abl1" / "1iep_ligand.sdf"
+    crystal = next(iter(Chem.SDMolSupplier(str(path), removeHs=False)))
+    ligand = given_conformer(crystal, OPTIONS)
+    assert ligand.notes == ("the conformer given, not one made",)
+    written = [line for line in ligand.pdbqt.splitlines() if line.startswith("ATOM")]
+    assert len(written) >= 37
+    there = np.array([[float(line[at : at + 8]) for at in (30, 38, 46)] for line in written])
+    apart = np.linalg.norm(there[:, None] - crystal.GetConformer().GetPositions()[None], axis=-1)
+    assert apart.min(axis=1).max() < 0.002
+    with pytest.raises(DockingError, match="hydrogens"):
+        given_conformer(Chem.RemoveHs(crystal), OPTIONS)
+    with pytest.raises(DockingError, match="three dimensions"):
+        given_conformer(Chem.MolFromSmiles("CCO"), OPTIONS)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xinglin.apps.drugs.dock.ligand import LigandForm, prepare_ligand
+from xinglin.apps.drugs.dock.ligand import Ligand, LigandForm, prepare_ligand
 from xinglin.apps.drugs.dock.options import DockOptions
 from xinglin.apps.drugs.target.box import Box
 from xinglin.errors import DockingError, MissingExtraError, XinglinError
@@ -61,16 +61,21 @@ class Engine:
     def dock(self, form: LigandForm) -> Answer:
         """Return the best pose of a ligand, or the error that stood against it."""
         started = time.perf_counter()
-        notes: tuple[str, ...] = ()
         try:
             ligand = prepare_ligand(form, self._options)
-            notes = ligand.notes
+        except XinglinError as error:
+            return Answer(None, None, time.perf_counter() - started, (), str(error))
+        return self.dock_prepared(ligand)
+
+    def dock_prepared(self, ligand: Ligand) -> Answer:
+        """Return the best pose of a ligand in the conformer that it has, or the error that stood against it."""
+        started = time.perf_counter()
+        notes = ligand.notes
+        try:
             self._vina.set_ligand_from_string(ligand.pdbqt)
             self._vina.dock(exhaustiveness=self._options.exhaustiveness, n_poses=POSES)
             energies = self._vina.energies(n_poses=POSES)
             pose = str(self._vina.poses(n_poses=POSES))
-        except XinglinError as error:
-            return Answer(None, None, time.perf_counter() - started, notes, str(error))
         except (RuntimeError, ValueError, TypeError) as error:
             said = f"AutoDock Vina: {' '.join(str(error).split())[:160]}"
             return Answer(None, None, time.perf_counter() - started, notes, said)

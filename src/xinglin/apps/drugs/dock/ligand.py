@@ -82,6 +82,26 @@ def prepare_ligand(form: LigandForm, options: DockOptions) -> Ligand:
     return Ligand(form, _pdbqt(conformer), tuple(notes))
 
 
+def given_conformer(molecule: Any, options: DockOptions) -> Ligand:
+    """Return a ligand in the conformer that it has, e.g. of a crystal: ring shapes and bond lengths are rigid in docking.
+
+    Args:
+        molecule: an RDKit molecule in three dimensions with its hydrogens.
+        options: as :func:`ligand_form`; the charges stay as drawn.
+
+    Raises:
+        DockingError: no three-dimensional conformer, hydrogens missing, or what ``prepare_ligand`` raises.
+        InvalidInputError: as :func:`ligand_form`.
+    """
+    chem = _chem()
+    if molecule.GetNumConformers() == 0 or not molecule.GetConformer().Is3D():
+        raise DockingError("expected a molecule in three dimensions")
+    if any(atom.GetNumExplicitHs() or atom.GetNumImplicitHs() for atom in molecule.GetAtoms()):
+        raise DockingError("expected a molecule with its hydrogens as atoms")
+    plain = chem.MolToSmiles(chem.RemoveHs(molecule))
+    return Ligand(ligand_form(plain, options), _pdbqt(molecule), ("the conformer given, not one made",))
+
+
 def _chem() -> Any:
     try:
         from rdkit import Chem
