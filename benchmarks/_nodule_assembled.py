@@ -88,11 +88,11 @@ def lines_of(name: str, scored: Froc, a: str, note: str) -> list[Line]:
 
 def cubes(world: World) -> list[Line]:
     """FROC on 50 mm cubes of the validation scans: not whole scans, and every cube holds a nodule."""
-    from xinglin.apps.imaging.slide import find_in_volume
+    from xinglin.apps.imaging.slide import search_volume
 
     matched = []
     for cube in validation_cubes(world.folder, 4 if world.quick else CUBES):
-        found = find_in_volume(world.detector, cube.hu, (1.0, 1.0, 1.0), most=20, floor=LEAST)
+        found = search_volume(world.detector, cube.hu, (1.0, 1.0, 1.0), most=20, floor=LEAST).candidates
         places = np.array([one.voxel for one in found], float).reshape(-1, 3)
         truth = Annotations(cube.centres, cube.diameters, cube.diameters < 0)
         matched.append(match(places, np.array([one.score for one in found]), truth))
@@ -171,7 +171,7 @@ def _read(
 ) -> dict[str, Any]:
     """Assemble one scan and read it: marks, scores, truth."""
     from xinglin.apps.imaging import lung_mask
-    from xinglin.apps.imaging.slide import find_in_volume
+    from xinglin.apps.imaging.slide import search_volume
     from xinglin.records.volumes.scan import Scan
 
     axes = tuple(axis for axis in (0, 2) if generator.random() < 0.5)  # the back stays where it is
@@ -179,7 +179,8 @@ def _read(
     centres, diameters = place(hu, lungs, chosen, generator)
     scan = Scan(hu, np.eye(4), "CT", "assembled")
     inside = np.stack(list(lung_mask(scan).on(scan)))
-    marks = find_in_volume(world.detector, hu, (1.0, 1.0, 1.0), mask=inside, most=MOST, floor=LEAST)
+    found = search_volume(world.detector, hu, (1.0, 1.0, 1.0), mask=inside, most=MOST, floor=LEAST)
+    marks = found.candidates
     return {
         "places": [list(one.voxel) for one in marks],
         "scores": [one.score for one in marks],

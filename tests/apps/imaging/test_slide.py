@@ -13,8 +13,8 @@ from xinglin.apps.imaging.slide import (
     DISTANCE,
     INNER,
     MARGIN,
-    find_in_volume,
     isotropic,
+    search_volume,
     tops,
     volume_maps,
     window_at,
@@ -86,7 +86,7 @@ def test_finds_the_nodule_whatever_the_spacing(detector, cube, spacing):
     hu, middle = cube
     shape = tuple(int((size - 1) / step) + 1 for size, step in zip(hu.shape, spacing, strict=True))
     other = affine_transform(hu, np.array(spacing), output_shape=shape, order=1, mode="nearest")
-    found = find_in_volume(detector, other, spacing, most=5, floor=-10.0, views=2)
+    found = search_volume(detector, other, spacing, most=5, floor=-10.0, views=2).candidates
     assert 1 <= len(found) <= 5
     away = [np.linalg.norm(np.multiply(one.voxel, spacing) - middle) for one in found]
     assert min(away[:2]) < 2.0
@@ -138,13 +138,11 @@ def test_the_best_of_each_place_is_kept(detector, cube):
 
 def test_input_that_is_no_ct(detector):
     with pytest.raises(InvalidInputError):
-        find_in_volume(detector, np.zeros((4, 4), np.int16), (1.0, 1.0, 1.0))
+        search_volume(detector, np.zeros((4, 4), np.int16), (1.0, 1.0, 1.0))
     for spacing in ((0.0, 1.0, 1.0), (-1.0, 1.0, 1.0), (float("nan"), 1.0, 1.0)):
         with pytest.raises(InvalidInputError, match="spacing"):
-            find_in_volume(detector, np.zeros((4, 4, 4), np.int16), spacing)
+            search_volume(detector, np.zeros((4, 4, 4), np.int16), spacing)
     with pytest.raises(InputTooLargeError):
-        find_in_volume(detector, np.zeros((4, 4, 4), np.int16), (1000.0, 1.0, 1.0))
+        search_volume(detector, np.zeros((4, 4, 4), np.int16), (1000.0, 1.0, 1.0))
     with pytest.raises(InvalidInputError, match="mask"):
-        find_in_volume(
-            detector, np.zeros((4, 4, 4), np.int16), (1.0, 1.0, 1.0), mask=np.ones((3, 3, 3), bool)
-        )
+        search_volume(detector, np.zeros((4, 4, 4), np.int16), (1.0, 1.0, 1.0), mask=np.ones((3, 3, 3), bool))

@@ -63,22 +63,6 @@ class Searched:
     """(z, y, x) of the instances, on the 1 mm grid from ``network.offset`` by ``network.stride``; -inf where not read."""
 
 
-def find_in_volume(
-    network: InstanceMaps,
-    hu: NDArray[Any],
-    spacing: tuple[float, float, float],
-    *,
-    mask: NDArray[np.bool_] | None = None,
-    most: int = 50,
-    floor: float = FLOOR,
-    views: int = 1,
-    report: Report | None = None,
-) -> list[Candidate]:
-    """Return the likeliest places of a CT, best first (:func:`search_volume` without the map)."""
-    found = search_volume(network, hu, spacing, mask=mask, most=most, floor=floor, views=views, report=report)
-    return found.candidates
-
-
 def search_volume(
     network: InstanceMaps,
     hu: NDArray[Any],
