@@ -11,6 +11,7 @@ import secrets
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from xinglin.errors import InvalidInputError, UnknownNameError
@@ -65,7 +66,7 @@ class Tree:
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
         size = len(leaves)
-        if size < 1 or size & (size - 1) or any(a >= b for a, b in zip(leaves, leaves[1:], strict=False)):
+        if size < 1 or size & (size - 1) or any(a >= b for a, b in pairwise(leaves)):
             raise InvalidInputError(f"expected 2^n different leaves in order, got {size}")
         hashed = keccak()
         level = list(leaves)

@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from xinglin.errors import ConflictError, OnChainError
+from xinglin.errors import ConflictError, NotPermittedError, OnChainError
 from xinglin.ledger.onchain import node, outbox
 from xinglin.ledger.onchain.evm import GAS_LIMIT, InProcess
 from xinglin.ledger.onchain.outbox import CONFIRMED, FAILED, MINED, REPLACED, SENT, Kept
@@ -163,9 +163,7 @@ class Chain:
         """
         with self._turn, node.explained():
             self._catch_up(None)
-            return Estimate(
-                int(call.estimate_gas({"from": account.address})), node.fees(self.web3).price
-            )
+            return Estimate(int(call.estimate_gas({"from": account.address})), node.fees(self.web3).price)
 
     def send(self, call: Any, account: Any, what: str) -> Sent:
         """Sign a transaction, keep it, send it, and wait until it counts.
@@ -216,6 +214,11 @@ class Chain:
                     with self._store.write() as connection:
                         outbox.note(connection, row.id, state, block)
         return Settled(confirmed, waiting, tuple(resent), tuple(replaced))
+
+    @property
+    def remote(self) -> bool:
+        """Whether a node answers, rather than this process."""
+        return self._evm is None
 
     def catch_up(self) -> None:
         """Run in the in-process EVM what other processes have added to the store; a node needs nothing."""
@@ -277,7 +280,9 @@ class Chain:
                 if receipt["status"] != 1 or newest >= int(receipt["blockNumber"]) + self.confirmations:
                     return receipt
             if time.monotonic() > until:
-                raise OnChainError(f"no receipt with {self.confirmations} confirmations in {self._timeout:g} s")
+                raise OnChainError(
+                    f"no receipt with {self.confirmations} confirmations in {self._timeout:g} s"
+                )
             time.sleep(pause)
             pause = min(pause * 1.5, 1.0)
 
@@ -290,9 +295,7 @@ class Chain:
                 self._execute(evm, None, evm.faucet, "fund", to=account.address)
         return self._execute(evm, call, account, what)
 
-    def _execute(
-        self, evm: InProcess, call: Any, account: Any, what: str, to: str | None = None
-    ) -> Sent:
+    def _execute(self, evm: InProcess, call: Any, account: Any, what: str, to: str | None = None) -> Sent:
         try:
             with self._store.write() if self._store is not None else nullcontext() as connection:
                 self._catch_up(connection)
@@ -311,7 +314,7 @@ class Chain:
                     block = int(receipt["blockNumber"])
                     kept = Kept(0, hash_, raw, account.address, nonce, what, CONFIRMED, block, at)
                     self._seen = outbox.keep(connection, self.network, kept, int(receipt["gasUsed"]))
-        except ConflictError:
+        except (ConflictError, NotPermittedError):
             raise  # refused: the EVM went back by itself
         except BaseException:
             self._rebuild()

@@ -149,7 +149,9 @@ class AccessGrants(Contract):
             numbers = [int(signed[name]) for name in ("expiry", "nonce", "deadline")]
             signature = bytes.fromhex(signed["signature"])
         except (KeyError, TypeError, ValueError):
-            raise InvalidInputError("expected a signed grant, as `xinglin ledger grant --sign` writes it") from None
+            raise InvalidInputError(
+                "expected a signed grant, as `xinglin ledger grant --sign` writes it"
+            ) from None
         if any(len(part) != 32 for part in parts) or len(signature) != 65:
             raise InvalidInputError("signed grant: expected 32 bytes each, and a signature of 65")
         r, s = (int.from_bytes(signature[at : at + 32], "big") for at in (0, 32))

@@ -87,7 +87,9 @@ class Contracts:
         registry = made[NAMES[0]].address
         for name in NAMES[1:]:
             if chain.read(made[name].functions.REGISTRY()) != registry:
-                raise ConfigurationError(f"{name} at {made[name].address} asks another registry: check the addresses")
+                raise ConfigurationError(
+                    f"{name} at {made[name].address} asks another registry: check the addresses"
+                )
         return cls(
             chain,
             DatasetRegistry(chain, made["DatasetRegistry"]),

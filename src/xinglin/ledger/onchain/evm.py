@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from xinglin.errors import ConflictError
 from xinglin.ledger.onchain.library import library
+from xinglin.ledger.onchain.node import refusal
 
 GENESIS = 1_700_000_000
 """Time of the first block, seconds."""
@@ -55,7 +55,7 @@ class InProcess:
         """Run a signed transaction in a block of its own at that time; return its receipt.
 
         Raises:
-            ConflictError: the contract refused; the state is as it was before.
+            ConflictError, NotPermittedError: the contract refused; the state is as it was before.
         """
         before = self._tester.take_snapshot()
         self._backend.chain.header = self._backend.chain.header.copy(timestamp=at)
@@ -63,7 +63,7 @@ class InProcess:
         if receipt["status"] != 1:
             why = self._why(receipt)
             self._tester.revert_to_snapshot(before)
-            raise ConflictError(f"the contract refused: {why}")
+            raise refusal(why)
         return receipt
 
     def _why(self, receipt: Any) -> str:
@@ -78,7 +78,7 @@ class InProcess:
             return str(error)
         except library("web3.exceptions", _DOOR).Web3Exception as error:
             return str(error)
-        return "without a reason"
+        return ""
 
     def snapshot(self) -> Any:
         """Return a mark of the present state."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from xinglin.errors import ConflictError, InvalidInputError, OnChainError
+from xinglin.errors import ConflictError, InvalidInputError, NotPermittedError, OnChainError
 from xinglin.ledger.onchain.library import library
 
 _DOOR = "a node of the chain"
@@ -90,7 +90,8 @@ def explained(then: str = "") -> Iterator[None]:
 
     Raises:
         OnChainError: the node does not answer, or answers with an error.
-        ConflictError: a contract refused; the message is its reason.
+        NotPermittedError: a contract refused because of who asked.
+        ConflictError: a contract refused for another reason, which the message names.
     """
     errors = library("web3.exceptions", _DOOR)
     unreachable = library("requests.exceptions", _DOOR).RequestException
@@ -100,7 +101,7 @@ def explained(then: str = "") -> Iterator[None]:
     except OnChainError as error:
         raise OnChainError(f"{error}{more}") if then else error from None
     except errors.ContractLogicError as error:
-        raise ConflictError(f"the contract refused: {_reason(error)}") from None
+        raise refusal(_reason(error)) from None
     except (unreachable, errors.TimeExhausted, ConnectionError, TimeoutError) as error:
         raise OnChainError(
             f"the node of the chain does not answer ({type(error).__name__}): start it, or check the URL{more}"
@@ -108,15 +109,22 @@ def explained(then: str = "") -> Iterator[None]:
     except (errors.Web3Exception, errors.Web3ValueError) as error:
         told = _reason(error)
         if "revert" in told.lower():
-            raise ConflictError(f"the contract refused: {told}") from None
+            raise refusal(told) from None
         raise OnChainError(f"the node of the chain answered with an error: {told}{more}") from None
     except Exception as error:
         # eth-tester has an error of its own for a refused call, and is not installed beside a node.
         if type(error).__name__ != "TransactionFailed":
             raise
-        raise ConflictError(f"the contract refused: {_reason(error)}") from None
+        raise refusal(_reason(error)) from None
+
+
+def refusal(reason: str) -> ConflictError | NotPermittedError:
+    """Return the error for a contract that refused."""
+    told = reason.split("execution reverted: ")[-1].split("revert ")[-1][:200] or "without a reason"
+    if told.startswith(("only the", "not offered to you")):
+        return NotPermittedError(f"the contract refused: {told}")
+    return ConflictError(f"the contract refused: {told}")
 
 
 def _reason(error: Exception) -> str:
-    told = getattr(error, "message", None) or str(error)
-    return str(told).replace("execution reverted: ", "")[:200]
+    return str(getattr(error, "message", None) or error)

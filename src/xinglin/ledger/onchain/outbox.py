@@ -96,9 +96,7 @@ def note(connection: Connection, number: int, state: str, block: int | None, gas
 
 def counts(connection: Connection, network: str) -> dict[str, int]:
     """Return how many transactions of a network are in each state."""
-    query = (
-        select(table.c.state, func.count()).where(table.c.network == network).group_by(table.c.state)
-    )
+    query = select(table.c.state, func.count()).where(table.c.network == network).group_by(table.c.state)
     return {state: int(count) for state, count in connection.execute(query)}
 
 

@@ -1,0 +1,305 @@
+"""Consents and grants of the store, anchored in batches; one grant at a time; and proofs of single statements.
+
+A statement becomes a leaf under a salt: a grant under one of the data set, a consent under one of its subject, which
+the caller takes out of the vault. No table says which leaf is whose: it is reckoned anew from statement and salt. Once
+the salt is destroyed nobody can, and the leaf is a random number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from sqlalchemy import Connection, Row, func, insert, select, update
+
+from xinglin.errors import ConflictError, UnknownNameError
+from xinglin.ledger.chain import append
+from xinglin.ledger.onchain.batches import Leaf, Proof, Tree, filled, find, keccak
+from xinglin.ledger.onchain.chain import Sent
+from xinglin.ledger.onchain.contracts import Contracts
+from xinglin.ledger.onchain.names import find as find_id
+from xinglin.ledger.onchain.names import grantee_digest, purpose_word, seconds
+from xinglin.ledger.subjects import Dataset, chunks, find_dataset
+from xinglin.store import Store
+from xinglin.store.keys import keyed_digest
+from xinglin.store.tables import consents, grants
+from xinglin.store.tables_onchain import chain_batches as table
+
+BATCH = 4096
+"""Statements in one batch: a proof of 12 hashes."""
+Kind = Literal["grant", "consent"]
+Salts = Callable[[Connection, Sequence[int]], dict[int, bytes]]
+"""Takes the salts of subjects (row numbers) out of the vault; erased ones are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Anchored:
+    """What an anchoring did."""
+
+    statements: int
+    batches: int
+    struck: int
+    """Leaves that were revoked or withdrawn."""
+    gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A statement and its proof."""
+
+    statement: int
+    """Number of the row."""
+    purpose: str
+    expires: str | None
+    leaf: Leaf
+    root: bytes
+    proof: Proof
+
+
+def anchor_grants(
+    store: Store, contracts: Contracts, account: Any, dataset: str, *, size: int = BATCH
+) -> Anchored:
+    """Anchor what was granted since the last time, and strike what was revoked.
+
+    Args:
+        store: whose statements.
+        contracts: where.
+        account: steward of the data set.
+        dataset: name of a registered data set.
+        size: most statements in one batch.
+
+    Raises:
+        UnknownNameError: no such data set, or it is not registered.
+        NotPermittedError: the account is not the steward.
+        OnChainError: the node does not answer; call again to go on.
+    """
+    return _anchor(store, contracts, account, "grant", dataset, size, None)
+
+
+def anchor_consents(
+    store: Store, contracts: Contracts, account: Any, dataset: str, salts: Salts, *, size: int = BATCH
+) -> Anchored:
+    """Anchor what was consented to since the last time, and withdraw what was withdrawn.
+
+    Args:
+        salts: from the vault (``records.sealing.commitment_salts``).
+
+    Raises:
+        ConfigurationError: there is no vault: the archive is not encrypted.
+        UnknownNameError, NotPermittedError, OnChainError: as :func:`anchor_grants`.
+    """
+    return _anchor(store, contracts, account, "consent", dataset, size, salts)
+
+
+def show(
+    connection: Connection,
+    contracts: Contracts,
+    kind: Kind,
+    dataset: str,
+    rows: Sequence[Any],
+    salts: Salts | None,
+) -> list[Shown]:
+    """Return those statements that are anchored, each with its proof.
+
+    Args:
+        connection: a transaction.
+        contracts: where they are anchored.
+        kind: ``grant`` or ``consent``.
+        dataset: name of the data set.
+        rows: of the table of grants or of consents.
+        salts: from the vault, for consents.
+    """
+    found = find_dataset(connection, dataset)
+    id = find_id(connection, contracts.chain.network, "dataset", dataset)
+    made = _leaves(connection, kind, found, id, rows, salts)
+    hashed, shown, trees = keccak(), [], {}
+    batches = _batches(connection, contracts, kind, found)
+    for row in rows:
+        if row.id not in made:
+            continue
+        digest = made[row.id].digest(hashed)
+        for number, leaves in enumerate(batches):
+            if find(leaves, digest) is not None:
+                tree = trees.setdefault(number, Tree(leaves))
+                leaf = made[row.id]
+                shown.append(Shown(row.id, row.purpose, row.expires, leaf, tree.root, tree.prove(digest)))
+    return shown
+
+
+def _anchor(
+    store: Store,
+    contracts: Contracts,
+    account: Any,
+    kind: Kind,
+    dataset: str,
+    size: int,
+    salts: Salts | None,
+) -> Anchored:
+    client: Any = contracts.grants if kind == "grant" else contracts.consents
+    network = contracts.chain.network
+    hashed = keccak()
+    with store.write() as connection:
+        found = find_dataset(connection, dataset, lock=True)
+        id = find_id(connection, network, "dataset", dataset)
+        upto = _upto(connection, network, kind, found)
+        fresh = _fresh(connection, kind, found, upto)
+        newest, old = _turned(connection, kind, found, fresh)
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        give = [row for row in newest if row.given and (row.expires is None or row.expires >= now)]
+        added = [leaf.digest(hashed) for leaf in _leaves(connection, kind, found, id, give, salts).values()]
+        ended = {leaf.digest(hashed) for leaf in _leaves(connection, kind, found, id, old, salts).values()}
+        there = _batches(connection, contracts, kind, found)
+    strike = sorted(leaf for leaf in ended if any(find(leaves, leaf) is not None for leaves in there))
+    # What is taken back goes first and is noted last: after an interruption it is taken back once more.
+    gas = 0
+    for sent in (client.strike if kind == "grant" else client.withdraw)(account, id, strike):
+        gas += sent.gas
+    if fresh:
+        parts = [filled(added[at : at + size]) for at in range(0, len(added), size)]
+        with store.write() as connection:
+            for leaves in parts or [[]]:
+                _keep(connection, network, kind, found, leaves, fresh[-1].id, account.address)
+    batches, more = _send_waiting(store, contracts, account, kind, found, id)
+    return Anchored(len(added), batches, len(strike), gas + more)
+
+
+def _keep(
+    connection: Connection,
+    network: str,
+    kind: Kind,
+    dataset: Dataset,
+    leaves: list[bytes],
+    upto: int,
+    by: str,
+) -> None:
+    """Keep a batch before it is sent; one without leaves notes that everything so far was looked at."""
+    root = Tree(leaves).root.hex() if leaves else ""
+    row = {"network": network, "kind": kind, "dataset": dataset.id, "root": root, "upto": upto}
+    time = datetime.now(UTC).isoformat(timespec="seconds")
+    sent = None if leaves else ""
+    connection.execute(insert(table).values(**row, leaves=b"".join(leaves), hash=sent, time=time))
+    detail = {"dataset": dataset.name, "root": root, "leaves": len(leaves)}
+    append(connection, f"chain.batch.{kind}", actor=by, detail=detail)
+
+
+def _send_waiting(
+    store: Store, contracts: Contracts, account: Any, kind: Kind, dataset: Dataset, id: bytes
+) -> tuple[int, int]:
+    """Send the batches that were made and not sent, those of an interrupted run too."""
+    client: Any = contracts.grants if kind == "grant" else contracts.consents
+    mine = (table.c.network == contracts.chain.network, table.c.kind == kind, table.c.dataset == dataset.id)
+    with store.read() as connection:
+        query = select(table.c.id, table.c.root, func.length(table.c.leaves).label("bytes"))
+        waiting = connection.execute(query.where(*mine, table.c.hash.is_(None)).order_by(table.c.id)).all()
+    gas = 0
+    for row in waiting:
+        try:
+            sent: Sent | None = client.anchor(account, id, bytes.fromhex(row.root), row.bytes // 32)
+        except ConflictError as error:
+            if "anchored already" not in str(error):
+                raise
+            sent = None  # it had come through before the interruption
+        gas += sent.gas if sent else 0
+        with store.write() as connection:
+            connection.execute(
+                update(table).where(table.c.id == row.id).values(hash=sent.hash if sent else "earlier")
+            )
+    return len(waiting), gas
+
+
+def _fresh(connection: Connection, kind: Kind, dataset: Dataset, upto: int) -> Sequence[Row[Any]]:
+    source = grants if kind == "grant" else consents
+    query = select(source).where(source.c.dataset == dataset.id, source.c.id > upto).order_by(source.c.id)
+    return connection.execute(query).all()
+
+
+def _upto(connection: Connection, network: str, kind: Kind, dataset: Dataset) -> int:
+    query = select(func.max(table.c.upto)).where(
+        table.c.network == network, table.c.kind == kind, table.c.dataset == dataset.id
+    )
+    return int(connection.execute(query).scalar() or 0)
+
+
+def _about(kind: Kind, row: Any) -> tuple[Any, str]:
+    return (row.grantee if kind == "grant" else row.subject), row.purpose
+
+
+def _turned(
+    connection: Connection, kind: Kind, dataset: Dataset, fresh: Sequence[Any]
+) -> tuple[list[Any], list[Any]]:
+    """Return the newest of the fresh statements about each (whom, purpose), and the ones that they end."""
+    newest = {_about(kind, row): row for row in fresh}
+    source = grants if kind == "grant" else consents
+    whom = source.c.grantee if kind == "grant" else source.c.subject
+    wanted = sorted({about[0] for about in newest if about[0] is not None})
+    old = []
+    for part in chunks(wanted):
+        query = select(source).where(source.c.dataset == dataset.id, whom.in_(part), source.c.given.is_(True))
+        old += connection.execute(query).all()
+    if any(about[0] is None for about in newest):
+        query = select(source).where(source.c.dataset == dataset.id, whom.is_(None), source.c.given.is_(True))
+        old += connection.execute(query).all()
+    ended = [row for row in old if (last := newest.get(_about(kind, row))) is not None and row.id < last.id]
+    return list(newest.values()), ended
+
+
+def _leaves(
+    connection: Connection, kind: Kind, dataset: Dataset, id: bytes, rows: Iterable[Any], salts: Salts | None
+) -> dict[int, Leaf]:
+    rows = list(rows)
+    if kind == "grant":
+        return {row.id: grant_leaf(dataset, id, row) for row in rows}
+    own = sorted({row.subject for row in rows if row.subject is not None})
+    known = salts(connection, own) if salts is not None and own else {}
+    made = {}
+    for row in rows:
+        salt = known.get(row.subject) if row.subject is not None else bytes.fromhex(dataset.salt)
+        if salt is not None:
+            made[row.id] = consent_leaf(salt, id, row)
+    return made
+
+
+def grant_leaf(dataset: Dataset, id: bytes, row: Any) -> Leaf:
+    """Return the leaf of a grant (a row of the table of grants)."""
+    salt = bytes.fromhex(keyed_digest(dataset.salt, b"chain\0grant\0%d" % row.id))
+    return Leaf(
+        id, grantee_digest(dataset, row.grantee), purpose_word(row.purpose), seconds(row.expires), salt
+    )
+
+
+def consent_leaf(salt: bytes, id: bytes, row: Any) -> Leaf:
+    """Return the leaf of a consent: both who and salt are HMACs under the subject's salt, new for each statement."""
+    who, blind = (
+        bytes.fromhex(keyed_digest(salt.hex(), b"%b\0%d" % (name, row.id))) for name in (b"who", b"blind")
+    )
+    return Leaf(id, who, purpose_word(row.purpose), seconds(row.expires), blind)
+
+
+def _batches(connection: Connection, contracts: Contracts, kind: Kind, dataset: Dataset) -> list[list[bytes]]:
+    query = (
+        select(table.c.leaves)
+        .where(
+            table.c.network == contracts.chain.network, table.c.kind == kind, table.c.dataset == dataset.id
+        )
+        .order_by(table.c.id)
+    )
+    return [
+        [bytes(whole[at : at + 32]) for at in range(0, len(whole), 32)]
+        for whole in connection.execute(query).scalars()
+    ]
+
+
+def statements_of(connection: Connection, dataset: str, subject: int) -> Sequence[Row[Any]]:
+    """Return a subject's statements, oldest first.
+
+    Raises:
+        UnknownNameError: there is no such data set, or the subject has none.
+    """
+    found = find_dataset(connection, dataset)
+    query = select(consents).where(consents.c.dataset == found.id, consents.c.subject == subject)
+    rows = connection.execute(query.order_by(consents.c.id)).all()
+    if not rows:
+        raise UnknownNameError(f"{dataset}: this subject has stated nothing")
+    return rows
