@@ -136,7 +136,9 @@ class Seal:
         if self._master is None:
             raise ConfigurationError(_NO_KEY)
         if subject.data_key is None:
-            raise AccessError("a subject's key is gone: nothing can be committed to, or shown, for it any more")
+            raise AccessError(
+                "a subject's key is gone: nothing can be committed to, or shown, for it any more"
+            )
         told = "a subject's key was changed or exchanged"
         key = _opened(self._master, subject.data_key, subject.key.encode(), told)
         return hmac.digest(key, b"xinglin commitment", "sha256")
@@ -210,10 +212,11 @@ def seal_all(store: Store, *, actor: str, progress: Progress | None = None) -> i
     return done
 
 
-def commitment_salts(key: bytes | None) -> Callable[[Connection, Sequence[int]], dict[int, bytes]]:
+def commitment_salts(key: bytes | None) -> Callable[[Connection, Sequence[int], bool], dict[int, bytes]]:
     """Return the door to the vault that ``ledger.onchain.statements`` wants: subjects' salts by their row numbers.
 
-    Subjects who have no data key yet get one; erased ones are left out.
+    Subjects who have no data key yet get one if asked (the third argument, in a write transaction); erased ones are
+    left out.
 
     Args:
         key: the archive's (``Store.archive_key``).
@@ -226,7 +229,7 @@ def commitment_salts(key: bytes | None) -> Callable[[Connection, Sequence[int]],
             "commitments need an encrypted vault: name the archive's key file in XINGLIN_ARCHIVE_KEY"
         )
 
-    def salts(connection: Connection, numbers: Sequence[int]) -> dict[int, bytes]:
+    def salts(connection: Connection, numbers: Sequence[int], make: bool) -> dict[int, bytes]:
         seal = Seal(connection, key)
         found: dict[int, bytes] = {}
         give = update(subjects).where(subjects.c.id == bindparam("row")).values(data_key=bindparam("wrapped"))
@@ -235,7 +238,7 @@ def commitment_salts(key: bytes | None) -> Callable[[Connection, Sequence[int]],
             query = select(subjects.c.id, subjects.c.key, subjects.c.salt, subjects.c.data_key)
             for row in connection.execute(query.where(subjects.c.id.in_(part))):
                 subject = Subject(row.id, row.key, row.salt, row.data_key)
-                if subject.salt is None:
+                if subject.salt is None or (subject.data_key is None and not make):
                     continue
                 if subject.data_key is None:
                     subject = replace(subject, data_key=seal.new_data_key(subject.key))

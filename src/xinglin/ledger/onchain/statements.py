@@ -30,8 +30,8 @@ from xinglin.store.tables_onchain import chain_batches as table
 BATCH = 4096
 """Statements in one batch: a proof of 12 hashes."""
 Kind = Literal["grant", "consent"]
-Salts = Callable[[Connection, Sequence[int]], dict[int, bytes]]
-"""Takes the salts of subjects (row numbers) out of the vault; erased ones are left out."""
+Salts = Callable[[Connection, Sequence[int], bool], dict[int, bytes]]
+"""Takes the salts of subjects (row numbers) out of the vault; erased ones are left out. ``True``: make missing ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ def show(
     """
     found = find_dataset(connection, dataset)
     id = find_id(connection, contracts.chain.network, "dataset", dataset)
-    made = _leaves(connection, kind, found, id, rows, salts)
+    made = _leaves(connection, kind, found, id, rows, salts, make=False)
     hashed, shown, trees = keccak(), [], {}
     batches = _batches(connection, contracts, kind, found)
     for row in rows:
@@ -148,8 +148,14 @@ def _anchor(
         newest, old = _turned(connection, kind, found, fresh)
         now = datetime.now(UTC).isoformat(timespec="seconds")
         give = [row for row in newest if row.given and (row.expires is None or row.expires >= now)]
-        added = [leaf.digest(hashed) for leaf in _leaves(connection, kind, found, id, give, salts).values()]
-        ended = {leaf.digest(hashed) for leaf in _leaves(connection, kind, found, id, old, salts).values()}
+        added = [
+            leaf.digest(hashed)
+            for leaf in _leaves(connection, kind, found, id, give, salts, make=True).values()
+        ]
+        ended = {
+            leaf.digest(hashed)
+            for leaf in _leaves(connection, kind, found, id, old, salts, make=False).values()
+        }
         there = _batches(connection, contracts, kind, found)
     strike = sorted(leaf for leaf in ended if any(find(leaves, leaf) is not None for leaves in there))
     # What is taken back goes first and is noted last: after an interruption it is taken back once more.
@@ -246,13 +252,20 @@ def _turned(
 
 
 def _leaves(
-    connection: Connection, kind: Kind, dataset: Dataset, id: bytes, rows: Iterable[Any], salts: Salts | None
+    connection: Connection,
+    kind: Kind,
+    dataset: Dataset,
+    id: bytes,
+    rows: Iterable[Any],
+    salts: Salts | None,
+    *,
+    make: bool,
 ) -> dict[int, Leaf]:
     rows = list(rows)
     if kind == "grant":
         return {row.id: grant_leaf(dataset, id, row) for row in rows}
     own = sorted({row.subject for row in rows if row.subject is not None})
-    known = salts(connection, own) if salts is not None and own else {}
+    known = salts(connection, own, make) if salts is not None and own else {}
     made = {}
     for row in rows:
         salt = known.get(row.subject) if row.subject is not None else bytes.fromhex(dataset.salt)
