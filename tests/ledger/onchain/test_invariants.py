@@ -127,7 +127,15 @@ class Granting(RuleBasedStateMachine):
                 assert answer.values == (self.until.get((id, grantee), 0) >= self.evm.now,)
         for digest in sorted(self.batched)[:2]:
             leaf, proof = self.batched[digest]
-            parts = (leaf.dataset, leaf.who, leaf.purpose, leaf.expiry, leaf.salt, proof.index, list(proof.path))
+            parts = (
+                leaf.dataset,
+                leaf.who,
+                leaf.purpose,
+                leaf.expiry,
+                leaf.salt,
+                proof.index,
+                list(proof.path),
+            )
             answer = self.evm.call(PEOPLE[0], "AccessGrants", "allowed_in_batch", *parts)
             assert answer.values == (leaf.expiry >= self.evm.now and digest not in self.ended,)
 
@@ -144,7 +152,9 @@ class Paying(RuleBasedStateMachine):
             for who in PEOPLE
         )
         sites.append(
-            self.evm.call(PEOPLE[0], "DatasetRegistry", "register", bytes([10]) * 32, bytes(32), NOBODY).values[0]
+            self.evm.call(
+                PEOPLE[0], "DatasetRegistry", "register", bytes([10]) * 32, bytes(32), NOBODY
+            ).values[0]
         )
         self.pool = pool
         self.sites = sorted(sites)
@@ -261,7 +271,11 @@ class Anchoring(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.evm.revert(self.mark)
 
-    @rule(who=st.sampled_from(PEOPLE[:2]), size=st.integers(0, 20) | st.just(2**256 - 1), root=st.binary(min_size=32, max_size=32))
+    @rule(
+        who=st.sampled_from(PEOPLE[:2]),
+        size=st.integers(0, 20) | st.just(2**256 - 1),
+        root=st.binary(min_size=32, max_size=32),
+    )
     def anchor(self, who: bytes, size: int, root: bytes) -> None:
         answer = self.evm.call(who, "AuditAnchor", "anchor", self.log, size, root)
         assert answer.ok == (who == PEOPLE[0] and size > max(self.roots, default=0) and any(root))
@@ -270,7 +284,9 @@ class Anchoring(RuleBasedStateMachine):
 
     @invariant()
     def it_never_shrinks(self) -> None:
-        assert self.evm.call(PEOPLE[1], "AuditAnchor", "size_of", self.log).values == (max(self.roots, default=0),)
+        assert self.evm.call(PEOPLE[1], "AuditAnchor", "size_of", self.log).values == (
+            max(self.roots, default=0),
+        )
         for size, root in list(self.roots.items())[:3]:
             assert self.evm.call(PEOPLE[1], "AuditAnchor", "root_at", self.log, size).values == (root,)
 
