@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 
 from xinglin.cli import ledger_reward
-
-if TYPE_CHECKING:
-    from xinglin.ledger.onchain import Contracts
-    from xinglin.store import Store
+from xinglin.cli.ledger_opened import opened, signer, word
 
 app = typer.Typer(help="链上账本:授权、同意、锚定、积分 The ledger on a chain.", no_args_is_help=True)
 accounts = typer.Typer(help="链上账户 Accounts of the chain.", no_args_is_help=True)
@@ -66,12 +63,12 @@ def deploy(
     store = open_store()
     on = Chain.in_process(store) if url is None else Chain.node(url, store, confirmations=confirmations)
     if estimate:
-        _estimated(on, _account(key))
+        _estimated(on, signer(key))
         return
     if attach is not None:
         contracts = Contracts.attach(on, json.loads(attach.read_text(encoding="utf-8")))
     else:
-        contracts = Contracts.deploy(on, _account(key))
+        contracts = Contracts.deploy(on, signer(key))
     deployment.note(store, contracts, url=url, by=actor)
     typer.echo(f"网络 network {on.network}", err=True)
     typer.echo(json.dumps(contracts.addresses(), indent=1))
@@ -92,9 +89,9 @@ def enter(
     from xinglin.ledger.onchain.names import register as put
 
     store, contracts = opened()
-    root = ledger_reward.word(manifest) if manifest else bytes(32)
+    root = word(manifest) if manifest else bytes(32)
     to = address(recovery) if recovery else NOBODY
-    id = put(store, contracts, _account(key), kind, name, manifest=root, recovery=to)
+    id = put(store, contracts, signer(key), kind, name, manifest=root, recovery=to)
     typer.echo(f"已登记 registered: {kind} {name} {id.hex()}")
     if recovery is None:
         typer.echo(
@@ -119,7 +116,7 @@ def anchor(
     if not audit and dataset is None:
         raise InvalidInputError("anchor: expected --dataset NAME, --audit, or both")
     store, contracts = opened()
-    account = _account(key)
+    account = signer(key)
     if dataset is not None:
         salts = commitment_salts(store.archive_key)
         for what, done in (
@@ -155,10 +152,10 @@ def grant(
     who: dict[str, Any] = {"grantee": to, "purpose": purpose, "by": actor, "expires": expires}
     if sign:
         until = contracts.chain.now() + deadline
-        signed = granting.sign_grant(store, contracts, _account(key), dataset, deadline=until, **who)
+        signed = granting.sign_grant(store, contracts, signer(key), dataset, deadline=until, **who)
         typer.echo(json.dumps(signed))
         return
-    sent = granting.grant(store, contracts, _account(key), dataset, **who)
+    sent = granting.grant(store, contracts, signer(key), dataset, **who)
     typer.echo(f"已授权 granted: block {sent.block}, gas {sent.gas}, {sent.hash}")
 
 
@@ -174,7 +171,7 @@ def bring(key: Key, signed: Annotated[Path, typer.Argument(help="签名授权 JS
             f"{signed.name}: expected the JSON of `xinglin ledger grant --sign`"
         ) from None
     _, contracts = opened()
-    sent = contracts.grants.bring(_account(key), content)
+    sent = contracts.grants.bring(signer(key), content)
     typer.echo(f"已授权 granted: block {sent.block}, gas {sent.gas}, {sent.hash}")
 
 
@@ -184,7 +181,7 @@ def revoke(dataset: Dataset, key: Key, to: To, purpose: Purpose, actor: Actor = 
     from xinglin.ledger.onchain import granting
 
     store, contracts = opened()
-    done = granting.revoke(store, contracts, _account(key), dataset, grantee=to, purpose=purpose, by=actor)
+    done = granting.revoke(store, contracts, signer(key), dataset, grantee=to, purpose=purpose, by=actor)
     typer.echo(f"已撤销 revoked: {done.struck} on the chain, gas {done.gas}")
 
 
@@ -207,7 +204,7 @@ def steward(
     store, contracts = opened()
     with store.read() as connection:
         id = find(connection, contracts.chain.network, kind, name)
-    registry, account = contracts.registry, _account(key)
+    registry, account = contracts.registry, signer(key)
     if act in ("offer", "recover", "recovery") and to is None:
         raise InvalidInputError(f"steward {act}: expected --to ADDRESS")
     other = address(to) if to is not None else NOBODY
@@ -260,30 +257,6 @@ def verify(log: Annotated[str, typer.Option(help="日志名 Name of the log.")] 
         typer.echo("审计链尚未锚定 the audit chain is not anchored yet")
     else:
         typer.echo(f"审计链相符 the audit chain agrees: {found.size} entries, root {found.root.hex()}")
-
-
-def opened() -> tuple[Store, Contracts]:
-    """Return the store and the contracts in force.
-
-    Raises:
-        MissingDataError: nothing is deployed.
-    """
-    from xinglin.errors import MissingDataError
-    from xinglin.ledger.onchain import in_force
-    from xinglin.store import open_store
-
-    store = open_store()
-    contracts = in_force(store)
-    if contracts is None:
-        raise MissingDataError("this store uses no chain yet: run `xinglin ledger deploy`")
-    return store, contracts
-
-
-def _account(key: Path) -> Any:
-    from xinglin.ledger.onchain import open_account
-    from xinglin.ledger.onchain.keystore import passphrase
-
-    return open_account(key, passphrase(lambda: str(typer.prompt("口令 passphrase", hide_input=True))))
 
 
 def _estimated(on: Any, account: Any) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+from xinglin.cli.ledger_opened import opened, signer, word
 
 app = typer.Typer(help="贡献积分(非代币)Credit points, not tokens.", no_args_is_help=True)
 Key = Annotated[Path, typer.Option(help="账户文件 Keystore of the account that signs.")]
@@ -98,7 +99,6 @@ def claim(number: Number, site: Annotated[str, typer.Argument(help="机构 Site.
 @app.command()
 def show(number: Number) -> None:
     """分配的状态。How a payout stands."""
-    from xinglin.cli.ledger_chain import opened
     from xinglin.ledger.onchain.names import names
 
     store, contracts = opened()
@@ -113,21 +113,7 @@ def show(number: Number) -> None:
             typer.echo(f"{name}: {share} bp, {done}")
 
 
-def word(text: str) -> bytes:
-    """Read a SHA-256 in hex.
-
-    Raises:
-        InvalidInputError: it is none.
-    """
-    from xinglin.errors import InvalidInputError
-
-    if not re.fullmatch(r"[0-9a-f]{64}", text):
-        raise InvalidInputError(f"expected a SHA-256 of 64 hexadecimal digits, got {text[:70]!r}")
-    return bytes.fromhex(text)
-
-
 def _open(key: Path) -> tuple[Any, Any, Any]:
-    from xinglin.cli.ledger_chain import _account, opened
     from xinglin.ledger.onchain.names import find
 
     store, contracts = opened()
@@ -136,7 +122,7 @@ def _open(key: Path) -> tuple[Any, Any, Any]:
         with store.read() as connection:
             return find(connection, contracts.chain.network, kind, name)
 
-    return contracts, _account(key), by_name
+    return contracts, signer(key), by_name
 
 
 def _day(seconds: int) -> str:
