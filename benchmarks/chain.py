@@ -1,8 +1,9 @@
 """The ledger on an EVM chain: gas per action, 10,000 grants in batches, and a year of 100 hospitals with a million subjects.
 
 Gas is what the receipts of the in-process EVM say (py-evm, Prague rules; contracts compiled for Paris). It does not
-depend on the machine. Published figures stand beside ours as references where the act is comparable; each is from a page
-that was opened, named in the note. The year is simulated: every tree of the year is built and one hospital's
+depend on the machine; the range is from the least to the greatest of the repeats. Published figures stand beside ours
+as references for the nearest act of another system, never the same act; each is from a page that was opened, named in
+the note. The year is simulated: every tree of the year is built and one hospital's
 transactions of the year are executed; the other 99 are counted as the same again, since no cost here depends on
 another hospital's state. Time of blocks, network and consensus is not in any figure.
 """
@@ -24,11 +25,11 @@ FAR = 2**40
 RHM = "PMC7146265 (Sensors 2020, 20(6):1656), table 1"
 EMR = "run log in GitHub alifmaulidanar/dapps-emr-react, notes.md; a student project, not a paper"
 PUBLISHED = {
-    "grant, by transaction": (746_108, "remote health monitoring: requestData", RHM),
+    "grant, by transaction": (746_108, "remote health monitoring: requestData, once a session", RHM),
     "grant, signed and brought by another": (193_415, "dapps-emr-react: temporary access of a doctor", EMR),
     "register a data set": (457_989, "dapps-emr-react: add a patient account", EMR),
     "set a manifest": (68_724, "dapps-emr-react: update a patient account", EMR),
-    "anchor the audit chain": (63_251, "remote health monitoring: endOfStream, stores a hash", RHM),
+    "anchor the audit chain": (63_251, "remote health monitoring: endOfStream, once a session", RHM),
 }
 HOSPITALS, SUBJECTS, MONTHS, WEEKS = 100, 1_000_000, 12, 52
 

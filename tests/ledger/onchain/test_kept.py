@@ -11,7 +11,13 @@ import pytest
 from sqlalchemy import inspect, select
 
 from tests.ledger.onchain.world import DELAY, START, Clock, account
-from xinglin.errors import ChainBrokenError, ConfigurationError, NotPermittedError, UnknownNameError
+from xinglin.errors import (
+    ChainBrokenError,
+    ConfigurationError,
+    InvalidInputError,
+    NotPermittedError,
+    UnknownNameError,
+)
 from xinglin.ledger import check, entries, give_consent, grant, revoke, verify, withdraw_consent
 from xinglin.ledger.onchain import (
     Chain,
@@ -24,12 +30,14 @@ from xinglin.ledger.onchain import (
     in_force,
 )
 from xinglin.ledger.onchain.audit import check_anchor
+from xinglin.ledger.onchain.lineage import check_links, links
 from xinglin.ledger.onchain.names import find, register
 from xinglin.ledger.onchain.statements import show, statements_of
 from xinglin.ledger.subjects import find_dataset, find_subject
 from xinglin.records import create_dataset
 from xinglin.records.archive import erase
 from xinglin.records.sealing import commitment_salts
+from xinglin.release.registry.contents import check_content
 from xinglin.store import Store, open_store
 from xinglin.store.key_files import write_key_file
 from xinglin.store.keys import keyed_digest
@@ -137,6 +145,7 @@ def test_the_walk(sealed: Store) -> None:
         stored = list(connection.execute(select(subjects.c.key, subjects.c.salt)))
     for secret in (dataset.salt, *(value for row in stored for value in row if value)):
         assert bytes.fromhex(secret) not in whole
+    _linked_to_a_model(sealed, contracts)
     _erased(sealed, contracts, leaves)
     # Another process: the same state from the store alone.
     again = Contracts.attach(Chain.in_process(sealed), contracts.addresses())
@@ -144,6 +153,34 @@ def test_the_walk(sealed: Store) -> None:
     assert [again.consents.covered(one.leaf, one.proof) for one in shown_all] == [False, True, True]
     with sealed.read() as connection:
         verify(connection)
+
+
+def _linked_to_a_model(store: Store, contracts: Contracts) -> None:
+    """A version's evidence of consent names the chain, and the links can be followed."""
+    with store.read() as connection:
+        content = links(connection, contracts, "heart")
+        with pytest.raises(UnknownNameError, match="no payout 7"):
+            links(connection, contracts, "heart", payout=7)
+    check_content(
+        "consent",
+        {
+            "dataset": "heart",
+            "basis": "form 3",
+            "purposes": ["training"],
+            "grants": [],
+            "subjects": 3,
+            "withdrawn": 1,
+            "chain": content,
+        },
+    )
+    found = check_links(contracts, content)
+    assert (found["steward"], found["payout"]) == (account(7).address, None)
+    for wrong in ({"network": "1:00"}, {"grants": "0x00"}, {"dataset": "00" * 32}):
+        with pytest.raises(ChainBrokenError):
+            check_links(contracts, content | wrong)
+    for wrong in ({"dataset": "x"}, {"more": 1}):
+        with pytest.raises(InvalidInputError):
+            check_links(contracts, content | wrong)
 
 
 def _erased(store: Store, contracts: Contracts, leaves: set[bytes]) -> None:

@@ -9,7 +9,9 @@ _DOORS = {
     "anchor_audit": "xinglin.ledger.onchain.audit",
     "anchor_consents": "xinglin.ledger.onchain.statements",
     "anchor_grants": "xinglin.ledger.onchain.statements",
+    "check_links": "xinglin.ledger.onchain.lineage",
     "in_force": "xinglin.ledger.onchain.deployment",
+    "links": "xinglin.ledger.onchain.lineage",
     "new_account": "xinglin.ledger.onchain.keystore",
     "open_account": "xinglin.ledger.onchain.keystore",
 }
