@@ -3,9 +3,9 @@
 Gas is what the receipts of the in-process EVM say (py-evm, Prague rules; contracts compiled for Paris). It does not
 depend on the machine; the range is from the least to the greatest of the repeats. Published figures stand beside ours
 as references for the nearest act of another system, never the same act; each is from a page that was opened, named in
-the note. The year is simulated: every tree of the year is built and one hospital's
-transactions of the year are executed; the other 99 are counted as the same again, since no cost here depends on
-another hospital's state. Time of blocks, network and consensus is not in any figure.
+the note. The year is simulated: every tree of the year is built and one hospital's transactions of the year are
+executed; the other 99 are counted as the same again, since no cost here depends on another hospital's state. Time of
+blocks, network and consensus is not in any figure.
 """
 
 from __future__ import annotations

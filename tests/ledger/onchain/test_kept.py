@@ -12,6 +12,7 @@ from sqlalchemy import inspect, select
 
 from tests.ledger.onchain.world import DELAY, START, Clock, account
 from xinglin.errors import (
+    AccessError,
     ChainBrokenError,
     ConfigurationError,
     InvalidInputError,
@@ -36,7 +37,7 @@ from xinglin.ledger.onchain.statements import show, statements_of
 from xinglin.ledger.subjects import find_dataset, find_subject
 from xinglin.records import create_dataset
 from xinglin.records.archive import erase
-from xinglin.records.sealing import commitment_salts
+from xinglin.records.sealing import commitment_salts, rotate
 from xinglin.release.registry.contents import check_content
 from xinglin.store import Store, open_store
 from xinglin.store.key_files import write_key_file
@@ -91,8 +92,11 @@ def test_the_walk(sealed: Store) -> None:
     # The gate: granted in the store, not on the chain.
     with pytest.raises(NotPermittedError, match="grant on the chain"):
         read(sealed)
+    # The batch is kept before it is sent: what was interrupted, here by a stranger's key, goes on later.
+    with pytest.raises(NotPermittedError, match="only the steward"):
+        anchor_grants(sealed, contracts, account(8), "heart")
     done = anchor_grants(sealed, contracts, steward, "heart")
-    assert (done.statements, done.batches, done.struck) == (1, 1, 0)
+    assert (done.statements, done.batches, done.struck) == (0, 1, 0)
     read(sealed)
     assert anchor_grants(sealed, contracts, steward, "heart").batches == 0  # nothing new
     # Revoked in the store: at once; and struck at the next anchoring.
@@ -250,6 +254,23 @@ def _erased(store: Store, contracts: Contracts, leaves: set[bytes]) -> None:
 def test_without_a_vault_nothing_is_committed_to(store: Store) -> None:
     with pytest.raises(ConfigurationError, match="encrypted vault"):
         commitment_salts(store.archive_key)
+
+
+def test_another_archive_key_leaves_the_commitments_as_they_are(sealed: Store) -> None:
+    with sealed.write() as connection:
+        create_dataset(connection, "heart", by="steward")
+        give_consent(connection, "heart", subject=PEOPLE[0], purpose="training", basis="form 3", by="nurse")
+        found = find_subject(connection, find_dataset(connection, "heart"), PEOPLE[0])
+        assert found is not None
+        assert commitment_salts(sealed.archive_key)(connection, [found.id], False) == {}
+        before = commitment_salts(sealed.archive_key)(connection, [found.id], True)
+    new = b"\x07" * 32
+    assert rotate(sealed, new, actor="admin") == 1
+    with sealed.read() as connection:
+        assert commitment_salts(new)(connection, [found.id], False) == before
+        with pytest.raises(AccessError):
+            commitment_salts(sealed.archive_key)(connection, [found.id], False)
+    assert len(before[found.id]) == 32
 
 
 def test_the_audit_chain_is_anchored_and_a_rewritten_one_shown(store: Store) -> None:
