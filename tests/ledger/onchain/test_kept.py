@@ -29,6 +29,7 @@ from xinglin.ledger.onchain import (
     deployment,
     granting,
     in_force,
+    standing,
 )
 from xinglin.ledger.onchain.audit import check_anchor
 from xinglin.ledger.onchain.lineage import check_links, links
@@ -132,6 +133,11 @@ def test_the_walk(sealed: Store) -> None:
         withdraw_consent(connection, "heart", subject=PEOPLE[0], purpose="training", by="nurse")
     assert anchor_consents(sealed, contracts, steward, "heart", salts).struck == 1
     assert [contracts.consents.covered(one.leaf, one.proof) for one in shown_all] == [False, True, True]
+    told = standing(sealed, contracts, "heart", PEOPLE[0], salts)
+    assert [(one.given, one.covered) for one in told] == [(True, False), (False, None)]
+    assert [one.covered for one in standing(sealed, contracts, "heart", PEOPLE[1], salts)] == [True]
+    with pytest.raises(UnknownNameError, match="stated nothing"):
+        standing(sealed, contracts, "heart", "nobody", salts)
     # Nothing readable on the chain.
     whole = sent(sealed)
     assert len(whole) > 10_000

@@ -14,6 +14,7 @@ _DOORS = {
     "links": "xinglin.ledger.onchain.lineage",
     "new_account": "xinglin.ledger.onchain.keystore",
     "open_account": "xinglin.ledger.onchain.keystore",
+    "standing": "xinglin.ledger.onchain.statements",
 }
 __all__ = list(_DOORS)
 

@@ -25,6 +25,7 @@ from xinglin.store.tables_onchain import chain_batches
 
 KEEP = 60
 """Seconds for which an answer of a node holds."""
+_MOST = 10_000  # answers
 _kept: dict[tuple[Engine, str, str, int], tuple[float, int]] = {}
 _turn = threading.Lock()
 
@@ -71,6 +72,8 @@ def require(connection: Connection, dataset: Dataset, grantee: str, purpose: str
         )
     if contracts.chain.remote:
         with _turn:
+            if len(_kept) >= _MOST:
+                _kept.clear()
             _kept[key] = (time.monotonic(), until)
 
 

@@ -21,7 +21,7 @@ from xinglin.ledger.onchain.chain import Sent
 from xinglin.ledger.onchain.contracts import Contracts
 from xinglin.ledger.onchain.names import find as find_id
 from xinglin.ledger.onchain.names import grantee_digest, purpose_word, seconds
-from xinglin.ledger.subjects import Dataset, chunks, find_dataset
+from xinglin.ledger.subjects import Dataset, chunks, find_dataset, find_subject
 from xinglin.store import Store
 from xinglin.store.keys import keyed_digest
 from xinglin.store.tables import consents, grants
@@ -56,6 +56,22 @@ class Shown:
     leaf: Leaf
     root: bytes
     proof: Proof
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One statement of a subject, and how it stands on the chain."""
+
+    statement: int
+    purpose: str
+    given: bool
+    """``False``: it withdrew."""
+    time: str
+    expires: str | None
+    root: str | None
+    """Of the batch that holds it, hex; ``None``: not anchored, or a withdrawal."""
+    covered: bool | None
+    """Whether the chain says that it is in force; ``None``: not anchored."""
 
 
 def anchor_grants(
@@ -126,6 +142,35 @@ def show(
                 leaf = made[row.id]
                 shown.append(Shown(row.id, row.purpose, row.expires, leaf, tree.root, tree.prove(digest)))
     return shown
+
+
+def standing(store: Store, contracts: Contracts, dataset: str, subject: str, salts: Salts) -> list[Standing]:
+    """Return a subject's statements, oldest first, each as the chain knows it.
+
+    Args:
+        store: whose statements.
+        contracts: where they are anchored.
+        dataset: name of the data set.
+        subject: identifier as its records carry it.
+        salts: from the vault.
+
+    Raises:
+        UnknownNameError: no such data set, or the subject has stated nothing, or was erased.
+        OnChainError: the node does not answer.
+    """
+    with store.read() as connection:
+        person = find_subject(connection, find_dataset(connection, dataset), subject)
+        rows = statements_of(connection, dataset, -1 if person is None else person.id)
+        given = [row for row in rows if row.given]
+        shown = {one.statement: one for one in show(connection, contracts, "consent", dataset, given, salts)}
+    found = []
+    for row in rows:
+        one = shown.get(row.id)
+        root, covered = None, None
+        if one is not None:
+            root, covered = one.root.hex(), contracts.consents.covered(one.leaf, one.proof)
+        found.append(Standing(row.id, row.purpose, row.given, row.time, row.expires, root, covered))
+    return found
 
 
 def _anchor(
