@@ -130,7 +130,8 @@ def show(
     found = find_dataset(connection, dataset)
     id = find_id(connection, contracts.chain.network, "dataset", dataset)
     made = _leaves(connection, kind, found, id, rows, salts, make=False)
-    hashed, shown, trees = keccak(), [], {}
+    hashed, shown = keccak(), []
+    trees: dict[int, Tree] = {}
     batches = _batches(connection, contracts, kind, found)
     for row in rows:
         if row.id not in made:
@@ -138,7 +139,9 @@ def show(
         digest = made[row.id].digest(hashed)
         for number, leaves in enumerate(batches):
             if find(leaves, digest) is not None:
-                tree = trees.setdefault(number, Tree(leaves))
+                if number not in trees:
+                    trees[number] = Tree(leaves)
+                tree = trees[number]
                 leaf = made[row.id]
                 shown.append(Shown(row.id, row.purpose, row.expires, leaf, tree.root, tree.prove(digest)))
     return shown
