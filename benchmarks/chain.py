@@ -1,11 +1,11 @@
 """The ledger on an EVM chain: gas per action, 10,000 grants in batches, and a year of 100 hospitals with a million subjects.
 
 Gas is what the receipts of the in-process EVM say (py-evm, Prague rules; contracts compiled for Paris). It does not
-depend on the machine; a range in the note is from the least to the greatest of the repeats. Published figures stand beside ours
-as references for the nearest act of another system, never the same act; each is from a page that was opened, named in
-the note. The year is simulated: every tree of the year is built and one hospital's transactions of the year are
-executed; the other 99 are counted as the same again, since no cost here depends on another hospital's state. Time of
-blocks, network and consensus is not in any figure.
+depend on the machine; a range in the note is from the least to the greatest of the repeats. Published figures stand
+beside ours as references for the nearest act of another system, never the same act; each is from a page that was
+opened, named in the note. The year is simulated: every tree of the year is built and one hospital's transactions of the
+year are executed; the other 99 are counted as the same again, since no cost here depends on another hospital's state.
+Time of blocks, network and consensus is not in any figure.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ def _acts(contracts: Any, account: Any, other: Any, *, sites: int, repeats: int)
     """Return the gas of each act, a few times."""
     from xinglin.ledger.onchain.artifacts import NAMES, artifact
 
-    chain, used = contracts.chain, {}  # type: dict[str, list[int]]
+    chain = contracts.chain
+    used: dict[str, list[int]] = {}
 
     def told(name: str, gas: int) -> None:
         used.setdefault(name, []).append(gas)
@@ -102,9 +103,7 @@ def _acts(contracts: Any, account: Any, other: Any, *, sites: int, repeats: int)
             contracts.consents.anchor(account, dataset, _hash(b"c%d" % n), 4096).gas,
         )
         leaves = [_hash(b"%d %d" % (n, m)) for m in range(100)]
-        told(
-            "withdraw 100 consents, each", contracts.consents.withdraw(account, dataset, leaves)[0].gas // 100
-        )
+        told("withdraw 100 consents, each", contracts.consents.withdraw(account, dataset, leaves).gas // 100)
         told("anchor the audit chain", contracts.audit.anchor(account, dataset, 10 * (n + 1), seed).gas)
     _rewards(contracts, account, sites, told)
     return used
@@ -212,7 +211,7 @@ def _year(contracts: Any, account: Any, quick: bool) -> list[Line]:
         gas["consents"] += contracts.consents.anchor(account, dataset, root, size).gas
         gas["grants"] += contracts.grants.anchor(account, dataset, _hash(root), 128).gas
         leaves = [_hash(root + bytes([n])) for n in range(max(1, each // 100 // MONTHS))]
-        gas["withdrawals"] += sum(sent.gas for sent in contracts.consents.withdraw(account, dataset, leaves))
+        gas["withdrawals"] += contracts.consents.withdraw(account, dataset, leaves).gas
     for week in range(WEEKS):
         gas["audit"] += contracts.audit.anchor(account, dataset, 1000 * (week + 1), _hash(b"%d" % week)).gas
     sent = 3 * MONTHS + WEEKS

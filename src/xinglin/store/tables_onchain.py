@@ -69,11 +69,10 @@ chain_batches = Table(
     Column("kind", String(20), nullable=False),
     Column("dataset", Integer, ForeignKey("datasets.id"), nullable=False),
     Column("root", String(64), nullable=False),
-    Column("upto", RowNumber, nullable=False),
     Column("leaves", LargeBinary, nullable=False),
     Column("hash", String(66)),
     Column("time", String(32), nullable=False),
     Index("chain_batches_of_dataset", "network", "kind", "dataset"),
 )
-"""``leaves``: 32 bytes each, sorted; no row says whose they are. ``upto``: the newest statement that was looked at.
-``hash``: of the transaction; empty until it is sent."""
+"""``leaves``: 32 bytes each, sorted; no row says whose they are. ``kind``: ``grant``, ``consent``, and the same with
+``-struck`` for leaves that were revoked. ``hash``: of the transaction; empty until it is sent."""

@@ -91,12 +91,9 @@ class ConsentRegistry(Contract):
         """Anchor a batch."""
         return self._send("anchor", account, dataset, root, size)
 
-    def withdraw(self, account: Any, dataset: bytes, leaves: Sequence[bytes]) -> list[Sent]:
-        """Withdraw statements of batches."""
-        return [
-            self._send("withdraw", account, dataset, list(leaves[at : at + STRUCK_AT_ONCE]))
-            for at in range(0, len(leaves), STRUCK_AT_ONCE)
-        ]
+    def withdraw(self, account: Any, dataset: bytes, leaves: Sequence[bytes]) -> Sent:
+        """Withdraw statements of batches. At most ``STRUCK_AT_ONCE``."""
+        return self._send("withdraw", account, dataset, list(leaves))
 
     def covered(self, leaf: Leaf, proof: Proof) -> bool:
         """Tell whether a consent is anchored, not withdrawn and not expired."""
@@ -161,12 +158,9 @@ class AccessGrants(Contract):
         """Anchor a batch."""
         return self._send("anchor", account, dataset, root, size)
 
-    def strike(self, account: Any, dataset: bytes, leaves: Sequence[bytes]) -> list[Sent]:
-        """Revoke grants of batches."""
-        return [
-            self._send("strike", account, dataset, list(leaves[at : at + STRUCK_AT_ONCE]))
-            for at in range(0, len(leaves), STRUCK_AT_ONCE)
-        ]
+    def strike(self, account: Any, dataset: bytes, leaves: Sequence[bytes]) -> Sent:
+        """Revoke grants of batches. At most ``STRUCK_AT_ONCE``."""
+        return self._send("strike", account, dataset, list(leaves))
 
     def until(self, dataset: bytes, grantee: bytes, purpose: bytes) -> int | None:
         """Return the last second of a grant by transaction or signature; ``None``: none is in force."""

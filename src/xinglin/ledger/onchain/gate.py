@@ -96,7 +96,6 @@ def _until(
         chain_batches.c.network == contracts.chain.network,
         chain_batches.c.kind == "grant",
         chain_batches.c.dataset == dataset.id,
-        chain_batches.c.upto >= statement.id,
     )
     for whole in connection.execute(query.order_by(chain_batches.c.id)).scalars():
         leaves = [bytes(whole[at : at + 32]) for at in range(0, len(whole), 32)]

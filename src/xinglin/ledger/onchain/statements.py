@@ -18,10 +18,11 @@ from xinglin.errors import ConflictError, UnknownNameError
 from xinglin.ledger.chain import append
 from xinglin.ledger.onchain.batches import Leaf, Proof, Tree, filled, find, keccak
 from xinglin.ledger.onchain.chain import Sent
+from xinglin.ledger.onchain.clients import STRUCK_AT_ONCE
 from xinglin.ledger.onchain.contracts import Contracts
 from xinglin.ledger.onchain.names import find as find_id
 from xinglin.ledger.onchain.names import grantee_digest, purpose_word, seconds
-from xinglin.ledger.subjects import Dataset, chunks, find_dataset, find_subject
+from xinglin.ledger.subjects import Dataset, find_dataset, find_subject
 from xinglin.store import Store
 from xinglin.store.keys import keyed_digest
 from xinglin.store.tables import consents, grants
@@ -30,6 +31,8 @@ from xinglin.store.tables_onchain import chain_batches as table
 BATCH = 4096
 """Statements in one batch: a proof of 12 hashes."""
 Kind = Literal["grant", "consent"]
+STRUCK: dict[Kind, str] = {"grant": "grant-struck", "consent": "consent-struck"}
+"""Under which kind the leaves are kept that were revoked on the chain."""
 Salts = Callable[[Connection, Sequence[int], bool], dict[int, bytes]]
 """Takes the salts of subjects (row numbers) out of the vault; erased ones are left out. ``True``: make missing ones."""
 
@@ -186,53 +189,47 @@ def _anchor(
     salts: Salts | None,
 ) -> Anchored:
     client: Any = contracts.grants if kind == "grant" else contracts.consents
-    network = contracts.chain.network
     hashed = keccak()
     with store.write() as connection:
         found = find_dataset(connection, dataset, lock=True)
-        id = find_id(connection, network, "dataset", dataset)
-        upto = _upto(connection, network, kind, found)
-        fresh = _fresh(connection, kind, found, upto)
-        newest, old = _turned(connection, kind, found, fresh)
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        give = [row for row in newest if row.given and (row.expires is None or row.expires >= now)]
-        added = [
-            leaf.digest(hashed)
-            for leaf in _leaves(connection, kind, found, id, give, salts, make=True).values()
-        ]
-        ended = {
-            leaf.digest(hashed)
-            for leaf in _leaves(connection, kind, found, id, old, salts, make=False).values()
-        }
-        there = _batches(connection, contracts, kind, found)
-    strike = sorted(leaf for leaf in ended if any(find(leaves, leaf) is not None for leaves in there))
-    # What is taken back goes first and is noted last: after an interruption it is taken back once more.
+        id = find_id(connection, contracts.chain.network, "dataset", dataset)
+        newest, old = _in_force(connection, kind, found)
+        leaves = _leaves(connection, kind, found, id, newest, salts, make=True).values()
+        ended = _leaves(connection, kind, found, id, old, salts, make=False).values()
+        there = {leaf for batch in _batches(connection, contracts, kind, found) for leaf in batch}
+        gone = {leaf for batch in _batches(connection, contracts, STRUCK[kind], found) for leaf in batch}
+        added = [digest for leaf in leaves if (digest := leaf.digest(hashed)) not in there]
+        strike = sorted({leaf.digest(hashed) for leaf in ended} & there - gone)
+    # What is taken back goes first, and is noted once it stands there.
     gas = 0
-    for sent in (client.strike if kind == "grant" else client.withdraw)(account, id, strike):
+    for at in range(0, len(strike), STRUCK_AT_ONCE):
+        part = strike[at : at + STRUCK_AT_ONCE]
+        sent = (client.strike if kind == "grant" else client.withdraw)(account, id, part)
         gas += sent.gas
-    if fresh:
-        parts = [filled(added[at : at + size]) for at in range(0, len(added), size)]
         with store.write() as connection:
-            for leaves in parts or [[]]:
-                _keep(connection, network, kind, found, leaves, fresh[-1].id, account.address)
+            _keep(connection, contracts, STRUCK[kind], found, part, account.address, sent.hash)
+    parts = [filled(added[at : at + size]) for at in range(0, len(added), size)]
+    if parts:
+        with store.write() as connection:
+            for part in parts:
+                _keep(connection, contracts, kind, found, part, account.address, None)
     batches, more = _send_waiting(store, contracts, account, kind, found, id)
     return Anchored(len(added), batches, len(strike), gas + more)
 
 
 def _keep(
     connection: Connection,
-    network: str,
-    kind: Kind,
+    contracts: Contracts,
+    kind: str,
     dataset: Dataset,
     leaves: list[bytes],
-    upto: int,
     by: str,
+    sent: str | None,
 ) -> None:
-    """Keep a batch before it is sent; one without leaves notes that everything so far was looked at."""
-    root = Tree(leaves).root.hex() if leaves else ""
-    row = {"network": network, "kind": kind, "dataset": dataset.id, "root": root, "upto": upto}
+    """Keep a batch before it is sent, or what was struck after it was."""
+    root = Tree(leaves).root.hex() if sent is None else ""
+    row = {"network": contracts.chain.network, "kind": kind, "dataset": dataset.id, "root": root}
     time = datetime.now(UTC).isoformat(timespec="seconds")
-    sent = None if leaves else ""
     connection.execute(insert(table).values(**row, leaves=b"".join(leaves), hash=sent, time=time))
     detail = {"dataset": dataset.name, "root": root, "leaves": len(leaves)}
     append(connection, f"chain.batch.{kind}", actor=by, detail=detail)
@@ -263,40 +260,23 @@ def _send_waiting(
     return len(waiting), gas
 
 
-def _fresh(connection: Connection, kind: Kind, dataset: Dataset, upto: int) -> Sequence[Row[Any]]:
+def _in_force(connection: Connection, kind: Kind, dataset: Dataset) -> tuple[list[Any], list[Any]]:
+    """Return the statements in force, and those given before that a later one has ended.
+
+    All of them are looked at every time: numbers of rows say nothing about what is new, since SQLite gives that of an
+    erased row to the next one.
+    """
     source = grants if kind == "grant" else consents
-    query = select(source).where(source.c.dataset == dataset.id, source.c.id > upto).order_by(source.c.id)
-    return connection.execute(query).all()
-
-
-def _upto(connection: Connection, network: str, kind: Kind, dataset: Dataset) -> int:
-    query = select(func.max(table.c.upto)).where(
-        table.c.network == network, table.c.kind == kind, table.c.dataset == dataset.id
-    )
-    return int(connection.execute(query).scalar() or 0)
-
-
-def _about(kind: Kind, row: Any) -> tuple[Any, str]:
-    return (row.grantee if kind == "grant" else row.subject), row.purpose
-
-
-def _turned(
-    connection: Connection, kind: Kind, dataset: Dataset, fresh: Sequence[Any]
-) -> tuple[list[Any], list[Any]]:
-    """Return the newest of the fresh statements about each (whom, purpose), and the ones that they end."""
-    newest = {_about(kind, row): row for row in fresh}
-    source = grants if kind == "grant" else consents
-    whom = source.c.grantee if kind == "grant" else source.c.subject
-    wanted = sorted({about[0] for about in newest if about[0] is not None})
-    old = []
-    for part in chunks(wanted):
-        query = select(source).where(source.c.dataset == dataset.id, whom.in_(part), source.c.given.is_(True))
-        old += connection.execute(query).all()
-    if any(about[0] is None for about in newest):
-        query = select(source).where(source.c.dataset == dataset.id, whom.is_(None), source.c.given.is_(True))
-        old += connection.execute(query).all()
-    ended = [row for row in old if (last := newest.get(_about(kind, row))) is not None and row.id < last.id]
-    return list(newest.values()), ended
+    query = select(source).where(source.c.dataset == dataset.id).order_by(source.c.id)
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    newest: dict[tuple[Any, str], Any] = {}
+    given = []
+    for row in connection.execute(query):
+        newest[(row.grantee if kind == "grant" else row.subject), row.purpose] = row
+        if row.given and (row.expires is None or row.expires >= now):
+            given.append(row)
+    last = {row.id for row in newest.values()}
+    return [row for row in given if row.id in last], [row for row in given if row.id not in last]
 
 
 def _leaves(
@@ -338,7 +318,7 @@ def consent_leaf(salt: bytes, id: bytes, row: Any) -> Leaf:
     return Leaf(id, who, purpose_word(row.purpose), seconds(row.expires), blind)
 
 
-def _batches(connection: Connection, contracts: Contracts, kind: Kind, dataset: Dataset) -> list[list[bytes]]:
+def _batches(connection: Connection, contracts: Contracts, kind: str, dataset: Dataset) -> list[list[bytes]]:
     query = (
         select(table.c.leaves)
         .where(

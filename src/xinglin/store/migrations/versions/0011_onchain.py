@@ -55,7 +55,6 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=20), nullable=False),
         sa.Column("dataset", sa.Integer(), nullable=False),
         sa.Column("root", sa.String(length=64), nullable=False),
-        sa.Column("upto", number, nullable=False),
         sa.Column("leaves", sa.LargeBinary(), nullable=False),
         sa.Column("hash", sa.String(length=66), nullable=True),
         sa.Column("time", sa.String(length=32), nullable=False),
