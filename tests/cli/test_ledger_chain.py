@@ -87,6 +87,7 @@ def test_from_an_account_to_a_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert "审计链相符 the audit chain agrees" in say("chain", "verify")
     assert "confirmed" in say("chain", "status")
     assert "重发 sent again 0" in say("settle")
+    assert "已全部撤销" in say("revoke-all", "heart", "--key", key)
     say("steward", "offer", "dataset", "heart", "--to", stranger, "--key", key)
     assert stranger in say("steward", "accept", "dataset", "heart", "--key", lab)
     with pytest.raises(NotPermittedError, match="only the steward"):

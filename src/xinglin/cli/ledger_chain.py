@@ -185,6 +185,20 @@ def revoke(dataset: Dataset, key: Key, to: To, purpose: Purpose, actor: Actor = 
     typer.echo(f"已撤销 revoked: {done.struck} on the chain, gas {done.gas}")
 
 
+@app.command("revoke-all")
+def revoke_all(dataset: Dataset, key: Key) -> None:
+    """结束链上此前的全部授权(密钥可能失窃时)。End every grant on the chain, for a key that may be stolen."""
+    from xinglin.ledger.onchain.names import find
+
+    store, contracts = opened()
+    with store.read() as connection:
+        id = find(connection, contracts.chain.network, "dataset", dataset)
+    sent = contracts.grants.revoke_all(signer(key), id)
+    typer.echo(
+        f"已全部撤销 all revoked: block {sent.block}, gas {sent.gas}; 须重新授权 grant anew what shall stay"
+    )
+
+
 @app.command()
 def steward(
     act: Annotated[
