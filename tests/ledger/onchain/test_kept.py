@@ -100,6 +100,14 @@ def test_the_walk(sealed: Store) -> None:
     assert (done.statements, done.batches, done.struck) == (0, 1, 0)
     read(sealed)
     assert anchor_grants(sealed, contracts, steward, "heart").batches == 0  # nothing new
+    # A batch whose transaction was told as lost is sent again; this one stands there after all, and counts once.
+    with sealed.write() as connection:
+        lost = chain_transactions.c.what == "AccessGrants.anchor"
+        assert (
+            connection.execute(chain_transactions.update().where(lost).values(state="replaced")).rowcount == 1
+        )
+    assert anchor_grants(sealed, contracts, steward, "heart").batches == 1
+    assert anchor_grants(sealed, contracts, steward, "heart").batches == 0
     # Revoked in the store: at once; and struck at the next anchoring.
     with sealed.write() as connection:
         revoke(connection, "heart", grantee=STAFF, purpose="training", by="steward")

@@ -7,15 +7,16 @@ the salt is destroyed nobody can, and the leaf is a random number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Row, func, insert, select, update
+from sqlalchemy import Connection, Row, Select, func, insert, or_, select, update
 
 from xinglin.errors import ConflictError, UnknownNameError
 from xinglin.ledger.chain import append
+from xinglin.ledger.onchain import outbox
 from xinglin.ledger.onchain.batches import Leaf, Proof, Tree, filled, find, keccak
 from xinglin.ledger.onchain.chain import Sent
 from xinglin.ledger.onchain.clients import STRUCK_AT_ONCE
@@ -27,6 +28,7 @@ from xinglin.store import Store
 from xinglin.store.keys import keyed_digest
 from xinglin.store.tables import consents, grants
 from xinglin.store.tables_onchain import chain_batches as table
+from xinglin.store.tables_onchain import chain_transactions
 
 BATCH = 4096
 """Statements in one batch: a proof of 12 hashes."""
@@ -197,7 +199,10 @@ def _anchor(
         leaves = _leaves(connection, kind, found, id, newest, salts, make=True).values()
         ended = _leaves(connection, kind, found, id, old, salts, make=False).values()
         there = {leaf for batch in _batches(connection, contracts, kind, found) for leaf in batch}
-        gone = {leaf for batch in _batches(connection, contracts, STRUCK[kind], found) for leaf in batch}
+        lost = set(connection.execute(_lost(contracts.chain.network)).scalars())
+        gone = {
+            leaf for batch in _batches(connection, contracts, STRUCK[kind], found, lost) for leaf in batch
+        }
         added = [digest for leaf in leaves if (digest := leaf.digest(hashed)) not in there]
         strike = sorted({leaf.digest(hashed) for leaf in ended} & there - gone)
     # What is taken back goes first, and is noted once it stands there.
@@ -238,12 +243,17 @@ def _keep(
 def _send_waiting(
     store: Store, contracts: Contracts, account: Any, kind: Kind, dataset: Dataset, id: bytes
 ) -> tuple[int, int]:
-    """Send the batches that were made and not sent, those of an interrupted run too."""
+    """Send the batches that were made and are not on the chain: of an interrupted run, or whose transaction was lost."""
     client: Any = contracts.grants if kind == "grant" else contracts.consents
-    mine = (table.c.network == contracts.chain.network, table.c.kind == kind, table.c.dataset == dataset.id)
+    network = contracts.chain.network
+    mine = (table.c.network == network, table.c.kind == kind, table.c.dataset == dataset.id)
     with store.read() as connection:
         query = select(table.c.id, table.c.root, func.length(table.c.leaves).label("bytes"))
-        waiting = connection.execute(query.where(*mine, table.c.hash.is_(None)).order_by(table.c.id)).all()
+        waiting = connection.execute(
+            query.where(*mine, or_(table.c.hash.is_(None), table.c.hash.in_(_lost(network)))).order_by(
+                table.c.id
+            )
+        ).all()
     gas = 0
     for row in waiting:
         try:
@@ -318,9 +328,19 @@ def consent_leaf(salt: bytes, id: bytes, row: Any) -> Leaf:
     return Leaf(id, who, purpose_word(row.purpose), seconds(row.expires), blind)
 
 
-def _batches(connection: Connection, contracts: Contracts, kind: str, dataset: Dataset) -> list[list[bytes]]:
+def _lost(network: str) -> Select[tuple[str]]:
+    """Transactions that will never be on the chain: another took the nonce, or the contract refused."""
+    states = (outbox.REPLACED, outbox.FAILED)
+    return select(chain_transactions.c.hash).where(
+        chain_transactions.c.network == network, chain_transactions.c.state.in_(states)
+    )
+
+
+def _batches(
+    connection: Connection, contracts: Contracts, kind: str, dataset: Dataset, lost: Collection[str] = ()
+) -> list[list[bytes]]:
     query = (
-        select(table.c.leaves)
+        select(table.c.leaves, table.c.hash)
         .where(
             table.c.network == contracts.chain.network, table.c.kind == kind, table.c.dataset == dataset.id
         )
@@ -328,7 +348,8 @@ def _batches(connection: Connection, contracts: Contracts, kind: str, dataset: D
     )
     return [
         [bytes(whole[at : at + 32]) for at in range(0, len(whole), 32)]
-        for whole in connection.execute(query).scalars()
+        for whole, hash_ in connection.execute(query)
+        if hash_ not in lost
     ]
 
 
