@@ -104,7 +104,7 @@ def names(connection: Connection, network: str, kind: Kind) -> dict[bytes, str]:
     query = select(chain_ids.c.id, chain_ids.c.name).where(
         chain_ids.c.network == network, chain_ids.c.kind == kind
     )
-    return {bytes.fromhex(id): name for id, name in connection.execute(query)}
+    return {bytes.fromhex(row.id): row.name for row in connection.execute(query)}
 
 
 def grantee_digest(dataset: Dataset, grantee: str) -> bytes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Connection, func, insert, or_, select, update
+from sqlalchemy import Connection, Select, func, insert, or_, select, update
 
 from xinglin.ledger.chain import append
 from xinglin.store.tables_onchain import chain_transactions as table
@@ -97,14 +97,14 @@ def note(connection: Connection, number: int, state: str, block: int | None, gas
 def counts(connection: Connection, network: str) -> dict[str, int]:
     """Return how many transactions of a network are in each state."""
     query = select(table.c.state, func.count()).where(table.c.network == network).group_by(table.c.state)
-    return {state: int(count) for state, count in connection.execute(query)}
+    return {row.state: int(row[1]) for row in connection.execute(query)}
 
 
-def _kept(connection: Connection, query: object) -> Sequence[Kept] | list[Kept]:
+def _kept(connection: Connection, query: Select[Any]) -> list[Kept]:
     return [
         Kept(
             row.id, row.hash, bytes(row.raw), row.sender, row.nonce,
             row.what, row.state, row.block, row.block_time,
         )
-        for row in connection.execute(query)  # type: ignore[call-overload]
+        for row in connection.execute(query)
     ]  # fmt: skip
