@@ -116,6 +116,11 @@ def find(leaves: Sequence[bytes], leaf: bytes) -> int | None:
     return place if place < len(leaves) and leaves[place] == leaf else None
 
 
+def split(leaves: bytes) -> list[bytes]:
+    """Return the leaves that stand one after the other, as a store keeps them."""
+    return [bytes(leaves[at : at + 32]) for at in range(0, len(leaves), 32)]
+
+
 def keccak() -> Any:
     """Return the hash function of the EVM, Keccak-256."""
     return library("eth_hash.auto", "a batch for the chain").keccak

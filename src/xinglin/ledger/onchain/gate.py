@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, select
 
 from xinglin.errors import NotPermittedError, OnChainError
-from xinglin.ledger.onchain.batches import Tree, find, keccak
+from xinglin.ledger.onchain.batches import Tree, find, keccak, split
 from xinglin.ledger.onchain.contracts import Contracts
 from xinglin.ledger.onchain.deployment import in_force, newest
 from xinglin.ledger.onchain.names import grantee_digest, known, purpose_word
@@ -53,8 +53,8 @@ def require(connection: Connection, dataset: Dataset, grantee: str, purpose: str
         )
     key = (connection.engine, f"{row.id}:{dataset.id}:{grantee}", purpose, int(statement.id))
     with _turn:
-        at, until = _kept.get(key, (0.0, 0))
-    if time.monotonic() - at < KEEP and time.time() <= until and at > 0:
+        kept = _kept.get(key)
+    if kept is not None and time.monotonic() - kept[0] < KEEP and time.time() <= kept[1]:
         return
     try:
         contracts = in_force(Store(connection.engine))
@@ -97,8 +97,8 @@ def _until(
         chain_batches.c.kind == "grant",
         chain_batches.c.dataset == dataset.id,
     )
-    for whole in connection.execute(query.order_by(chain_batches.c.id)).scalars():
-        leaves = [bytes(whole[at : at + 32]) for at in range(0, len(whole), 32)]
+    for row in connection.execute(query.order_by(chain_batches.c.id.desc())):
+        leaves = split(row.leaves)
         if find(leaves, digest) is not None and contracts.grants.allowed_in_batch(
             leaf, Tree(leaves).prove(digest)
         ):

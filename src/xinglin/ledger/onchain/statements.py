@@ -17,7 +17,7 @@ from sqlalchemy import Connection, Row, Select, func, insert, or_, select, updat
 from xinglin.errors import ConflictError, UnknownNameError
 from xinglin.ledger.chain import append
 from xinglin.ledger.onchain import outbox
-from xinglin.ledger.onchain.batches import Leaf, Proof, Tree, filled, find, keccak
+from xinglin.ledger.onchain.batches import Leaf, Proof, Tree, filled, find, keccak, split
 from xinglin.ledger.onchain.chain import Sent
 from xinglin.ledger.onchain.clients import STRUCK_AT_ONCE
 from xinglin.ledger.onchain.contracts import Contracts
@@ -346,11 +346,7 @@ def _batches(
         )
         .order_by(table.c.id)
     )
-    return [
-        [bytes(whole[at : at + 32]) for at in range(0, len(whole), 32)]
-        for whole, hash_ in connection.execute(query)
-        if hash_ not in lost
-    ]
+    return [split(row.leaves) for row in connection.execute(query) if row.hash not in lost]
 
 
 def statements_of(connection: Connection, dataset: str, subject: int) -> Sequence[Row[Any]]:
