@@ -41,6 +41,11 @@ class Granting(RuleBasedStateMachine):
             answer = self.evm.call(owner, "DatasetRegistry", "register", b"\x05" * 32, bytes(32), PEOPLE[3])
             self.stewards[answer.values[0]] = owner
         self.ids = list(self.stewards)
+        # Something to lose from the start: a grant of each way, which end soon.
+        for id, owner in self.stewards.items():
+            which = self.ids.index(id)
+            self.grant(owner, which, GRANTEES[0], 400)
+            self.anchor(owner, which, GRANTEES[1], 300)
 
     def teardown(self) -> None:
         self.evm.revert(self.mark)
@@ -178,7 +183,7 @@ class Paying(RuleBasedStateMachine):
     @rule(
         who=st.sampled_from(PEOPLE[:2]),
         cuts=st.tuples(st.integers(0, 10_000), st.integers(0, 10_000)),
-        wrong=st.sampled_from([0, 0, 0, 1, -1, 2**256 - 10_000]),
+        wrong=st.sampled_from([0, 1, -1, 2**256 - 10_000]),
         evidence=st.integers(1, 6),
     )
     def propose(self, who: bytes, cuts: tuple[int, int], wrong: int, evidence: int) -> None:
@@ -245,6 +250,8 @@ class Paying(RuleBasedStateMachine):
         if may:
             assert answer.values == (50_000 * share // 10_000,)
             self.paid[number, site] = answer.values[0]
+            again = self.evm.call(who, "Rewards", "claim", number, site)
+            assert again.reason == "claimed already"
 
     @rule(seconds=st.sampled_from([1, 3599, 3600, 3601]))
     def wait(self, seconds: int) -> None:
@@ -286,6 +293,10 @@ class Anchoring(RuleBasedStateMachine):
         assert answer.ok == (who == PEOPLE[0] and size > max(self.roots, default=0) and any(root))
         if answer.ok:
             self.roots[size] = root
+            assert (
+                self.evm.call(who, "AuditAnchor", "anchor", self.log, size, root).reason
+                == "the size must grow"
+            )
 
     @invariant()
     def it_never_shrinks(self) -> None:
