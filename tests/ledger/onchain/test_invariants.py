@@ -13,6 +13,7 @@ from xinglin.ledger.onchain.batches import Leaf, Proof, Tree, filled, keccak
 
 PEOPLE = [bytes([number]) * 20 for number in range(1, 5)]
 GRANTEES = [bytes([number]) * 32 for number in (0x21, 0x22)]
+WHY = b"\x63" * 32
 people = st.sampled_from(PEOPLE)
 grantees = st.sampled_from(GRANTEES)
 NOBODY = "0x" + "00" * 20
@@ -170,6 +171,11 @@ class Paying(RuleBasedStateMachine):
         self.shares: dict[int, list[int]] = {}
         self.paid: dict[tuple[int, bytes], int] = {}
         self.used: set[int] = set()
+        for last in (4_999, 5_001):
+            wrong = self.evm.call(
+                PEOPLE[0], "Rewards", "propose", pool, WHY, 50_000, self.sites, [2_000, 3_000, last]
+            )
+            assert wrong.reason == "shares must sum to 10000"
         # One payout is final from the start, so that claims, and second claims, come early in every run.
         self.propose(PEOPLE[0], (2_000, 5_000), 0, 7)
         self.evm.now += 3601
