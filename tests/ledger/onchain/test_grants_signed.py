@@ -13,6 +13,7 @@ from xinglin.ledger.onchain.batches import Leaf, Tree, filled, keccak
 WHO = b"\x33" * 32
 
 
+@pytest.mark.slow
 def test_what_is_shipped_is_what_the_source_gives() -> None:
     assert len(NAMES) == 5
     for name in NAMES:

@@ -11,6 +11,7 @@ from xinglin.ledger.onchain.rewards import State
 WHY = b"\x0e" * 32
 
 
+@pytest.mark.slow
 def test_a_payout(world: World) -> None:
     registry, rewards, steward = world.contracts.registry, world.contracts.rewards, world.steward
     pool = registry.register(steward, b"\x21" * 32)
