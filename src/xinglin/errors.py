@@ -84,6 +84,13 @@ class StoreError(XinglinError):
     status = 503
 
 
+class OnChainError(XinglinError):
+    """The chain's node is unreachable, or did not take up a transaction in time."""
+
+    title = "chain unavailable"
+    status = 503
+
+
 class ConflictError(XinglinError):
     """What is asked no longer fits what has happened meanwhile, e.g. a lease that was taken over."""
 

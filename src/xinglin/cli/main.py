@@ -21,6 +21,7 @@ from xinglin.cli import (
     imaging,
     labels,
     ledger,
+    ledger_chain,
     model,
     records,
     records_deidentify,
@@ -52,6 +53,7 @@ app.command("serve")(serve.serve)
 app.command("dossier")(dossier.dossier)
 app.add_typer(graph.app, name="graph")
 app.add_typer(ledger.app, name="audit")
+ledger_chain.register(app)
 app.add_typer(train.app, name="train")
 registry.register(model.app)
 app.add_typer(model.app, name="model")

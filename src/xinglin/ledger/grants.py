@@ -24,6 +24,7 @@ from xinglin.ledger.chain import append
 from xinglin.ledger.subjects import Dataset, chunks, enrol, find_dataset, find_subject, readmit
 from xinglin.store.keys import keyed_digest
 from xinglin.store.tables import consents, grants
+from xinglin.store.tables_onchain import chain_ids
 
 PURPOSES = ("care", "annotation", "training", "evaluation", "research", "quality", "release")
 
@@ -113,12 +114,14 @@ def check(connection: Connection, dataset: str, *, grantee: str, purpose: str) -
 
     Raises:
         UnknownNameError: no such data set or purpose.
-        NotPermittedError: no grant, or no consent at all, is in force; the message says which.
+        NotPermittedError: no grant, or no consent at all, is in force; the message says which. Where the data set
+            is registered on a chain (``ledger.onchain``), the grant must be in force there too.
+        OnChainError: the chain's node does not answer: nothing is read.
     """
     _known(purpose)
     found, at = find_dataset(connection, dataset), _now()
     last = connection.execute(
-        select(grants.c.given, grants.c.expires)
+        select(grants.c.id, grants.c.given, grants.c.expires, grants.c.grantee, grants.c.purpose)
         .where(grants.c.dataset == found.id, grants.c.grantee == grantee, grants.c.purpose == purpose)
         .order_by(grants.c.id.desc())
         .limit(1)
@@ -129,6 +132,11 @@ def check(connection: Connection, dataset: str, *, grantee: str, purpose: str) -
             f"{grantee} needs a grant to read {dataset} for {purpose}; {why}: "
             f"`xinglin records grant {dataset} --to {grantee} --purpose {purpose}`"
         )
+    if on_chain(connection, name=found.name):
+        # Heavy, and needed by few: the libraries of the chain are an optional extra.
+        from xinglin.ledger.onchain.gate import require
+
+        require(connection, found, grantee, purpose, last)
     basis = connection.execute(
         select(consents.c.given, consents.c.expires)
         .where(consents.c.dataset == found.id, consents.c.purpose == purpose, consents.c.subject.is_(None))
@@ -146,6 +154,12 @@ def check(connection: Connection, dataset: str, *, grantee: str, purpose: str) -
                 f"data set: `xinglin records consent {dataset} --purpose {purpose} --basis ...`"
             )
     return permission
+
+
+def on_chain(connection: Connection, name: str) -> bool:
+    """Return whether the grants of a data set must stand on a chain too: it is registered on one."""
+    query = select(chain_ids.c.id).where(chain_ids.c.kind == "dataset", chain_ids.c.name == name).limit(1)
+    return connection.execute(query).first() is not None
 
 
 def withheld(connection: Connection, permission: Permission, subjects: Collection[int]) -> set[int]:

@@ -362,7 +362,13 @@ def erase(store: Store, dataset: str, *, subject: str, actor: str) -> int:
             "subject.erase",
             actor=actor,
             subjects=(digest,),
-            detail={"dataset": dataset, "records": count, "files": len(files)},
+            # What made the digests in this chain, and the commitments on another one, is gone with this entry.
+            detail={
+                "dataset": dataset,
+                "records": count,
+                "files": len(files),
+                "destroyed": ["salt"] if person.data_key is None else ["salt", "data key"],
+            },
         )
     for path in files:
         path.unlink(missing_ok=True)

@@ -12,9 +12,11 @@ was set stays readable, and :func:`seal_all` seals it.
 
 from __future__ import annotations
 
+import hmac
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -22,7 +24,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from xinglin.errors import AccessError, BusyError, ConfigurationError, MissingExtraError
 from xinglin.ledger import append
-from xinglin.ledger.subjects import Subject
+from xinglin.ledger.subjects import Subject, chunks
 from xinglin.store import Store
 from xinglin.store.key_files import KEY_BYTES
 from xinglin.store.tables import archive_key, records, subjects
@@ -122,6 +124,25 @@ class Seal:
             _opened(self._master, wrapped, subject.encode(), "a subject's key was changed or exchanged")
         )
 
+    def commitment_salt(self, subject: Subject) -> bytes:
+        """Return 32 bytes that only the vault can make, for commitments to what a subject consented to.
+
+        They come from the subject's data key: what erases or rewraps the one does so to the other.
+
+        Raises:
+            ConfigurationError: no key is given.
+            AccessError: the key does not fit, or the subject has no data key any more.
+        """
+        if self._master is None:
+            raise ConfigurationError(_NO_KEY)
+        if subject.data_key is None:
+            raise AccessError(
+                "a subject's key is gone: nothing can be committed to, or shown, for it any more"
+            )
+        told = "a subject's key was changed or exchanged"
+        key = _opened(self._master, subject.data_key, subject.key.encode(), told)
+        return hmac.digest(key, b"xinglin commitment", "sha256")
+
     def rewrapped(self, wrapped: bytes, subject: str, new: Any) -> bytes:
         """Return a wrapped data key, wrapped under another cipher."""
         told = "a subject's key was changed or exchanged"
@@ -189,6 +210,46 @@ def seal_all(store: Store, *, actor: str, progress: Progress | None = None) -> i
             progress(seen, total)
     _checkpoint(store)
     return done
+
+
+def commitment_salts(key: bytes | None) -> Callable[[Connection, Sequence[int], bool], dict[int, bytes]]:
+    """Return the door to the vault that ``ledger.onchain.statements`` wants: subjects' salts by their row numbers.
+
+    Subjects who have no data key yet get one if asked (the third argument, in a write transaction); erased ones are
+    left out.
+
+    Args:
+        key: the archive's (``Store.archive_key``).
+
+    Raises:
+        ConfigurationError: no key is given: a salt in the clear would lie beside what it hides.
+    """
+    if key is None:
+        raise ConfigurationError(
+            "commitments need an encrypted vault: name the archive's key file in XINGLIN_ARCHIVE_KEY"
+        )
+
+    def salts(connection: Connection, numbers: Sequence[int], make: bool) -> dict[int, bytes]:
+        seal = Seal(connection, key)
+        found: dict[int, bytes] = {}
+        give = update(subjects).where(subjects.c.id == bindparam("row")).values(data_key=bindparam("wrapped"))
+        for part in chunks(list(numbers)):
+            new = []
+            query = select(subjects.c.id, subjects.c.key, subjects.c.salt, subjects.c.data_key)
+            for row in connection.execute(query.where(subjects.c.id.in_(part))):
+                subject = Subject(row.id, row.key, row.salt, row.data_key)
+                if subject.salt is None or (subject.data_key is None and not make):
+                    continue
+                if subject.data_key is None:
+                    subject = replace(subject, data_key=seal.new_data_key(subject.key))
+                    new.append({"row": subject.id, "wrapped": subject.data_key})
+                found[subject.id] = seal.commitment_salt(subject)
+            if new:
+                seal.prove(connection)
+                connection.execute(give, new)
+        return found
+
+    return salts
 
 
 def rotate(store: Store, new: bytes, *, actor: str) -> int:

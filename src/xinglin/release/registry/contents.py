@@ -120,7 +120,7 @@ FIELDS: dict[Kind, tuple[Checks, Checks]] = {
             "subjects": _count,
             "withdrawn": _count,
         },
-        {},
+        {"chain": _object},
     ),
     "curves": ({"name": _text, "points": _points}, {}),
     "environment": ({"python": _text, "platform": _text, "lock": _object}, {"hardware": _text}),

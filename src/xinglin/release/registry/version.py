@@ -12,7 +12,7 @@ STAGES: tuple[Stage, ...] = get_args(Stage)
 Kind = Literal[
     "approval",  # who said what: {person, role, decision, statement}
     "certificate",  # an annotation certificate (labels.certificate), whole
-    "consent",  # {dataset, basis, purposes, grants: [digests], subjects: n, withdrawn: n}
+    "consent",  # {dataset, basis, purposes, grants: [digests], subjects: n, withdrawn: n, chain: ledger.onchain.lineage}
     "curves",  # {name, points: [[step, value], ...]}
     "environment",  # {python, platform, lock: {sha256, packages}, hardware}
     "faithfulness",  # of explanations: {name, value, low, high, n, data}
