@@ -38,7 +38,6 @@ def read(store: Store) -> None:
         check(connection, "heart", grantee="lab", purpose="training")
 
 
-@pytest.mark.slow
 def test_a_node_from_deployment_to_reorganisation_and_restart(
     store: Store, node: Node, monkeypatch: pytest.MonkeyPatch
 ) -> None:
