@@ -6,7 +6,6 @@ import csv
 from pathlib import Path
 
 import numpy as np
-
 from benchmarks._nodule_masks import mask_places
 
 
