@@ -22,9 +22,9 @@ import numpy as np
 from benchmarks._line import Line, aim
 from benchmarks._nodule_assembled import assembled, cubes
 from benchmarks._nodule_diameter import diameter
+from benchmarks._nodule_masks import masks, masks_scratch
 from benchmarks._nodule_scans import speed
 from benchmarks._nodule_world import Array, World, figures, points_of
-from xinglin.measure import Figure, bootstrap
 from xinglin.measure.localisation import auroc_figure
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -39,7 +39,7 @@ def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
     if only == [KEPT]:
         return [line for part in MEASURES for line in _kept(world, part) or []]
     for part in only or [part for part in MEASURES if part not in DEAR]:
-        if quick and part in ("masks",):
+        if quick and part in LONG:
             continue
         lines += _measured(world, part, anew=bool(only))
     return lines
@@ -243,46 +243,6 @@ def _vit(world: World, key: str, name: str, network: Callable[[], Any]) -> list[
     return _trained(world, f"{name}, stage 1 only", found)
 
 
-def _masks(world: World) -> list[Line]:
-    """The shipped network trained on with true centres in place of found ones: the price of cheap labels."""
-    from benchmarks._nodule_cells import KEEP, cell
-    from xinglin.model.vision.networks import read_network
-    from xinglin.model.vision.runtime import InstanceMaps
-    from xinglin.train.nodules.batches import Centres
-    from xinglin.train.nodules.recipe import NoduleOptions, train_centres
-    from xinglin.train.nodules.ship import write_detector
-
-    fit = world.windows.where(~world.windows.valid)
-    points, sizes = np.full((len(fit), 3), np.nan), np.full(len(fit), np.nan)
-    points[fit.labels == 1], sizes[fit.labels == 1] = world.truth(fit)
-    options = NoduleOptions(centre_epochs=4, learning_rate=1e-3)
-
-    def make() -> dict[str, Any]:
-        weak, _ = read_network(world.shipped)
-        network, trained = train_centres(fit, Centres(points, sizes), weak, options, KEEP / "masks.state")
-        write_detector(network, KEEP / "masks", options, world.windows, {"centres": trained})
-        detector = InstanceMaps.load(KEEP / "masks")
-        answers = world.answers(world.valid.images, detector)
-        return {
-            "scores": [answer.probability for answer in answers],
-            "points": points_of(answers, world.valid.labels).tolist(),
-        }
-
-    found = cell("masks", make)
-    note = f"the shipped features, {options.centre_epochs} epochs on {int(fit.labels.sum())} true centres and sizes"
-    lines = figures("fully supervised", world, np.array(found["scores"]), np.array(found["points"]), note)
-    answers = world.answers(world.valid.images)
-    ours = points_of(answers, world.valid.labels)
-    centres, _ = world.truth(world.valid)
-    gap = np.linalg.norm(ours - centres, axis=1) - np.linalg.norm(np.array(found["points"]) - centres, axis=1)
-    figure: Figure = bootstrap(lambda index: float(gap[index].mean()), len(gap))
-    lines.append(
-        Line("price of cheap labels", "mean error, weak - full", figure.value, "mm", figure.n, figure.low, figure.high,
-             note="paired over nodules")
-    )  # fmt: skip
-    return lines
-
-
 def _pneumonia(world: World) -> list[Line]:
     from benchmarks._pneumonia import scores
 
@@ -312,7 +272,8 @@ MEASURES: dict[str, Callable[[World], list[Line]]] = {
     "speed": speed,
     "pooling": _pooling,
     "stem": _stem,
-    "masks": _masks,
+    "masks": masks,
+    "masks_scratch": masks_scratch,
     "pneumonia": _pneumonia,
     "plain": _plain,
 }
@@ -321,3 +282,5 @@ KEPT = "kept"
 PARTS = (*MEASURES, KEPT)
 DEAR = ("plain",)
 """Parts that run only when they are named: they did not fit the time there was."""
+LONG = ("masks", "masks_scratch")
+"""Parts that a quick run leaves out: each exports a network."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from xinglin.apps.imaging.lungs import lung_mask
+from xinglin.apps.imaging.lungs import LungMask, lung_mask
 from xinglin.errors import InvalidInputError
 from xinglin.records.volumes import Scan, read_scan
 
@@ -85,6 +85,21 @@ def test_real_chests(data: Path, tmp_path: Path) -> None:
     share = scan.array[found]
     assert found.mean() > 0.08
     assert np.median(share) < -500
+
+
+def test_slice_by_slice_is_the_same_as_place_by_place() -> None:
+    rng = np.random.default_rng(0)
+    grid = np.array([[2, 0.1, 0, -20.3], [-0.1, 2, 0.2, -30.7], [0, -0.2, 2.1, 5.1], [0, 0, 0, 1]])
+    mask = LungMask(rng.random((20, 24, 28)) < 0.5, grid, "1")
+    turned = np.array(
+        [[0.7, 0.2, 0.1, -25.11], [-0.3, 0.81, 0.2, -28.3], [0.1, -0.2, 1.3, 1.7], [0, 0, 0, 1]]
+    )
+    scan = Scan(np.zeros((30, 70, 80), np.int16), turned, "CT", "1")
+    found = np.stack(list(mask.on(scan)))
+    z, y, x = np.indices(scan.array.shape).reshape(3, -1)
+    asked = mask.inside(scan.to_lps(np.column_stack([x, y, z]))).reshape(found.shape)
+    assert 0.1 < asked.mean() < 0.4  # the scan reaches beyond the mask
+    assert np.array_equal(found, asked)
 
 
 def test_what_is_no_chest() -> None:

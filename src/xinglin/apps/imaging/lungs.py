@@ -56,13 +56,8 @@ class LungMask:
 
     def inside(self, lps: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return for LPS millimetres (n, 3) of the same frame whether they lie in a lung (nearest voxel)."""
-        voxels = np.linalg.solve(self.affine[:3, :3], (lps - self.affine[:3, 3]).T)
-        index = np.rint(voxels).astype(int)[::-1]
-        sizes = np.array(self.array.shape)[:, None]
-        within = ((index >= 0) & (index < sizes)).all(axis=0)
-        found = np.zeros(len(lps), bool)
-        found[within] = self.array[tuple(index[:, within])]
-        return found
+        x, y, z = np.linalg.solve(self.affine[:3, :3], (lps - self.affine[:3, 3]).T)
+        return self._held(x, y, z)
 
     def on(self, scan: Scan) -> Iterator[NDArray[np.bool_]]:
         """Yield the mask on the grid of a scan, one slice (y, x) after the other.
@@ -72,11 +67,20 @@ class LungMask:
         """
         if scan.frame != self.frame:
             raise InvalidInputError("the lung mask is of another frame of reference than the scan")
-        rows, columns = scan.array.shape[1:]
-        index = np.indices((rows, columns)).reshape(2, -1)[::-1].T
+        to_mask = (np.linalg.inv(self.affine) @ scan.affine)[:3]
+        y, x = (np.arange(size) for size in scan.array.shape[1:])
+        planes = [across * x + (up * y)[:, None] + start for across, up, _, start in to_mask]
         for z in range(len(scan.array)):
-            place = np.column_stack([index, np.full(len(index), z)])
-            yield self.inside(scan.to_lps(place)).reshape(rows, columns)
+            yield self._held(*(plane + step * z for plane, step in zip(planes, to_mask[:, 2], strict=True)))
+
+    def _held(self, *voxel: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether the voxels nearest to places x, y, z of the mask's grid are lung; outside the grid nothing is."""
+        index = tuple(np.rint(places).astype(np.intp) for places in reversed(voxel))
+        within = np.ones(index[0].shape, bool)
+        for places, size in zip(index, self.array.shape, strict=True):
+            within &= (places >= 0) & (places < size)
+        found: NDArray[np.bool_] = self.array[tuple(np.where(within, places, 0) for places in index)]
+        return found & within
 
 
 def lung_mask(scan: Scan, *, closing: float = CLOSED) -> LungMask:

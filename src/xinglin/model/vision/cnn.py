@@ -47,6 +47,16 @@ def expect_rare(head: nn.Conv3d) -> None:
             head.bias[0] = RARE
 
 
+def doubled(features: Tensor) -> Tensor:
+    """Return features (n, c, z, y, x) with every voxel eight times, (n, c, 2z, 2y, 2x).
+
+    The same as nearest-neighbour ``interpolate``, which ONNX Runtime carries out in three dimensions many times slower.
+    """
+    n, channels, z, y, x = features.shape
+    apart = features[:, :, :, None, :, None, :, None].expand(-1, -1, -1, 2, -1, 2, -1, 2)
+    return apart.reshape(n, channels, 2 * z, 2 * y, 2 * x)
+
+
 class ConvolutionalStem(nn.Module):
     """Windows (n, 1, z, y, x) -> features (n, width, z/2, y/2, x/2) that join what is near and what is around."""
 
@@ -62,9 +72,7 @@ class ConvolutionalStem(nn.Module):
         """Return the joined features."""
         near = self.near(self.first(images))
         around = self.back(self.around(near))
-        joined: Tensor = self.joined(
-            near + nn.functional.interpolate(around, scale_factor=2.0, mode="nearest")
-        )
+        joined: Tensor = self.joined(near + doubled(around))
         return joined
 
 

@@ -50,6 +50,11 @@ def decode(path: Path, frames: Sequence[int | None]) -> Iterator[NDArray[Any]]:
             deflated = _is_deflated(path, pydicom)
             header = pydicom.dcmread(path, defer_size=None if deflated else 2**16)
             syntax = header.file_meta.get("TransferSyntaxUID")
+            if syntax is not None and not _has_decoder(syntax):
+                raise InvalidInputError(
+                    f"{name}: (0002,0010) TransferSyntaxUID: {_named(syntax)}: 不能读取此压缩方式。No decoder for this "
+                    "compression: have it sent again uncompressed or lossless (JPEG 2000, HTJ2K, JPEG-LS, RLE)"
+                )
             if syntax is not None and syntax.is_encapsulated:
                 _check_codestreams(header, name)
             wanted = [0 if number is None else number for number in frames]
@@ -74,8 +79,19 @@ def _count(header: Any) -> int:
     return int(header.get("NumberOfFrames") or 1)
 
 
+def _has_decoder(syntax: Any) -> bool:
+    """Whether anything decodes the syntax once its library is installed: no film (MPEG, HEVC), no JPEG XL, no JPIP."""
+    from pydicom.pixels.decoders.base import get_decoder
+
+    try:
+        get_decoder(syntax)
+    except NotImplementedError:
+        return syntax in SYNTAXES
+    return True
+
+
 def _decodes(syntax: Any, header: Any) -> bool:
-    """Whether pydicom has a decoder for the syntax; JPEG extended of 8 bits only, by Pillow."""
+    """Whether pydicom decodes the syntax here; JPEG extended of 8 bits only, by Pillow."""
     from pydicom.pixels.decoders.base import get_decoder
 
     try:
@@ -84,8 +100,14 @@ def _decodes(syntax: Any, header: Any) -> bool:
         return False
 
 
+def _named(syntax: Any) -> str:
+    """A syntax by its UID and, where the library knows it, its name; a file may state anything as one."""
+    uid, name = str(syntax)[:64], str(syntax.name)[:64]
+    return uid if name == uid else f"{uid} {name}"
+
+
 def _why(syntax: Any) -> str:
-    return "" if syntax is None else f": (0002,0010) TransferSyntaxUID: {syntax.name}"
+    return "" if syntax is None else f": (0002,0010) TransferSyntaxUID: {_named(syntax)}"
 
 
 def _check_codestreams(header: Any, name: str) -> None:
