@@ -81,7 +81,11 @@ except OSError as error:
         plain = hostile(code, preamble="")
         assert plain.output.startswith(b"reached"), plain.said
         only = "from xinglin.release.challenge import jail, seccomp\n"
-        namespace = hostile(code, preamble=only + "print(jail.leave_network(), file=sys.stderr)\n".replace("sys", "__import__('sys')"))
+        namespace = hostile(
+            code,
+            preamble=only
+            + "print(jail.leave_network(), file=sys.stderr)\n".replace("sys", "__import__('sys')"),
+        )
         if jail.NAMESPACE in namespace.said:
             assert namespace.output.startswith(b"refused"), namespace.output
         filtered = hostile(code, preamble=only + "print(seccomp.install(), file=__import__('sys').stderr)\n")
