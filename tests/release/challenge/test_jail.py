@@ -17,7 +17,7 @@ import os, socket, sys, subprocess, threading, time, ctypes
 from pathlib import Path
 from xinglin.release.challenge import jail
 barriers = jail.leave_network() + jail.limit(2, 1024)
-barriers += jail.lock([*jail.libraries()])
+barriers += jail.close_files(jail.libraries()) + jail.lock()
 """
 FULL = {jail.NAMESPACE, jail.LIMITS, jail.LANDLOCK, jail.SECCOMP, jail.PYTHON}
 

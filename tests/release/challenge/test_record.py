@@ -79,7 +79,7 @@ def test_from_creation_to_close(store: Store) -> None:
     with store.read() as connection:
         last = list(entries(connection))[-1]
         assert last.detail["salts"]["labels"] == hidden_part(connection, "triage-test", "labels")[0]
-        assert list(entries(connection))[0].subjects[1:] == (committed.inputs, committed.labels)
+        assert next(entries(connection)).subjects[1:] == (committed.inputs, committed.labels)
         assert open_board(connection, find(connection, "triage-test")) == list(closed.final)
 
 
@@ -87,7 +87,7 @@ def test_the_ledger_and_what_is_told_hold_no_label(store: Store) -> None:
     make(store)
     put(store, "bo", 10)
     with store.read() as connection:
-        told = str([entry for entry in entries(connection)]) + str(entries_of(connection, "triage-test"))
+        told = str(list(entries(connection))) + str(entries_of(connection, "triage-test"))
         salt, _ = hidden_part(connection, "triage-test", "labels")
     assert salt not in told
     assert not any(label in told for label in ORDERED)

@@ -63,23 +63,20 @@ def limit(cpu_seconds: int, memory_mib: int) -> list[str]:
     return [LIMITS]
 
 
-def lock(readable: Iterable[Path]) -> list[str]:
-    """Close files, processes and sockets for good; what was imported before stays usable.
+def close_files(readable: Iterable[Path]) -> list[str]:
+    """Let files be read below the given places alone, and written nowhere; before there is a second thread."""
+    return [LANDLOCK] if sys.platform == "linux" and _landlock(readable) else []
 
-    Args:
-        readable: folders and files that may be read from now on.
+
+def lock() -> list[str]:
+    """Close processes, sockets and writing for good, in all threads; what was imported before stays usable.
 
     Returns:
         The barriers that are in force.
     """
     from xinglin.release.challenge import seccomp
 
-    found = []
-    if sys.platform == "linux":
-        if _landlock(readable):
-            found.append(LANDLOCK)
-        if seccomp.install():
-            found.append(SECCOMP)
+    found = [SECCOMP] if sys.platform == "linux" and seccomp.install() else []
 
     def refused(*_arguments: object, **_named: object) -> None:
         raise PermissionError("an evaluation has no network")

@@ -1,8 +1,8 @@
 """The process that answers with a model: puts up its barriers, loads, answers, one thread, in the order of the ids.
 
 Run as ``python -m xinglin.release.challenge.worker``: reads one JSON request on its standard input, writes one JSON
-answer on its standard output. The first thing that it does is to leave the network, the last thing before it opens
-the model is to close files and processes.
+answer on its standard output. Before it imports a library it leaves the network and closes files; the last thing before
+it opens the model is to close processes and sockets.
 """
 
 from __future__ import annotations
@@ -26,9 +26,10 @@ def main() -> None:
     request: dict[str, Any] = json.load(sys.stdin)
     barriers += jail.limit(request["cpu_seconds"], request["memory_mib"])
     folder = Path(request["folder"])
+    barriers += jail.close_files([*jail.libraries(), folder])
     load = _onnx if request["kind"] == "onnx" else _transformers
     load_now = load(folder)
-    barriers += jail.lock([*jail.libraries(), folder])
+    barriers += jail.lock()
     if not request["weak"] and not jail.STRONG & set(barriers):
         json.dump({"barriers": barriers}, sys.stdout)
         return
@@ -129,6 +130,8 @@ def _softmax(logits: Any) -> Any:
     import numpy as np
 
     table = np.asarray(logits, float)
+    if table.ndim != 2 or not np.isfinite(table).all():
+        raise FloatingPointError
     table = np.exp(table - table.max(axis=1, keepdims=True))
     return table / table.sum(axis=1, keepdims=True)
 
