@@ -20,12 +20,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from xinglin.errors import BusyError, NotPermittedError
 from xinglin.release.challenge.closing import close_challenge
-from xinglin.release.challenge.entering import enter
+from xinglin.release.challenge.entering import enter_file
 from xinglin.release.challenge.entering_model import enter_model
 from xinglin.release.challenge.manifest import manifest_from
 from xinglin.release.challenge.on_site import accept_report
-from xinglin.release.challenge.parts import read_cases, read_inputs
-from xinglin.release.challenge.predictions import read_predictions
+from xinglin.release.challenge.parts import read_cases
 from xinglin.release.challenge.record import (
     Challenge,
     Entered,
@@ -148,7 +147,9 @@ def _entering(api: APIRouter, store: Store, clock: Clock) -> None:
                 made = await run_in_threadpool(_evaluate, store, turn, name, path, user, title, clock())
         else:
             data = await request.body()
-            made = await run_in_threadpool(enter_file, store, name, data, f"x.{form}", user, title, clock())
+            made = await run_in_threadpool(
+                enter_file, store, name, data, f"x.{form}", entrant=user, title=title, now=clock()
+            )
         return _entry(made)
 
     @api.get("/{name}/entries/{number}/receipt")
@@ -185,18 +186,6 @@ def _organising(api: APIRouter, store: Store, clock: Clock) -> None:
     def report(name: Name, body: dict[str, Any], request: Request) -> dict[str, Any]:
         """Take a hospital's signed report; the signature, not who sends it, is what counts."""
         return accept_report(store, name, body, by=str(request.state.user), now=clock())
-
-
-def enter_file(
-    store: Store, name: str, data: bytes, file: str, user: str, title: str, at: datetime
-) -> Entered:
-    """Enter a file of predictions; raises as ``predictions.read_predictions`` and ``entering.enter``."""
-    with store.read() as connection:
-        labels = find(connection, name).manifest.labels
-        ids = read_inputs(hidden_part(connection, name, "inputs")[1])
-    return enter(
-        store, name, read_predictions(data, file, ids, labels), entrant=user, title=title, now=at
-    )
 
 
 def _evaluate(

@@ -15,8 +15,17 @@ from xinglin.release.challenge.board import figures_of, interval
 from xinglin.release.challenge.ladder import climb
 from xinglin.release.challenge.manifest import EntryKind
 from xinglin.release.challenge.metrics import METRICS
-from xinglin.release.challenge.predictions import Predictions
-from xinglin.release.challenge.record import Challenge, Entered, entries_of, find, find_entry, hidden_cases
+from xinglin.release.challenge.parts import read_inputs
+from xinglin.release.challenge.predictions import Predictions, read_predictions
+from xinglin.release.challenge.record import (
+    Challenge,
+    Entered,
+    entries_of,
+    find,
+    find_entry,
+    hidden_cases,
+    hidden_part,
+)
 from xinglin.store import Store
 from xinglin.store.tables_challenge import challenge_entries
 
@@ -100,7 +109,7 @@ def enter(
         best, before = _last(connection, name, entrant)
         rung = climb(losses, best, None if before is None else before["loss"])
         told: dict[str, Any]
-        if rung.accepted or before is None:
+        if before is None or rung.accepted:
             value = 1.0 - rung.told if metric.greater else rung.told * metric.scale
             figure = interval(figures)
             told = {**figure.as_json(), "value": value, "n": figure.n, "loss": rung.told}
@@ -123,6 +132,22 @@ def enter(
                 "losses": losses.tobytes() if rung.accepted else None,
             },
         )
+
+
+def enter_file(
+    store: Store, name: str, data: bytes, file: str, *, entrant: str, title: str, now: datetime
+) -> Entered:
+    """Enter a file of predictions.
+
+    Raises:
+        As :func:`.predictions.read_predictions` and :func:`enter`.
+    """
+    with store.read() as connection:
+        labels = find(connection, name).manifest.labels
+        ids = read_inputs(hidden_part(connection, name, "inputs")[1])
+    return enter(
+        store, name, read_predictions(data, file, ids, labels), entrant=entrant, title=title, now=now
+    )
 
 
 def enter_failed(
