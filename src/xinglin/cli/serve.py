@@ -37,7 +37,8 @@ def serve(
     ] = None,
     add_user: Annotated[str | None, typer.Option(help="添加用户后退出 Add a user and stop.")] = None,
     role: Annotated[
-        str, typer.Option(help="所添加用户的角色 Role of the added user: clinician, organiser (of challenges).")
+        str,
+        typer.Option(help="所添加用户的角色 Role of the added user: clinician, organiser (of challenges)."),
     ] = "clinician",
     certificate: Annotated[Path | None, typer.Option(help="TLS 证书 TLS certificate (PEM).")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS 私钥 TLS private key (PEM).")] = None,

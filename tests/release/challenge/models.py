@@ -12,7 +12,24 @@ from onnx import TensorProto, helper, numpy_helper
 
 from tests.release.challenge.contest import ORDERED
 
-CHARACTERS = ["[PAD]", "[UNK]", "第", "问", "咳", "嗽", "胸", "闷", "骨", "折", "外", "伤", "孩", "子", "发", "热"]
+CHARACTERS = [
+    "[PAD]",
+    "[UNK]",
+    "第",
+    "问",
+    "咳",
+    "嗽",
+    "胸",
+    "闷",
+    "骨",
+    "折",
+    "外",
+    "伤",
+    "孩",
+    "子",
+    "发",
+    "热",
+]
 SPEAKS = {"内科": "咳嗽胸闷", "外科": "骨折外伤", "儿科": "孩子发热"}
 
 

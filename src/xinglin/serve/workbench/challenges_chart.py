@@ -20,7 +20,9 @@ DRAWN = 8
 Steps = list[tuple[datetime, float]]
 
 
-def history(entries: Sequence[Entered], order: Sequence[str], until: datetime, metric: Metric, lang: Lang) -> Markup:
+def history(
+    entries: Sequence[Entered], order: Sequence[str], until: datetime, metric: Metric, lang: Lang
+) -> Markup:
     """Return the chart and its legend.
 
     Args:
@@ -64,9 +66,7 @@ def _drawing(steps: Mapping[str, Steps], until: datetime, metric: Metric, lang: 
         value = low + (high - low) * part / 4
         place = f"{y(value):.1f}"
         grid.append(tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=place, y2=place, cls="xf-grid"))
-        grid.append(
-            tag("text", f"{value:.3f}", x=LEFT - 8, y=f"{y(value) + 4:.1f}", cls="xf-tick xf-end")
-        )
+        grid.append(tag("text", f"{value:.3f}", x=LEFT - 8, y=f"{y(value) + 4:.1f}", cls="xf-tick xf-end"))
     ends = [
         tag("text", f"{min(times):%m-%d}", x=LEFT, y=HEIGHT - 10, cls="xf-tick"),
         tag("text", f"{max(until, *times):%m-%d}", x=WIDTH - RIGHT, y=HEIGHT - 10, cls="xf-tick xf-end"),
