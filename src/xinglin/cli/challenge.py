@@ -154,22 +154,15 @@ def enter(
 
     模型只收 ONNX 或 safetensors,绝不收代码与 pickle。Models are ONNX or safetensors, never code or pickles.
     """
-    from xinglin.release.challenge.entering import enter as enter_predictions
+    from xinglin.release.challenge.entering import enter_file
     from xinglin.release.challenge.entering_model import enter_model
-    from xinglin.release.challenge.parts import read_inputs
-    from xinglin.release.challenge.predictions import read_predictions
-    from xinglin.release.challenge.record import find, hidden_part
     from xinglin.store import open_store
 
     store, now = open_store(), datetime.now(UTC)
     if given.is_dir() or given.suffix == ".zip":
         made = enter_model(store, name, given, entrant=who, title=title, now=now, weak=weak)
     else:
-        with store.read() as connection:
-            labels = find(connection, name).manifest.labels
-            ids = read_inputs(hidden_part(connection, name, "inputs")[1])
-        answers = read_predictions(_bytes(given), given.name, ids, labels)
-        made = enter_predictions(store, name, answers, entrant=who, title=title, now=now)
+        made = enter_file(store, name, _bytes(given), given.name, entrant=who, title=title, now=now)
     if as_json:
         body = {
             "entry": made.id,

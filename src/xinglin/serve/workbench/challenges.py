@@ -121,7 +121,7 @@ class ChallengePage:
         with ui.element("section").classes("xl-card"):
             fragment(tag("h2", icon("plus"), say("challenge_submit")))
             if one.phase(datetime.now(UTC)) == "open":
-                self.title = ui.input(say("submit_title"), placeholder=say("submit_title_hint"))
+                self.title = ui.input(say("submit_title")).classes("xc-title-field")
                 self.title.props("outlined dense maxlength=200 data-key=entry-title")
                 self.upload = ui.upload(on_upload=self._uploaded, auto_upload=True, max_file_size=MAX_UPLOAD)
                 self.upload.on("rejected", guarded(self._refused), args=[])

@@ -62,8 +62,7 @@ CHALLENGES: dict[str, tuple[str, str]] = {
     "site_model": ("模型", "Model"),
     "challenge_submit": ("参赛", "Enter"),
     "submit_closed": ("现在不能提交。", "Entries are not taken now."),
-    "submit_title": ("条目名称", "What it is"),
-    "submit_title_hint": ("显示在榜单上", "shown on the board"),
+    "submit_title": ("条目名称(显示在榜单上)", "What it is (shown on the board)"),
     "submit_pick": ("选择文件并提交", "Choose a file and enter"),
     "submit_forms": (
         "预测 .csv、.json、.jsonl;模型 .zip(config.json、tokenizer.json、model.onnx 或 model.safetensors)。绝不收代码。",
