@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import pairwise
 
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.measure.markup import Markup, tag, verbatim
@@ -90,7 +91,7 @@ def _drawing(steps: Mapping[str, Steps], until: datetime, metric: Metric, lang: 
 def _steps(points: Sequence[tuple[float, float, float]], end: float, who: str, look: str) -> Markup:
     """A score holds until the next one is told."""
     path = [f"{points[0][0]:.1f},{points[0][1]:.1f}"]
-    for before, (x, y, _) in zip(points, points[1:], strict=False):
+    for before, (x, y, _) in pairwise(points):
         path += [f"{x:.1f},{before[1]:.1f}", f"{x:.1f},{y:.1f}"]
     path.append(f"{end:.1f},{points[-1][1]:.1f}")
     dots = [
