@@ -59,10 +59,12 @@ def test_from_draft_to_verified_close(made: Path, tmp_path: Path, monkeypatch: p
     assert json.loads(run("list", "--json"))[0]["phase"] == "open"
     run("show", "triage-test", "--questions", tmp_path / "q.jsonl")
     assert len((tmp_path / "q.jsonl").read_text().splitlines()) == 60
-    (tmp_path / "p.json").write_text(
-        json.dumps({k: dict(zip(answers().labels, map(float, r), strict=True)) for k, r in zip(answers().ids, answers(20).probabilities, strict=True)}),
-        encoding="utf-8",
-    )  # fmt: skip
+    some = answers(20)
+    rows = {
+        key: dict(zip(some.labels, map(float, row), strict=True))
+        for key, row in zip(some.ids, some.probabilities, strict=True)
+    }
+    (tmp_path / "p.json").write_text(json.dumps(rows), encoding="utf-8")
     told = json.loads(
         run("enter", "triage-test", tmp_path / "p.json", "--title", "x", "--as", "bo", "--json")
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ def main() -> None:
     """Answer one request."""
     barriers = jail.leave_network()
     request: dict[str, Any] = json.load(sys.stdin)
+    # Libraries ask for a temporary folder while they are imported; Python would try to write in each that it knows.
+    tempfile.tempdir = "/nonexistent"
     barriers += jail.limit(request["cpu_seconds"], request["memory_mib"])
     folder = Path(request["folder"])
     barriers += jail.close_files([*jail.libraries(), folder])
