@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xinglin.apps.diagnosis.evaluate.text_cache import Shelf, digest_of
-from xinglin.apps.diagnosis.evaluate.text_floor import FLOOR, Evidence, NgramScorer, WordScorer, cross_fit
+from xinglin.apps.diagnosis.evaluate.text_floor import FLOOR, Evidence, NgramScorer, cross_fit
 from xinglin.apps.diagnosis.evaluate.text_models import EncoderEvidence, TextSettings, open_base
 from xinglin.apps.diagnosis.evaluate.text_stack import fit_stack, folds_of, settle, softened, tempered
 from xinglin.measure import nll
@@ -25,7 +25,7 @@ from xinglin.release.challenge.parts import Case
 FOLDS, PASSES, SEED = 4, 2.0, 0
 POOLS = {
     "n-grams pooled": (FLOOR, "nbsvm"),
-    "n-grams and word pairs pooled": (FLOOR, "nbsvm", "word pairs, nbsvm"),
+    "encoder alone": ("encoder",),
     "n-grams and encoder pooled": (FLOOR, "nbsvm", "encoder"),
 }
 """Attempt -> its members."""
@@ -92,14 +92,9 @@ def _evidence(texts: Sequence[str], y: Ids, labels: Sequence[str], linear: bool)
         report=lambda what, share: print(f"\r{what} {share:.0%}   ", end="", file=sys.stderr, flush=True),
     )
 
-    def ngrams() -> dict[str, Evidence]:
-        return cross_fit(NgramScorer(texts, y, len(labels), SEED), folds, n, len(texts) - n)
-
-    def words() -> dict[str, Evidence]:
-        return cross_fit(WordScorer(encoder.words(), y, len(labels), SEED), folds, n, len(texts) - n)
-
     key = source | {"labels": y.tolist(), "checkpoint": base.id}
-    found = _kept("ngrams", key, ngrams) | _kept("words", key, words)
+    scorer = NgramScorer(texts, y, len(labels), SEED, logistic=False)
+    found = _kept("ngrams", key, lambda: cross_fit(scorer, folds, n, len(texts) - n))
     if not linear:
         found["encoder"], _ = encoder.fine_tuned(folds)
     return found
@@ -128,6 +123,9 @@ def _kept(
 def _pooled(evidence: Mapping[str, Evidence], members: Sequence[str], y: Ids, new: Ids) -> Attempt:
     inner = [evidence[member].inner for member in members]
     outer = [evidence[member].outer for member in members]
+    if members == ("encoder",):
+        temperature = tempered(inner[0][new], y[new])
+        return _attempt(softened(inner[0], temperature)[new], softened(outer[0], temperature), y[new])
     stack, cross = fit_stack(inner, y, SEED)
     if "encoder" not in members:
         return _attempt(cross[new], stack.probabilities(outer), y[new])
