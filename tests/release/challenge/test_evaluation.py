@@ -71,7 +71,7 @@ def test_a_transformers_model_answers_the_same_bits_as_by_hand(tmp_path: Path) -
     ("model", "limits", "said"),
     [
         pytest.param(endless, {"wall_seconds": 3}, "longer than 3 seconds", id="sleeps"),
-        pytest.param(endless, {"cpu_seconds": 2}, "limit of CPU time", id="burns"),
+        pytest.param(endless, {"cpu_seconds": 2}, "limit of CPU time", id="burns", marks=pytest.mark.slow),
         pytest.param(lambda: greedy(1 << 30), {"memory_mib": 1024}, "memory|broke with", id="allocates"),
         pytest.param(not_a_number, {}, "finite numbers", id="not a number"),
     ],

@@ -105,13 +105,13 @@ def test_memory_cpu_and_wall_time_end() -> None:
     started = time.monotonic()
     spinning = hostile("while True: pass", preamble=PREAMBLE.replace("limit(2,", "limit(1,"))
     assert spinning.status == -24
-    sleeping = hostile("time.sleep(60)", wall=1.5)
-    assert sleeping.why == "it ran longer than 1.5 seconds"
+    sleeping = hostile("time.sleep(60)", wall=1.0)
+    assert sleeping.why == "it ran longer than 1 seconds"
     assert time.monotonic() - started < 15
 
 
 def test_a_silent_child_that_closed_its_streams_is_killed_too() -> None:
-    ended = hostile("os.close(1); os.close(2); time.sleep(60)", wall=1.5)
+    ended = hostile("os.close(1); os.close(2); time.sleep(60)", wall=1.0)
     assert ended.why is not None
     assert ended.seconds < 8
 

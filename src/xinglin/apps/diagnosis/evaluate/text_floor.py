@@ -104,13 +104,10 @@ class NgramScorer:
         """Return the scores of the models."""
         train, scored = self._features(rest, asked)
         y = self.y[rest]
-        found = {
-            FLOOR: _svm(train, y, scored, self.labels, self.seed),
-            "nbsvm": _nbsvm(train, y, scored, self.labels, self.seed),
-        }
+        found = {FLOOR: _svm(train, y, scored, self.labels, self.seed)}
         if self.logistic:
             found["logistic"] = self._logistic(train, y, scored, self.c)
-        return found
+        return found | {"nbsvm": _nbsvm(train, y, scored, self.labels, self.seed)}
 
     def _features(self, rest: Ids, asked: Ids) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
         return _tfidf(
