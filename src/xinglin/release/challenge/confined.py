@@ -77,6 +77,8 @@ def environment() -> dict[str, str]:
     one = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
     quiet = {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_VERBOSITY": "error", "TOKENIZERS_PARALLELISM": "false"}
     found = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(PACKAGE), "LC_ALL": "C.UTF-8", "HOME": "/nonexistent"}
+    # A folder that is there: torch would otherwise make one while it is imported, and may not.
+    quiet["TORCHINDUCTOR_CACHE_DIR"] = "/"
     return found | one | quiet | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 
 
