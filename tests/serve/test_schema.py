@@ -48,6 +48,15 @@ OPERATIONS = [
             ),
         )
     ),
+    *(
+        (method, f"/api/challenges{path}")
+        for method, path in (
+            *(("GET", ""), ("POST", ""), ("GET", "/{name}"), ("POST", "/{name}/entries")),
+            *(("GET", f"/{{name}}/{part}") for part in ("questions", "verify", "opening", "entries")),
+            *(("POST", "/{name}/close"), ("POST", "/{name}/sites")),
+            ("GET", "/{name}/entries/{number}/receipt"),
+        )
+    ),
     ("GET", "/cds-services"),
     ("POST", "/cds-services/xinglin-patient-view"),
     ("POST", "/cds-services/xinglin-order-select"),

@@ -9,6 +9,7 @@ import typer
 from xinglin import __version__
 from xinglin.cli import (
     calibrate,
+    challenge,
     concepts,
     data,
     diagnose,
@@ -68,6 +69,7 @@ app.add_typer(imaging.app, name="imaging")
 app.add_typer(drugs.app, name="drugs")
 app.add_typer(labels.app, name="labels")
 app.add_typer(concepts.app, name="concepts")
+challenge.register(app)
 
 
 @app.callback(invoke_without_command=True)

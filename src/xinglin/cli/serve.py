@@ -36,18 +36,25 @@ def serve(
         typer.Option(help="结节检测模型文件夹 Folder of a nodule detector; empty: the shipped one."),
     ] = None,
     add_user: Annotated[str | None, typer.Option(help="添加用户后退出 Add a user and stop.")] = None,
+    role: Annotated[
+        str,
+        typer.Option(help="所添加用户的角色 Role of the added user: clinician, organiser (of challenges)."),
+    ] = "clinician",
     certificate: Annotated[Path | None, typer.Option(help="TLS 证书 TLS certificate (PEM).")] = None,
     key: Annotated[Path | None, typer.Option(help="TLS 私钥 TLS private key (PEM).")] = None,
 ) -> None:
     """启动工作台和接口。Serve the workbench and the API; local by default."""
     if add_user is not None:
+        from xinglin.errors import InvalidInputError
         from xinglin.serve.access import add_user as add
         from xinglin.store import open_store
 
+        if role not in ("clinician", "organiser"):
+            raise InvalidInputError(f"--role: expected clinician or organiser, got {role!r}")
         password = os.environ.get("XINGLIN_PASSWORD") or typer.prompt(
             "密码 Password (>= 10)", hide_input=True, confirmation_prompt=True
         )
-        add(open_store(), add_user, password)
+        add(open_store(), add_user, password, role)
         typer.echo(f"已添加 added {add_user}")
         return
     from functools import partial

@@ -43,6 +43,53 @@ def paired_accuracy(ours: NDArray[np.bool_], theirs: NDArray[np.bool_], *, seed:
     return PairedTest(float(difference.mean()), float(low), float(high), p, n)
 
 
+def mcnemar_pairs(hits: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the two-sided exact McNemar p-value of every pair of answers to the same cases.
+
+    Args:
+        hits: answers x cases.
+
+    Returns:
+        answers x answers, symmetric, 1 on the diagonal; the same p as :func:`paired_accuracy`.
+    """
+    from scipy.stats import binom
+
+    table = hits.astype(np.int64)
+    won = table @ (1 - table).T
+    apart = won + won.T
+    p = np.minimum(1.0, 2.0 * binom.cdf(np.minimum(won, won.T), apart, 0.5))
+    return np.where(apart == 0, 1.0, p)
+
+
+def bootstrap_pairs(
+    values: NDArray[np.float64], *, seed: int = 0, repetitions: int = 4000
+) -> NDArray[np.float64]:
+    """Return the two-sided p-value of every pair's mean difference by paired bootstrap (Efron and Tibshirani 1993).
+
+    The p-value is twice the smaller share of resamples in which the difference lies on the other side of zero, the
+    sample itself counted among them: never below ``2 / (repetitions + 1)``.
+
+    Args:
+        values: answers x cases, one figure each.
+        seed: of the resampling, the same cases for every pair.
+        repetitions: number of resamples.
+
+    Returns:
+        answers x answers, symmetric, 1 on the diagonal.
+    """
+    answers, n = values.shape
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1.0 / n), repetitions)
+    means = counts @ values.T / n
+    p = np.ones((answers, answers))
+    for one in range(answers):
+        difference = means - means[:, [one]]
+        below = (difference <= 0).sum(axis=0) + 1
+        above = (difference >= 0).sum(axis=0) + 1
+        p[one] = np.minimum(1.0, 2.0 * np.minimum(below, above) / (repetitions + 1))
+    np.fill_diagonal(p, 1.0)
+    return p
+
+
 def paired_power(n: int, discordant: float, difference: float, *, alpha: float = 0.05) -> float:
     """Return the power of the paired test: its chance to see a true difference of two accuracies.
 

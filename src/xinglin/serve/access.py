@@ -75,6 +75,12 @@ def has_users(store: Store) -> bool:
         return bool(connection.execute(select(func.count()).select_from(users)).scalar())
 
 
+def role_of(store: Store, name: str) -> str | None:
+    """Return the role of a user, or ``None`` if there is no such user."""
+    with store.read() as connection:
+        return connection.execute(select(users.c.role).where(users.c.name == name)).scalar()
+
+
 def log_in(store: Store, name: str, password: str, address: str) -> str:
     """Check a password and open a session; returns the cookie's token.
 
