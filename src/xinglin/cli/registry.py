@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xinglin.cli.model_gate import gate
 from xinglin.cli.model_watch import watch
 from xinglin.cli.options import AsJson
 
@@ -39,6 +40,7 @@ def register(app: typer.Typer) -> None:
     app.command("verify")(verify)
     app.command("promote")(promote)
     app.command("rollback")(rollback)
+    app.command("gate")(gate)
     app.command("watch")(watch)
     app.command("mirror")(mirror)
 
