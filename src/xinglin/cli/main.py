@@ -11,6 +11,7 @@ from xinglin.cli import (
     calibrate,
     concepts,
     data,
+    decision,
     diagnose,
     dossier,
     drugs,
@@ -26,6 +27,7 @@ from xinglin.cli import (
     records_deidentify,
     records_manifest,
     records_quality,
+    records_retention,
     registry,
     release,
     serve,
@@ -45,6 +47,7 @@ app = typer.Typer(
 )
 app.command("diagnose")(diagnose.diagnose)
 app.command("explain")(explain.explain)
+app.command("decision")(decision.decision)
 app.command("code")(terms.code)
 app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)
@@ -60,6 +63,7 @@ app.add_typer(data.app, name="data")
 records_deidentify.register(records.app)
 records_quality.register(records.app)
 records_manifest.register(records.app)
+records_retention.register(records.app)
 app.add_typer(records.app, name="records")
 app.add_typer(federate.app, name="federate")
 app.add_typer(imaging.app, name="imaging")

@@ -26,6 +26,8 @@ from xinglin.store.keys import keyed_digest
 from xinglin.store.tables import consents, grants
 
 PURPOSES = ("care", "annotation", "training", "evaluation", "research", "quality", "release")
+AUTOMATED = "automated decision"
+"""No purpose to read for: what a subject states of decisions made by automation alone (``ledger.automated``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,7 @@ def check(connection: Connection, dataset: str, *, grantee: str, purpose: str) -
         UnknownNameError: no such data set or purpose.
         NotPermittedError: no grant, or no consent at all, is in force; the message says which.
     """
-    _known(purpose)
+    check_purpose(purpose)
     found, at = find_dataset(connection, dataset), _now()
     last = connection.execute(
         select(grants.c.given, grants.c.expires)
@@ -196,6 +198,26 @@ def covered(permission: Permission, own: Any) -> ColumnElement[bool]:
     )
 
 
+def state_automated(connection: Connection, dataset: str, subject: str, given: bool, by: str) -> None:
+    """Record what a subject states of decisions made by automation alone; doors: ``ledger.automated``.
+
+    Raises:
+        UnknownNameError: no such data set, or a subject who has neither records nor statements in it.
+    """
+    found = find_dataset(connection, dataset, lock=True)
+    person = find_subject(connection, found, subject)
+    if person is None or person.salt is None:
+        raise UnknownNameError(f"{dataset}: no such subject; identifiers are compared exactly, case included")
+    row = {
+        **{"dataset": found.id, "subject": person.id, "purpose": AUTOMATED, "given": given},
+        **{"basis": "", "by": by, "time": _now(), "expires": None},
+    }
+    connection.execute(insert(consents), row)
+    digests = (keyed_digest(person.salt, subject.encode()),)
+    action = "automated.accept" if given else "automated.refuse"
+    append(connection, action, actor=by, subjects=digests, detail={"dataset": dataset})
+
+
 def _state_consent(
     connection: Connection,
     name: str,
@@ -206,7 +228,7 @@ def _state_consent(
     by: str,
     expires: str | None,
 ) -> None:
-    _known(purpose)
+    check_purpose(purpose)
     dataset = find_dataset(connection, name, lock=True)
     number: int | None = None
     digests: tuple[str, ...] = ()
@@ -241,7 +263,7 @@ def _state_consent(
 def _state_grant(
     connection: Connection, name: str, grantee: str, purpose: str, given: bool, by: str, expires: str | None
 ) -> None:
-    _known(purpose)
+    check_purpose(purpose)
     dataset = find_dataset(connection, name, lock=True)
     row = {
         **{"dataset": dataset.id, "grantee": grantee, "purpose": purpose, "given": given},
@@ -254,7 +276,12 @@ def _state_grant(
     append(connection, "grant.give" if given else "grant.revoke", actor=by, detail=detail)
 
 
-def _known(purpose: str) -> None:
+def check_purpose(purpose: str) -> None:
+    """Refuse what is no purpose.
+
+    Raises:
+        UnknownNameError: the message lists them, and names the nearest.
+    """
     if purpose not in PURPOSES:
         near = get_close_matches(purpose, PURPOSES, n=1)
         raise UnknownNameError(
