@@ -29,7 +29,7 @@ from xinglin.ledger.walk import Head, Line
 FIRST = b"xinglin-audit-journal 1\n"
 MAX_LINE = 1 << 20
 """Bytes; an entry holds digests and counts, never a document."""
-LEAST = 60_000_000
+LEAST = 180_000_000
 """Bytes from which the start of more processes pays."""
 _KEY = b'{"action":"' + audit_keys.ACTION.encode() + b'",'
 
