@@ -76,10 +76,10 @@ def log(world: World, folder: Path) -> Logged:
         runs.append(run)
     first, second = runs
     client.set_tag(first, "gate.refused", "approval: clinical missing")
-    client.set_tag(second, "released", "until the rollback")
+    client.set_tag(second, "released", f"2.0.0 in use at {world.moment}")
     client.set_tag(second, "rollback.reason", "worse at site B")
     client.set_tag(first, f"prediction.{world.predicted[:40]}", f"{MODEL} 1.0.0")
-    client.set_tag(first, "erased", "subject 7")
+    client.set_tag(first, "withdrawn", f"training withdrawn {world.moment[:10]}")
     child = client.create_run(experiment, tags={"parents": first}, run_name=CHILD).info.run_id
     client.create_registered_model(MODEL)
     for run in runs:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks._trace_mlflow import Logged
+from benchmarks._trace_mlflow import Logged, signed_folder_holds
 from benchmarks._trace_world import CHILD, DATA, MODEL, PATIENT, World, call
 
 Ours = tuple[Callable[[World], str], Callable[[World], None]]
@@ -355,7 +355,7 @@ QUESTIONS = (
             lambda w: call("model", "check", w.model, "--public-key", w.folder / "model.pem.pub"),
             lambda w: flipped(w.model / "model.onnx"),
         ),
-        (lambda w, m: "intact", _weights_theirs),
+        (lambda w, m: "intact" if signed_folder_holds(w, m) else "changed", _weights_theirs),
         note="MLflow keeps no digest of artifacts: by the OpenSSF signature logged beside them",
     ),
     Question(
@@ -409,7 +409,7 @@ QUESTIONS = (
         lambda w: "2.0.0",
         (_moment, removed("model.rollback")),
         tag("released", "never", "second"),
-        note="an alias of MLflow has no history; a tag tells it",
+        note="an alias of MLflow has no history: by a tag",
     ),
     Question(
         "Why was it taken back, and by whom?",
@@ -447,7 +447,7 @@ QUESTIONS = (
         "When did a subject withdraw?",
         lambda w: "training withdrawn",
         (_erased, entry("consent.withdraw", "20", "21")),
-        tag("erased", "nobody"),
+        tag("withdrawn", "never"),
     ),
     Question(
         "Did the approval come before the release, or was it dated back?",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -85,6 +86,11 @@ def call(*arguments: object, fails: bool = False) -> str:
     return done.stdout
 
 
+def digest_of(content: bytes) -> str:
+    """SHA-256: of what stands here for a file that is not."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def _written(path: Path, content: object) -> Path:
     path.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     return path
@@ -129,12 +135,22 @@ def build(folder: Path) -> World:
         first = checkpoint(
             folder / "model-1", name=MODEL, data=named, settings=settings, seeds=[41], parents=[]
         )
-        more = [*named, {"name": "public", "sha256": "5" * 64, "records": 900, "licence": "CC-BY-4.0"}]
+        more = [
+            *named,
+            {
+                "name": "public",
+                "sha256": digest_of(b"a public collection"),
+                "records": 900,
+                "licence": "CC-BY-4.0",
+            },
+        ]
         second = checkpoint(
             folder / "model-2", name=MODEL, data=more, settings=settings, seeds=[41], parents=[]
         )
         body = json.loads((first / "manifest.json").read_text(encoding="utf-8"))
-        own = [{"name": "site-b", "sha256": "6" * 64, "records": 70, "licence": "local"}]
+        own = [
+            {"name": "site-b", "sha256": digest_of(b"the scans of site B"), "records": 70, "licence": "local"}
+        ]
         child = checkpoint(
             folder / "child", name=CHILD, data=own, settings=settings, seeds=[2], parents=[body["id"]]
         )
@@ -212,7 +228,7 @@ def evidence(certificate: dict[str, Any]) -> dict[str, Any]:
         "metric": [{"name": "error", **figure}, *groups],
         "certificate": certificate,
         "consent": consent | {"subjects": 40, "withdrawn": 1},
-        "privacy": privacy | {"report": "7" * 64},
+        "privacy": privacy | {"report": digest_of(b"a report of the privacy accountant")},
     }
 
 
