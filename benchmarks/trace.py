@@ -15,8 +15,16 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from benchmarks._line import Line
+
+if TYPE_CHECKING:
+    from benchmarks._trace_forgeries import Ours, Theirs
+    from benchmarks._trace_mlflow import Logged
+    from benchmarks._trace_world import World
+
+    Copied = Callable[[Logged, Path], Logged]
 
 GRADES = ("evidence", "claim", "none")
 
@@ -61,11 +69,11 @@ def run(quick: bool) -> list[Line]:
     return heads + lines
 
 
-def _control(world, logged, place: Path, copied: Callable[..., object]) -> None:  # type: ignore[no-untyped-def]
+def _control(world: World, logged: Logged, place: Path, copied: Copied) -> None:
     """Mend everything without a falsehood: what an auditor would notice then would prove nothing."""
     from dataclasses import replace
 
-    from benchmarks._trace_questions import rechained
+    from benchmarks._trace_forgeries import rechained
     from benchmarks._trace_world import at
 
     shutil.copytree(world.folder, place)
@@ -78,7 +86,7 @@ def _control(world, logged, place: Path, copied: Callable[..., object]) -> None:
         raise RuntimeError("the control failed: an honest MLflow was noticed")
 
 
-def _ours(world, ours, truth: str, place: Path) -> str:  # type: ignore[no-untyped-def]
+def _ours(world: World, ours: Ours, truth: str, place: Path) -> str:
     """Ask Xinglin; falsify a copy; check it as an auditor does."""
     from dataclasses import replace
 
@@ -96,7 +104,7 @@ def _ours(world, ours, truth: str, place: Path) -> str:  # type: ignore[no-untyp
         return "claim" if _holds(forged) else "evidence"
 
 
-def _holds(world) -> bool:  # type: ignore[no-untyped-def]
+def _holds(world: World) -> bool:
     """The auditor's checks: the chain against the kept head, the registry against the chain, the model's signature."""
     from benchmarks._trace_world import call
     from xinglin.errors import XinglinError
@@ -114,7 +122,9 @@ def _holds(world) -> bool:  # type: ignore[no-untyped-def]
     return True
 
 
-def _theirs(world, logged, theirs, truth: str, place: Path, copied: Callable[..., object]) -> str:  # type: ignore[no-untyped-def]
+def _theirs(
+    world: World, logged: Logged, theirs: Theirs | None, truth: str, place: Path, copied: Copied
+) -> str:
     """Ask MLflow; falsify a copy; check what carries a signature of its own: MLflow has no check to run."""
     from benchmarks._trace_mlflow import certificate_holds, signed_folder_holds
 
