@@ -42,7 +42,8 @@ def verify(
     processes: Annotated[
         int | None,
         typer.Option(
-            min=1, help="长链由几个进程同时核对;默认按核数 Processes for a long chain; empty: one a core."
+            min=1,
+            help="长链由几个进程同时核对;默认按核数,至多 8 Processes for a long chain; empty: one a core, 8 at most.",
         ),
     ] = None,
     as_json: AsJson = False,
@@ -63,7 +64,7 @@ def verify(
 
     if (seq is None) != (digest is None):
         raise InvalidInputError("--seq and --hash belong together: give both or neither")
-    processes = processes or os.cpu_count() or 1
+    processes = processes or min(os.cpu_count() or 1, 8)
     given = {ledger_keys.read_public_key(text) for text in public_key or []}
     kept = [ledger_proofs.read_kept_head(path) for path in head or []]
     if (journal or kept) and not given:
