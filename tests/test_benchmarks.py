@@ -25,7 +25,7 @@ SLOW = (
         "redock",
     ),
     *("explanation", "graph_embeddings", "http_speed", "model_speed", "scoreboard"),
-    *("activity", "activity_transformer", "align", "assays", "molecule_prior", "pmo", "retro"),
+    *("activity", "activity_transformer", "align", "assays", "molecule_prior", "pmo", "retro", "trace"),
 )
 """Those that train several models, dock, or take more than about 15 seconds otherwise, even in a quick run."""
 KEYS = {

@@ -15,6 +15,9 @@ from sqlalchemy import func, select
 
 from tests.serve.conftest import PATIENT, count, ledger_of, running
 from xinglin.apps.diagnosis.differential import Differential
+from xinglin.ledger.automated import refuse_automated
+from xinglin.ledger.grants import give_consent
+from xinglin.records.archive import create_dataset
 from xinglin.serve.app import create_app
 from xinglin.store import Store
 from xinglin.store.tables import cases
@@ -470,6 +473,34 @@ def test_a_case_is_kept_confirmed_exported_and_erased(
         "case.confirm",
         "case.erase",
     ]
+
+
+def test_a_refusal_is_honoured_and_a_kept_answer_accounted_for(
+    client: httpx.Client, api_store: Store, refused: Refused
+) -> None:
+    with api_store.write() as connection:
+        create_dataset(connection, "ward", by="x")
+        for subject in ("A", "B"):
+            give_consent(connection, "ward", subject=subject, purpose="care", basis="treatment", by="x")
+        refuse_automated(connection, "ward", subject="A", by="desk")
+    levels = {}
+    for subject in ("A", "B", "C"):
+        body = {"text": PATIENT, "of": {"dataset": "ward", "subject": subject}}
+        levels[subject] = client.post("/api/diagnose", json=body).json()
+    assert levels["A"]["triage_level"] == "clinician"
+    assert levels["A"]["suggested_triage_level"] == levels["B"]["triage_level"] != "clinician"
+    assert levels["B"] == levels["C"]
+    case = client.post(
+        "/api/cases", json={"text": PATIENT, "of": {"dataset": "ward", "subject": "A"}}
+    ).json()["id"]
+    told = client.get(f"/api/cases/{case}/account").json()
+    assert told["intact"] == {"text": True, "answer": True}
+    assert told["triage"].startswith("须由医师决定")
+    assert told["weighed"][0]["evidence"]
+    assert ledger_of(api_store)[-1].action == "decision.explain"
+    refused(client.get("/api/cases/0123456789abcdef/account"))
+    refused(client.post("/api/diagnose", json={"text": PATIENT, "of": {"dataset": "none", "subject": "A"}}))
+    client.delete(f"/api/cases/{case}")
 
 
 def exported(client: httpx.Client) -> list[dict[str, Any]]:

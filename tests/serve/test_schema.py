@@ -26,6 +26,7 @@ OPERATIONS = [
     ("POST", "/api/cases"),
     ("GET", "/api/cases/confirmed"),
     ("GET", "/api/cases/{case}"),
+    ("GET", "/api/cases/{case}/account"),
     ("PUT", "/api/cases/{case}/confirmed"),
     ("DELETE", "/api/cases/{case}"),
     *(

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from xinglin.cli.options import AsJson, CaseRecord, CaseText, Engine, Ledger, Model, Profile
+
+if TYPE_CHECKING:
+    from xinglin.types import Record
 
 
 def diagnose(
@@ -39,6 +42,15 @@ def diagnose(
     referral: Annotated[
         bool, typer.Option("--referral", help="输出转诊单 Print the referral letter.")
     ] = False,
+    dataset: Annotated[
+        str | None, typer.Option(help="取自此数据集的库存病历 A stored record of this data set; with --id.")
+    ] = None,
+    stored: Annotated[
+        str | None, typer.Option("--id", help="库存病历的编号 Id of the stored record.")
+    ] = None,
+    actor: Annotated[
+        str, typer.Option("--as", help="读取者,须有 care 授权 Who reads it; needs a grant for care.")
+    ] = "cli",
     ledger: Ledger = True,
 ) -> None:
     """鉴别诊断:先看危险信号。Differential diagnosis, red flags first."""
@@ -54,6 +66,11 @@ def diagnose(
     language_ = language(lang)
     differential = load_differential(model, profile, known_engine(engine))
     patient_record = read_record(record) if record else None
+    refused = False
+    if dataset is not None or stored is not None:
+        if dataset is None or stored is None or record is not None:
+            raise InvalidInputError("a stored record: give --dataset and --id, and leave --record out")
+        patient_record, refused = _stored(dataset, stored, actor)
     words = read_text(text)
     if volume is not None:
         from xinglin.cli.pictured import with_volume
@@ -77,6 +94,10 @@ def diagnose(
         case = gather(differential, words, patient_record, lang=language_)
         result = answer(differential, case, top)
     rendered = render(differential, result, language_)
+    if refused:
+        from xinglin.apps.diagnosis.decision import for_clinician
+
+        rendered = for_clinician(rendered, language_)
     if ledger:
         from xinglin.apps.diagnosis.remember import remember_prediction
         from xinglin.store import open_store
@@ -93,3 +114,15 @@ def diagnose(
         from xinglin.cli.screen import show
 
         show(case.text, rendered, language_)
+
+
+def _stored(dataset: str, record: str, actor: str) -> tuple[Record, bool]:
+    """Read a stored record for care; tell whether its subject refuses decisions made by automation alone."""
+    from xinglin.ledger.automated import refuses_automated
+    from xinglin.records.archive import read_one
+    from xinglin.store import open_store
+
+    store = open_store()
+    found = read_one(store, dataset, record, purpose="care", actor=actor)
+    with store.read() as connection:
+        return found, refuses_automated(connection, dataset, found.subject or found.id)

@@ -77,12 +77,14 @@ def dossier(
     The same evidence gives the same bytes everywhere. What has no evidence is printed as missing. No legal advice.
     """
     from xinglin.ledger import append
+    from xinglin.release.registry.agreement import check_registry
     from xinglin.release.registry.record import find
     from xinglin.store import open_store
 
     store = open_store()
     name, _, number = reference.partition("@")
     with store.read() as connection:
+        check_registry(connection)
         version = find(connection, name, number or None)
     sums = tell(version, authority, out, as_json=as_json)
     with store.write() as connection:

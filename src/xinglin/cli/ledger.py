@@ -39,6 +39,13 @@ def verify(
     ] = None,
     seq: Annotated[int | None, typer.Option(help="另处记下的序号 Number of a head noted elsewhere.")] = None,
     digest: Annotated[str | None, typer.Option("--hash", help="另处记下的哈希 Its hash.")] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="长链由几个进程同时核对;默认按核数,至多 8 Processes for a long chain; empty: one a core, 8 at most.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """验证审计链,指出第一条不符的条目。Verify the chain; names the first entry that does not fit.
@@ -57,6 +64,7 @@ def verify(
 
     if (seq is None) != (digest is None):
         raise InvalidInputError("--seq and --hash belong together: give both or neither")
+    processes = processes or min(os.cpu_count() or 1, 8)
     given = {ledger_keys.read_public_key(text) for text in public_key or []}
     kept = [ledger_proofs.read_kept_head(path) for path in head or []]
     if (journal or kept) and not given:
@@ -65,13 +73,15 @@ def verify(
     if journal is not None:
         if expected:
             raise InvalidInputError("--seq and --hash go with the store; give a signed --head for a journal")
-        checked = check_journal(journal, given=given, first=first, last=last, heads=kept)
+        checked = check_journal(journal, given=given, first=first, last=last, heads=kept, processes=processes)
         count, heads, end = checked.entries, checked.heads, checked.last.hash
     else:
         with open_store().read() as connection:
             keys = announced(connection)
             marks = check_heads([*signed_heads(connection), *kept], keys, given) if given else []
-            count = check(connection, first=first, last=last, expected=expected, heads=marks)
+            count = check(
+                connection, first=first, last=last, expected=expected, heads=marks, processes=processes
+            )
             heads = sum(mark.seq < first + count for mark in marks)
             newest = next(entries(connection, start=first + count - 1, batch=1), None) if count else None
             end = newest.hash if newest else ""

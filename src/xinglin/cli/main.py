@@ -12,6 +12,7 @@ from xinglin.cli import (
     challenge,
     concepts,
     data,
+    decision,
     diagnose,
     dossier,
     drugs,
@@ -28,6 +29,7 @@ from xinglin.cli import (
     records_deidentify,
     records_manifest,
     records_quality,
+    records_retention,
     registry,
     release,
     serve,
@@ -47,6 +49,7 @@ app = typer.Typer(
 )
 app.command("diagnose")(diagnose.diagnose)
 app.command("explain")(explain.explain)
+app.command("decision")(decision.decision)
 app.command("code")(terms.code)
 app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)
@@ -63,6 +66,7 @@ app.add_typer(data.app, name="data")
 records_deidentify.register(records.app)
 records_quality.register(records.app)
 records_manifest.register(records.app)
+records_retention.register(records.app)
 app.add_typer(records.app, name="records")
 app.add_typer(federate.app, name="federate")
 app.add_typer(imaging.app, name="imaging")

@@ -346,7 +346,7 @@ def withdraw(
         for each in purposes:
             withdraw_consent(connection, name, subject=subject, purpose=each, by=actor)
     typer.echo(f"已撤回 withdrawn: {name} / {', '.join(purposes)} / {_whose(subject)}")
-    _tell_reach(name)
+    tell_reach(name)
 
 
 @app.command()
@@ -369,7 +369,7 @@ def erase(
     typer.echo(
         f"已删除 erased: {count} 条(含各版本)rows, versions counted; {labelled} 条标注记录 annotated records"
     )
-    _tell_reach(name)
+    tell_reach(name)
 
 
 app.command("archive-key")(archive_key)
@@ -377,7 +377,7 @@ app.command("seal")(seal)
 app.command("rotate-key")(rotate_key)
 
 
-def _tell_reach(name: str) -> None:
+def tell_reach(name: str) -> None:
     """Name the registered models that the data set reached: weights do not forget what they were trained on."""
     from xinglin.release.registry.record import touched
     from xinglin.store import open_store

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from xinglin.cli.model_gate import gate
 from xinglin.cli.model_watch import watch
 from xinglin.cli.options import AsJson
 
@@ -36,8 +37,10 @@ def register(app: typer.Typer) -> None:
     app.command("key")(key)
     app.command("sign")(sign)
     app.command("check")(check)
+    app.command("verify")(verify)
     app.command("promote")(promote)
     app.command("rollback")(rollback)
+    app.command("gate")(gate)
     app.command("watch")(watch)
     app.command("mirror")(mirror)
 
@@ -214,6 +217,19 @@ def check(
 
     checkpoint = verify_folder(folder, public_key)
     typer.echo(f"完好且签名有效 intact and signed: {checkpoint.id}")
+
+
+def verify() -> None:
+    """核对登记表与审计链是否一致。Check that the registry says what the audit chain says.
+
+    审计链本身用 `xinglin audit verify` 核对。The chain itself is checked by `xinglin audit verify`.
+    """
+    from xinglin.release.registry.agreement import check_registry
+    from xinglin.store import open_store
+
+    with open_store().read() as connection:
+        count = check_registry(connection)
+    typer.echo(f"一致 the registry agrees with the chain: {count} entries")
 
 
 def promote(

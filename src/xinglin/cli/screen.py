@@ -17,6 +17,7 @@ STYLE = {
     "within_24h": "bold black on yellow",
     "outpatient": "bold white on blue",
     "home": "bold white on green",
+    "clinician": "bold white on magenta",
 }
 STATE_STYLE = {"present": "red", "absent": "green", "unknown": "yellow"}
 TITLES = {

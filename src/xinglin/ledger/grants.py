@@ -27,6 +27,8 @@ from xinglin.store.tables import consents, grants
 from xinglin.store.tables_onchain import chain_ids
 
 PURPOSES = ("care", "annotation", "training", "evaluation", "research", "quality", "release")
+AUTOMATED = "automated decision"
+"""No purpose to read for: what a subject states of decisions made by automation alone (``ledger.automated``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def check(connection: Connection, dataset: str, *, grantee: str, purpose: str) -
             is registered on a chain (``ledger.onchain``), the grant must be in force there too.
         OnChainError: the chain's node does not answer: nothing is read.
     """
-    _known(purpose)
+    check_purpose(purpose)
     found, at = find_dataset(connection, dataset), _now()
     last = connection.execute(
         select(grants.c.id, grants.c.given, grants.c.expires, grants.c.grantee, grants.c.purpose)
@@ -210,6 +212,26 @@ def covered(permission: Permission, own: Any) -> ColumnElement[bool]:
     )
 
 
+def state_automated(connection: Connection, dataset: str, subject: str, given: bool, by: str) -> None:
+    """Record what a subject states of decisions made by automation alone; doors: ``ledger.automated``.
+
+    Raises:
+        UnknownNameError: no such data set, or a subject who has neither records nor statements in it.
+    """
+    found = find_dataset(connection, dataset, lock=True)
+    person = find_subject(connection, found, subject)
+    if person is None or person.salt is None:
+        raise UnknownNameError(f"{dataset}: no such subject; identifiers are compared exactly, case included")
+    row = {
+        **{"dataset": found.id, "subject": person.id, "purpose": AUTOMATED, "given": given},
+        **{"basis": "", "by": by, "time": _now(), "expires": None},
+    }
+    connection.execute(insert(consents), row)
+    digests = (keyed_digest(person.salt, subject.encode()),)
+    action = "automated.accept" if given else "automated.refuse"
+    append(connection, action, actor=by, subjects=digests, detail={"dataset": dataset})
+
+
 def _state_consent(
     connection: Connection,
     name: str,
@@ -220,7 +242,7 @@ def _state_consent(
     by: str,
     expires: str | None,
 ) -> None:
-    _known(purpose)
+    check_purpose(purpose)
     dataset = find_dataset(connection, name, lock=True)
     number: int | None = None
     digests: tuple[str, ...] = ()
@@ -255,7 +277,7 @@ def _state_consent(
 def _state_grant(
     connection: Connection, name: str, grantee: str, purpose: str, given: bool, by: str, expires: str | None
 ) -> None:
-    _known(purpose)
+    check_purpose(purpose)
     dataset = find_dataset(connection, name, lock=True)
     row = {
         **{"dataset": dataset.id, "grantee": grantee, "purpose": purpose, "given": given},
@@ -268,7 +290,12 @@ def _state_grant(
     append(connection, "grant.give" if given else "grant.revoke", actor=by, detail=detail)
 
 
-def _known(purpose: str) -> None:
+def check_purpose(purpose: str) -> None:
+    """Refuse what is no purpose.
+
+    Raises:
+        UnknownNameError: the message lists them, and names the nearest.
+    """
     if purpose not in PURPOSES:
         near = get_close_matches(purpose, PURPOSES, n=1)
         raise UnknownNameError(

@@ -18,7 +18,7 @@ from xinglin.errors import ChainBrokenError, ConflictError, InvalidInputError
 from xinglin.ledger import audit_keys, merkle
 from xinglin.ledger.audit_keys import KeyEntry
 from xinglin.ledger.signature import ALGORITHM, check_signature, public_key, sign
-from xinglin.ledger.verification import Head
+from xinglin.ledger.walk import Head
 from xinglin.store.keys import canonical_json, digest
 from xinglin.store.tables_ledger import ledger, ledger_head, ledger_signed_heads
 

@@ -8,8 +8,10 @@ file and a public key; no store, no network.
 from __future__ import annotations
 
 import hashlib
+import mmap
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,11 +23,14 @@ from xinglin.ledger import audit_keys
 from xinglin.ledger.audit_keys import KeyEntry
 from xinglin.ledger.chain import entries, said
 from xinglin.ledger.heads import SignedHead, check_heads, read_head, signed_heads
-from xinglin.ledger.verification import Head, Line, walk
+from xinglin.ledger.stretches import EACH, Task, check
+from xinglin.ledger.walk import Head, Line
 
 FIRST = b"xinglin-audit-journal 1\n"
 MAX_LINE = 1 << 20
 """Bytes; an entry holds digests and counts, never a document."""
+LEAST = 180_000_000
+"""Bytes from which the start of more processes pays."""
 _KEY = b'{"action":"' + audit_keys.ACTION.encode() + b'",'
 
 
@@ -67,6 +72,7 @@ def check_journal(
     first: int = 1,
     last: int | None = None,
     heads: Sequence[SignedHead] = (),
+    processes: int = 1,
 ) -> Checked:
     """Check a journal against the public keys that the reader trusts.
 
@@ -76,6 +82,7 @@ def check_journal(
         first: number of the first entry to check one by one; the hashes before it are bound by the heads' roots.
         last: number of the last one; ``None``: to the end.
         heads: others that the reader holds, from outside of the file.
+        processes: how many check a whole journal at once where it is long enough; as in ``verification.verify``.
 
     Raises:
         ChainBrokenError: names the first entry or head that does not fit.
@@ -85,73 +92,120 @@ def check_journal(
     found = outline(path)
     marks = check_heads((*found.heads, *heads), found.keys, given)
     before: list[str] = []
-    lines = _lines(path)
     if first > 1:
-        for line in lines:
-            before.append(line.hash)
-            if len(before) == first - 1:
-                break
+        for line in islice(_lines(path), first - 1):
+            before.append(line[5])
         if len(before) < first - 1:
             raise InvalidInputError(f"{path.name}: expected a range within 1 to {len(before)}, got {first}")
-    part = lines if last is None else (line for line in lines if line.seq <= last)
-    end = walk(part, first=first, before=before, heads=marks, whole=last is None)
+
+    def part() -> Iterator[Line]:
+        lines = islice(_lines(path), first - 1, None)
+        return lines if last is None else (line for line in lines if line[0] <= last)
+
+    end = check(
+        part,
+        _stretches(path, processes) if first == 1 and last is None else [],
+        before=before,
+        heads=marks,
+        whole=last is None,
+        processes=processes,
+    )
     if last is not None and end.seq < last:
         raise ChainBrokenError(f"entry {end.seq + 1} is missing: the journal ends before {last}")
-    return Checked(end.seq - first + 1, end, sum(mark.seq <= end.seq for mark in marks))
+    met = sum(mark.seq <= end.seq for mark in marks)
+    return Checked(end.seq - first + 1, Head(end.seq, end.hash), met)
 
 
 def outline(path: Path) -> Outline:
-    """Return a journal's signed heads and the keys that it announces, unchecked."""
+    """Return a journal's signed heads and the keys that it announces, unchecked.
+
+    They are searched for, not read for: a chain of millions announces a handful.
+
+    Raises:
+        InvalidInputError, MissingDataError: as :func:`check_journal`.
+    """
     heads, keys = [], []
-    for kind, content in _content(path):
-        if kind == b"head":
+    with _open(path) as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as whole:
+        for content in _found(whole, b"\nhead ", 1, 6):
             heads.append(read_head(_json(content, path)))
-        elif content.startswith(_KEY):
+        for content in _found(whole, b" " + _KEY, -64, 1):
             value = _json(content, path)
+            if not {"seq", "detail"} <= value.keys():
+                raise InvalidInputError(f"{path.name}: expected an entry, got {content[:60]!r}")
             keys.append(audit_keys.key_entry(value["seq"], value["detail"]))
     return Outline(tuple(heads), tuple(keys))
 
 
-def _lines(path: Path) -> Iterator[Line]:
+def _found(whole: mmap.mmap, mark: bytes, start: int, skip: int) -> Iterator[bytes]:
+    """Yield the rest of each line that begins ``start`` bytes after the mark, ``skip`` bytes after the mark."""
+    place = whole.find(mark)
+    while place >= 0:
+        begin, end = place + start, whole.find(b"\n", place + 1)
+        if begin > 0 and whole[begin - 1 : begin] == b"\n" and whole.find(b"\n", begin, place) < 0:
+            yield whole[place + skip : end if end >= 0 else len(whole)]
+        place = whole.find(mark, place + 1)
+
+
+def _stretches(path: Path, processes: int) -> list[Task]:
+    """Return how to read a journal in stretches: from one end of a line to another."""
+    size = path.stat().st_size
+    if processes < 2 or size < LEAST:
+        return []
+    bounds = [0]
+    with path.open("rb") as stream:
+        for number in range(1, EACH * processes):
+            stream.seek(size * number // (EACH * processes))
+            stream.readline()
+            bounds.append(stream.tell())
+    return [
+        Task(_lines, (path, start, end)) for start, end in pairwise(sorted({*bounds, size})) if start < end
+    ]
+
+
+def _lines(path: Path, start: int = 0, end: int | None = None) -> Iterator[Line]:
     loads, sha256 = orjson.loads, hashlib.sha256
-    for kind, content in _content(path):
+    for kind, content in _content(path, start, end):
         if kind == b"head":
             continue
-        value = loads(content) if content[:1] == b"{" else {}
         try:
-            yield Line(
-                value["seq"],
-                value["previous"],
-                value["time"],
-                value["action"],
-                sha256(content).hexdigest(),
-                kind.decode(),
-            )
-        except (KeyError, TypeError):
+            value = loads(content)
+            line = (value["seq"], value["previous"], value["time"], value["action"])
+        except (orjson.JSONDecodeError, KeyError, TypeError):
             raise InvalidInputError(f"{path.name}: expected an entry, got {content[:60]!r}") from None
+        yield *line, sha256(content).hexdigest(), kind.decode("ascii", "replace")
 
 
-def _content(path: Path) -> Iterator[tuple[bytes, bytes]]:
-    """Yield the first word and the rest of each line."""
-    if not path.is_file():
-        raise MissingDataError(f"there is no journal {path}")
-    with path.open("rb") as stream:
-        if stream.readline(len(FIRST) + 1) != FIRST:
-            raise InvalidInputError(
-                f"{path.name}: expected a journal of the audit chain, written by audit export"
-            )
-        number = 1
-        while line := stream.readline(MAX_LINE + 1):
-            number += 1
+def _content(path: Path, start: int, end: int | None) -> Iterator[tuple[bytes, bytes]]:
+    """Yield the first word and the rest of each line between two places of the file."""
+    with _open(path) as stream:
+        stream.seek(max(start, len(FIRST)))
+        left = path.stat().st_size - stream.tell() if end is None else end - stream.tell()
+        while left > 0 and (line := stream.readline(MAX_LINE + 1)):
+            left -= len(line)
             if len(line) > MAX_LINE:
-                raise InputTooLargeError(f"{path.name}, line {number}: longer than {MAX_LINE} bytes")
+                raise InputTooLargeError(f"{path.name}: a line is longer than {MAX_LINE} bytes")
             kind, blank, content = line.rstrip(b"\n").partition(b" ")
             if not blank or (kind != b"head" and len(kind) != 64):
-                raise InvalidInputError(f"{path.name}, line {number}: expected a head or an entry")
+                raise InvalidInputError(f"{path.name}: expected a head or an entry, got {line[:60]!r}")
             yield kind, content
 
 
+def _open(path: Path) -> BinaryIO:
+    """Open a journal behind its first line."""
+    if not path.is_file():
+        raise MissingDataError(f"there is no journal {path}")
+    stream = path.open("rb")
+    if stream.readline(len(FIRST) + 1) != FIRST:
+        stream.close()
+        raise InvalidInputError(
+            f"{path.name}: expected a journal of the audit chain, written by audit export"
+        )
+    return stream
+
+
 def _json(content: bytes, path: Path) -> dict[str, Any]:
+    if len(content) > MAX_LINE:
+        raise InputTooLargeError(f"{path.name}: a line is longer than {MAX_LINE} bytes")
     try:
         value = orjson.loads(content)
     except orjson.JSONDecodeError:

@@ -32,7 +32,7 @@ PAGE = 500
 """Records in memory at once while reading; grant and consent are checked anew for every page."""
 _INSERT = insert(records)
 _KNOWN = (records.c.key, records.c.id, records.c.version, records.c.digest, records.c.run)
-_BODY = (
+BODY = (
     *(records.c.key, records.c.version, records.c.body),
     *(subjects.c.key.label("owner"), subjects.c.data_key),
 )
@@ -237,7 +237,7 @@ def _pages(store: Store, permission: Permission, start: int, limit: int | None) 
             )
             seal = Seal(connection, store.archive_key)
             rows = connection.execute(
-                select(records.c.id, records.c.subject, *_BODY)
+                select(records.c.id, records.c.subject, *BODY)
                 .join(subjects, subjects.c.id == records.c.subject)
                 .where(
                     records.c.dataset == permission.dataset.id,
@@ -251,7 +251,7 @@ def _pages(store: Store, permission: Permission, start: int, limit: int | None) 
         for row in rows:
             if row.subject in hidden:
                 continue
-            yield _record(seal, row)
+            yield record_of(seal, row)
             if left is not None:
                 left -= 1
                 if left == 0:
@@ -293,7 +293,7 @@ def read_one(
         row = _row(connection, permission.dataset, record_id, version)
         if withheld(connection, permission, {row.subject}):
             raise NotPermittedError(f"the subject of this record did not consent to {purpose}, or withdrew")
-        record = _record(Seal(connection, store.archive_key), row)
+        record = record_of(Seal(connection, store.archive_key), row)
         digest = keyed_digest(row.salt, (record.subject or record.id).encode())
         append(
             connection,
@@ -307,7 +307,7 @@ def read_one(
 
 def _row(connection: Connection, dataset: Dataset, record_id: str, version: int | None) -> Any:
     query = (
-        select(records.c.id, records.c.subject, subjects.c.salt, *_BODY)
+        select(records.c.id, records.c.subject, subjects.c.salt, *BODY)
         .join(subjects, subjects.c.id == records.c.subject)
         .where(records.c.dataset == dataset.id, records.c.key == dataset.record_key(record_id))
         .order_by(records.c.version.desc())
@@ -344,7 +344,7 @@ def erase(store: Store, dataset: str, *, subject: str, actor: str) -> int:
                 f"{dataset}: no such subject is kept; a record without a subject is its own, under its record id"
             )
         own = records.c.subject == person.id
-        files = _volumes(connection, Seal(connection, store.archive_key), own)
+        files = files_of(connection, Seal(connection, store.archive_key), own)
         orphaned = connection.execute(
             select(records.c.key).where(own, records.c.latest.is_(True), records.c.version > 1)
         ).scalars()
@@ -391,15 +391,15 @@ def _promote(connection: Connection, dataset: Dataset, key: str) -> None:
         )
 
 
-def _volumes(connection: Connection, seal: Seal, own: Any) -> list[Path]:
+def files_of(connection: Connection, seal: Seal, own: Any) -> list[Path]:
     """Files of these records' volumes and pictures that an intake made: those in a folder of ours, never the hospital's."""
     from xinglin.store import home_folder
 
     folder = (home_folder() / "volumes").resolve()
     found = set()
-    query = select(*_BODY).join(subjects, subjects.c.id == records.c.subject).where(own)
+    query = select(*BODY).join(subjects, subjects.c.id == records.c.subject).where(own)
     for row in connection.execute(query):
-        record = _record(seal, row)
+        record = record_of(seal, row)
         for name in (*(one.path for one in record.volumes), *(one.path for one in record.pictures)):
             path = Path(name).resolve()
             if path.is_relative_to(folder):
@@ -407,7 +407,8 @@ def _volumes(connection: Connection, seal: Seal, own: Any) -> list[Path]:
     return sorted(found)
 
 
-def _record(seal: Seal, row: Any) -> Record:
+def record_of(seal: Seal, row: Any) -> Record:
+    """Return the record of a row with ``BODY``."""
     return unpack(seal.open(row.body, row.data_key, row.owner, row.key, row.version))
 
 

@@ -14,11 +14,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from xinglin import __version__
 from xinglin.apps.diagnosis import remember
 from xinglin.apps.diagnosis.answer import answer
+from xinglin.apps.diagnosis.decision import account, for_clinician
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.facts import Case, gather, words_of
 from xinglin.apps.diagnosis.note import outpatient_note, referral_letter
 from xinglin.apps.diagnosis.render import as_json, model_json, question
 from xinglin.errors import InvalidInputError, XinglinError
+from xinglin.ledger.automated import refuses_automated
 from xinglin.serve.batching import Batcher
 from xinglin.serve.bodies import CaseBody
 from xinglin.serve.explaining import Explaining
@@ -38,13 +40,30 @@ class DiagnoseBody(CaseBody):
     lang: Literal["zh", "en"] = "zh"
 
 
+class SubjectBody(BaseModel):
+    """Whose case it is, as the store knows them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    dataset: str = Field(min_length=1, max_length=100)
+    subject: str = Field(min_length=1, max_length=200)
+
+
+class AnswerBody(DiagnoseBody):
+    """A request whose answer may be a decision about a person whom the store knows."""
+
+    of: SubjectBody | None = Field(
+        None, description="a standing refusal of automated decisions is honoured: the level is a clinician's"
+    )
+
+
 class NoteBody(DiagnoseBody):
     """Request of ``POST /api/note``."""
 
     kind: Literal["note", "referral"] = "note"
 
 
-class SaveBody(DiagnoseBody):
+class SaveBody(AnswerBody):
     """Request of ``POST /api/cases``."""
 
     note: str = Field("", max_length=50_000)
@@ -111,6 +130,15 @@ def _rendered(differential: Differential, body: DiagnoseBody, case: Case, logits
     return rendered
 
 
+def _handed(store: Store, body: AnswerBody, rendered: dict[str, Any]) -> dict[str, Any]:
+    """Hand the answer to a clinician where the subject refuses decisions made by automation alone."""
+    if body.of is None:
+        return rendered
+    with store.read() as connection:
+        refused = refuses_automated(connection, body.of.dataset, body.of.subject)
+    return for_clinician(rendered, body.lang) if refused else rendered
+
+
 def router(differential: Differential, store: Store, explaining: Explaining) -> APIRouter:
     """Return the routes of the diagnosis API over a loaded model and a store."""
     api = APIRouter(prefix="/api", dependencies=[Depends(strict_json)])
@@ -126,9 +154,10 @@ def router(differential: Differential, store: Store, explaining: Explaining) -> 
         return {"user": request.state.user, "csrf": getattr(request.state, "csrf", None)}
 
     @api.post("/diagnose")
-    async def diagnose(body: DiagnoseBody, request: Request) -> Response:
+    async def diagnose(body: AnswerBody, request: Request) -> Response:
         """Answer one case; the prediction is appended to the ledger, the text is not kept."""
         text, rendered = await _respond_batched(differential.using(body.engine), body)
+        rendered = _handed(store, body, rendered)
         encoded = remember.encode_answer(rendered)
         remember.remember_prediction(store, text, rendered, actor=request.state.user, encoded=encoded)
         return Response(encoded, media_type="application/json")
@@ -149,6 +178,7 @@ def router(differential: Differential, store: Store, explaining: Explaining) -> 
     def save(body: SaveBody, request: Request) -> JSONResponse:
         """Answer a case and keep it."""
         text, rendered = _respond(differential.using(body.engine), body)
+        rendered = _handed(store, body, rendered)
         case = remember.save_case(
             store, text=text, answer=rendered, note=body.note, lang=body.lang, actor=request.state.user
         )
@@ -165,6 +195,11 @@ def router(differential: Differential, store: Store, explaining: Explaining) -> 
     def case(case: CaseId, request: Request) -> dict[str, Any]:
         """Return one kept case."""
         return remember.read_case(store, case, request.state.user)
+
+    @api.get("/cases/{case}/account")
+    def accounted(case: CaseId, request: Request) -> dict[str, Any]:
+        """Account for a kept answer: what was read, which model, how it weighed, who decided."""
+        return account(store, case, actor=request.state.user)
 
     @api.put("/cases/{case}/confirmed", status_code=204, response_class=Response)
     def confirm(case: CaseId, body: ConfirmBody, request: Request) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Integer, String, Table
+from sqlalchemy import JSON, Column, ForeignKey, Integer, String, Table
 
 from xinglin.store.metadata import RowNumber, metadata
 
@@ -49,3 +49,16 @@ salts = Table(
     Column("salt", String(64), nullable=False),
 )
 """Salt of each HMAC in the ledger; deleting a row erases the link to the patient."""
+
+retention = Table(
+    "retention",
+    metadata,
+    Column("id", RowNumber, primary_key=True, autoincrement=True),
+    Column("dataset", Integer, ForeignKey("datasets.id"), nullable=False, index=True),
+    Column("purpose", String(40), nullable=False),
+    Column("days", Integer, nullable=False),
+    Column("basis", String(400), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("time", String(32), nullable=False),
+)
+"""How long the records of a data set are kept for a purpose; the newest statement of each purpose holds."""

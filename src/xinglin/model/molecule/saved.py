@@ -104,7 +104,7 @@ def load_panels(folder: Path) -> tuple[list[Panel], dict[str, Any]]:
         CheckpointError: a file is missing, changed or of another format, or was made with other descriptors than this
             version of RDKit has.
     """
-    manifest = _manifest(folder)
+    manifest = sealed_manifest(folder)
     config = read_json(folder / CONFIG)
     ours = {
         "format": FORMAT,
@@ -125,7 +125,12 @@ def load_panels(folder: Path) -> tuple[list[Panel], dict[str, Any]]:
     return panels, manifest
 
 
-def _manifest(folder: Path) -> dict[str, Any]:
+def sealed_manifest(folder: Path) -> dict[str, Any]:
+    """Return the manifest of a folder of panels, every file checked against it.
+
+    Raises:
+        CheckpointError: a file is missing or changed, or the manifest is of something else.
+    """
     if not (folder / MANIFEST).is_file():
         raise CheckpointError(f"{folder}: expected a folder with {MANIFEST}, found none: check the path")
     manifest: dict[str, Any] = dict(read_json(folder / MANIFEST))

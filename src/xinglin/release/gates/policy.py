@@ -108,6 +108,8 @@ class Policy(_Section):
     certificate: Certificate | None = None
     approvals: Approvals | None = None
     interval: Interval | None = None
+    figures: tuple[AtMost | AtLeast, ...] = Field((), strict=False)
+    """Any other figures that a kind of model is judged by."""
     signature: bool = True
     """Whether the folder's signature is checked at promotion."""
 

@@ -96,6 +96,7 @@ def judge(version: Version, policy: Policy, *, now: str, last_promotion: str | N
         checks.append(_figure("typos", policy.typos, robustness))
     if policy.paraphrase:
         checks.append(_figure("paraphrase", policy.paraphrase, robustness))
+    checks += [_figure(f"figure: {limit.name}", limit, overall) for limit in policy.figures]
     checks += _privacy(version, policy)
     checks += _certificate(version, policy)
     checks += _approvals(version, policy)

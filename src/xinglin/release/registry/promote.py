@@ -123,12 +123,7 @@ def rollback(store: Store, name: str, *, actor: str, reason: str, number: str | 
         raise InvalidInputError("rollback: expected a reason: every auditor will ask for it")
     with store.write() as connection:
         live = _live(connection, name)
-        query = (
-            select(model_versions.c.number)
-            .where(model_versions.c.name == name, model_versions.c.stage == "retired")
-            .order_by(model_versions.c.retired.desc())
-        )
-        retired = list(connection.execute(query).scalars())
+        retired = retired_versions(connection, name)
         if not retired or (number is not None and number not in retired):
             there = ", ".join(retired) or "none"
             raise ConflictError(f"{name}: no such version was released before; to go back to: {there}")
@@ -137,6 +132,16 @@ def rollback(store: Store, name: str, *, actor: str, reason: str, number: str | 
         _release(connection, live, version, actor=actor, action="model.rollback", detail={"reason": reason})
     with store.read() as connection:
         return Released(find(connection, name, version.number), before, None)
+
+
+def retired_versions(connection: Connection, name: str) -> list[str]:
+    """Return the numbers of the versions that a rollback may go back to, the one released last first."""
+    query = (
+        select(model_versions.c.number)
+        .where(model_versions.c.name == name, model_versions.c.stage == "retired")
+        .order_by(model_versions.c.retired.desc())
+    )
+    return list(connection.execute(query).scalars())
 
 
 def _live(connection: Connection, name: str) -> Row[Any]:

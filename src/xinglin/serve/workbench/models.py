@@ -130,7 +130,7 @@ def evidence_card(version: Version, lang: Lang) -> Markup:
             "tr",
             tag("th", verbatim(item.kind), scope="row"),
             tag("td", verbatim(_short(_told(item.content)))),
-            tag("td", verbatim(item.actor)),
+            tag("td", verbatim(item.actor), cls="xm-by"),
             tag("td", str(item.seq)),
         )
         for item in items[:EVIDENCE]
