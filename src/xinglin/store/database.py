@@ -22,7 +22,7 @@ from xinglin.errors import MissingExtraError, StoreError
 from xinglin.store.home import home_folder
 from xinglin.store.key_files import read_key_file
 
-HEAD = "0009"
+HEAD = "0012"
 """Newest revision in ``migrations/versions``; a test keeps it true."""
 _COMPACT = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
