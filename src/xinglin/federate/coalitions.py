@@ -11,6 +11,7 @@ own. So the judges are named, and should be hospitals (or a curated set) whose l
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, get_args
@@ -68,8 +69,8 @@ class Retraining:
         self._metric: Metric = metric
         self.train: dict[str, Examples] = {}
         self.test: dict[str, Examples] = {}
-        for number, (site, examples) in enumerate(sorted(hospitals.items())):
-            learnt, held = _cut(examples.targets, held_out, seed, number)
+        for site, examples in sorted(hospitals.items()):
+            learnt, held = _cut(examples.targets, held_out, seed, site)
             if len(learnt):
                 self.train[site] = rows_of(examples, learnt, learnt)
                 if site in asked and len(held):
@@ -156,9 +157,9 @@ def _check(job: Job, metric: str) -> None:
         )
 
 
-def _cut(targets: Array, held_out: float, seed: int, number: int) -> tuple[Array, Array]:
-    """Return the places of training and held-out rows, drawn within each answer."""
-    generator = np.random.default_rng([seed, number])
+def _cut(targets: Array, held_out: float, seed: int, site: str) -> tuple[Array, Array]:
+    """Return the places of training and held-out rows, drawn within each answer; the same whoever else is there."""
+    generator = np.random.default_rng([seed, zlib.crc32(site.encode())])
     learnt, held = [], []
     for answer in np.unique(targets):
         places = generator.permutation(np.flatnonzero(targets == answer))

@@ -16,12 +16,14 @@ from xinglin.errors import InvalidInputError
 from xinglin.ledger.credit.exact import leave_one_out, shapley
 from xinglin.ledger.credit.rule import RULE, Interval, basis_points, counted, over_runs
 from xinglin.ledger.credit.sampled import Plan, sample
-from xinglin.ledger.credit.values import Coalition, Value, checked_sites, coalition_from
+from xinglin.ledger.credit.values import Coalition, Value, checked_sites, coalition_from, with_free_disposal
 from xinglin.store.keys import canonical_json, digest
 
 FORMAT = "xinglin-credit-evidence-1"
 Name = Annotated[str, Field(min_length=1, max_length=100)]
 Hash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+Measured = Annotated[tuple[list[Name], float], Field(strict=False)]
+"""A coalition and its value; JSON has no tuples."""
 
 
 class _Strict(BaseModel):
@@ -30,7 +32,7 @@ class _Strict(BaseModel):
 
 class _Run(_Strict):
     seed: int = Field(ge=0)
-    values: list[tuple[list[Name], float]] = Field(min_length=1, max_length=100_000, strict=False)
+    values: list[Measured] = Field(min_length=1, max_length=100_000)
 
 
 class _Orders(_Strict):
@@ -161,7 +163,7 @@ def contributions_of(content: Any) -> tuple[_Evidence, list[Contribution]]:
     values: dict[str, list[float]] = {site: [] for site in read.sites}
     missing: dict[str, list[float]] = {site: [] for site in read.sites}
     for run in read.runs:
-        value = _looked_up(run)
+        value = with_free_disposal(_looked_up(run))
         each = (
             shapley(read.sites, value)
             if read.orders is None

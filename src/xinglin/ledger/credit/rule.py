@@ -1,9 +1,10 @@
 """The published rule from values to points, ``xinglin-credit-1``.
 
-1. A site counts if the 95 % interval of its Shapley value over retrainings lies above 0.
-2. The value of a site that does not count is set to 0: what is negative or not distinguishable from 0 earns nothing,
+1. A coalition is worth at least what no data are worth (free disposal): nobody releases a model that harms.
+2. A site counts if the 95 % interval of its Shapley value over retrainings lies above 0.
+3. The value of a site that does not count is set to 0: what is negative or not distinguishable from 0 earns nothing,
    and nobody is charged.
-3. What is left is divided by its sum and written in basis points, 10,000 in all, by largest remainder; of equal
+4. What is left is divided by its sum and written in basis points, 10,000 in all, by largest remainder; of equal
    remainders the site whose name comes first gets the point.
 
 What it costs: Shapley's efficiency. The counted values sum to more (or less) than v(all) - v(none), so a point is a share
@@ -64,12 +65,12 @@ def over_runs(values: Sequence[float], ratio: float) -> Interval:
 
 
 def counted(values: Mapping[str, Interval]) -> dict[str, float]:
-    """Return each site's value by points 1 and 2 of the rule: 0 for those that do not count."""
+    """Return each site's value by points 2 and 3 of the rule: 0 for those that do not count."""
     return {site: one.value if one.low > 0.0 else 0.0 for site, one in values.items()}
 
 
 def basis_points(values: Mapping[str, float]) -> dict[str, int]:
-    """Return each site's points, which sum to exactly 10,000, by point 3 of the rule.
+    """Return each site's points, which sum to exactly 10,000, by point 4 of the rule.
 
     Raises:
         InvalidInputError: a value that is negative or not finite.

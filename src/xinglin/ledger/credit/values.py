@@ -101,6 +101,18 @@ class Recorded:
             os.fsync(stream.fileno())
 
 
+def with_free_disposal(value: Value) -> Value:
+    """Return a value function in which no coalition is worth less than no data: a model that harms is not released.
+
+    Without it a site that only dilutes another's bad data would be paid for repairing what nobody would have used.
+    """
+
+    def at_least_nothing(coalition: Coalition) -> float:
+        return max(value(coalition), value(frozenset()))
+
+    return at_least_nothing
+
+
 def finite(value: float, coalition: Collection[str]) -> float:
     """Return a value that is a number.
 
