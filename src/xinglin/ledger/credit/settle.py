@@ -15,12 +15,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, update
-from sqlalchemy.exc import IntegrityError
 
 from xinglin.errors import ConflictError, InvalidInputError, NotPermittedError, UnknownNameError
 from xinglin.ledger.chain import append
 from xinglin.ledger.credit.evidence import Payout, assess
 from xinglin.store.tables_credit import credit_objections, credit_payouts, credit_shares
+from xinglin.store.tables_ledger import ledger_head
 
 WINDOW = 14
 """Days for objections, unless another number is given."""
@@ -103,12 +103,7 @@ def propose(
         **{"model": payout.model, "evidence": dict(content), "digest": payout.evidence, "state": "proposed"},
         **{"replaces": replaces, "time": time, "closes": closes, "actor": actor, "seq": entry.seq},
     }
-    try:
-        number = connection.execute(insert(credit_payouts).values(**row)).inserted_primary_key[0]
-    except IntegrityError:
-        raise ConflictError(
-            "this evidence has been proposed already: see `xinglin ledger credit show`"
-        ) from None
+    number = connection.execute(insert(credit_payouts).values(**row)).inserted_primary_key[0]
     shares = [
         {"payout": number, "site": one.site, "steward": stewards[one.site], "points": one.points}
         for one in contributions
@@ -214,6 +209,11 @@ def set_state(connection: Connection, number: int, state: str) -> None:
 
 
 def _check_turn(connection: Connection, payout: Payout, replaces: int | None) -> None:
+    # The ledger's head is held until the transaction ends: of two proposals at once, the second sees the first.
+    connection.execute(select(ledger_head.c.id).with_for_update())
+    same = select(credit_payouts.c.id).where(credit_payouts.c.digest == payout.evidence)
+    if (before := connection.execute(same).scalar()) is not None:
+        raise ConflictError(f"this evidence has been proposed already: payout {before}")
     standing = [one for one in payouts(connection, payout.model) if one.state != "withdrawn"]
     if standing:
         raise ConflictError(
