@@ -67,6 +67,7 @@ class Retraining:
         self._job = job.model_copy(update={"seed": seed, "min_sites": 1})
         self._task = find_task(job.task, job.train)
         self._metric: Metric = metric
+        self._known: dict[frozenset[str], float] = {}
         self.train: dict[str, Examples] = {}
         self.test: dict[str, Examples] = {}
         for site, examples in sorted(hospitals.items()):
@@ -90,12 +91,13 @@ class Retraining:
             TrainingError: it cannot be trained.
             InvalidInputError: the untrained model cannot answer (``scaling = "federated"``).
         """
-        rows = {site: self.train[site] for site in sorted(coalition & self.train.keys())}
-        if rows:
-            state = next(iter(federate(self._job, self._task, rows).values()))
-        else:
-            state = self._task.initial(self._job.seed)
-        return self._measured(state)
+        own = coalition & self.train.keys()  # who brought only copies changes nothing
+        if own not in self._known:
+            rows = {site: self.train[site] for site in sorted(own)}
+            initial = self._task.initial(self._job.seed)
+            state = next(iter(federate(self._job, self._task, rows).values())) if rows else initial
+            self._known[own] = self._measured(state)
+        return self._known[own]
 
     def _measured(self, state: State) -> float:
         name = "loss" if self._metric == "log score" else "accuracy"
