@@ -91,7 +91,7 @@ class Retraining:
             TrainingError: it cannot be trained.
             InvalidInputError: the untrained model cannot answer (``scaling = "federated"``).
         """
-        own = coalition & self.train.keys()  # who brought only copies changes nothing
+        own = coalition.intersection(self.train)  # who brought only copies changes nothing
         if own not in self._known:
             rows = {site: self.train[site] for site in sorted(own)}
             initial = self._task.initial(self._job.seed)
