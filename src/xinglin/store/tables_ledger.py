@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Integer, String, Table
+from sqlalchemy import JSON, Column, ForeignKey, Integer, String, Table
 
 from xinglin.store.metadata import RowNumber, metadata
 
@@ -49,3 +49,14 @@ salts = Table(
     Column("salt", String(64), nullable=False),
 )
 """Salt of each HMAC in the ledger; deleting a row erases the link to the patient."""
+
+subject_accounts = Table(
+    "subject_accounts",
+    metadata,
+    Column("account", String(200), primary_key=True),
+    Column("dataset", Integer, ForeignKey("datasets.id"), primary_key=True),
+    Column("subject", RowNumber, ForeignKey("subjects.id"), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("time", String(32), nullable=False),
+)
+"""Whose account a subject's is, as the steward stated; the subject's identifier stands in no table."""

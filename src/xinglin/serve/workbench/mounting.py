@@ -80,6 +80,7 @@ def mount(
         about,
         annotate,
         case,
+        consents,
         federation,
         graph,
         history,
@@ -96,7 +97,7 @@ def mount(
         version = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         pages.remove_route(f"/static/{path.stem}-{version}.css")
         pages.add_static_file(local_file=path, url_path=f"/static/{path.stem}-{version}.css")
-    for room in (case, imaging, history, annotate, federation, models, graph, about):
+    for room in (case, imaging, history, annotate, federation, models, consents, graph, about):
         room.register()
     lost.register()
     ui.run_with(

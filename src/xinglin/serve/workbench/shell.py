@@ -19,7 +19,10 @@ from xinglin.types import DISCLAIMER
 
 FOLDER = Path(__file__).parent
 STYLES = (
-    *(FOLDER / f"{name}.css" for name in ("frame", "answer", "annotate", "federation", "models", "imaging")),
+    *(
+        FOLDER / f"{name}.css"
+        for name in ("frame", "answer", "annotate", "federation", "models", "imaging", "consents")
+    ),
     STYLE,
     FOLDER / "print.css",
 )
@@ -33,7 +36,8 @@ FAVICON = (
 )
 NAVIGATION = (
     *(("case", "/"), ("imaging", "/imaging"), ("history", "/history"), ("annotate", "/annotate")),
-    *(("federation", "/federation"), ("models", "/models"), ("graph", "/graph"), ("about", "/about")),
+    *(("federation", "/federation"), ("models", "/models"), ("consents", "/consents"), ("graph", "/graph")),
+    ("about", "/about"),
 )
 KEYS = (
     ("Ctrl + Enter", "key_analyse"),

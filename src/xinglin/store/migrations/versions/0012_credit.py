@@ -1,4 +1,4 @@
-"""Payouts of credit, the shares of the sites, and objections."""
+"""Payouts of credit, the shares of the sites, and objections; accounts of subjects."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -8,7 +8,7 @@ down_revision = "0009"
 
 
 def upgrade() -> None:
-    """Make room for payouts, shares and objections."""
+    """Make room for payouts, shares, objections, and for who looks after a subject's consents."""
     number = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
     op.create_table(
         "credit_payouts",
@@ -54,3 +54,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_index(op.f("ix_credit_objections_payout"), "credit_objections", ["payout"])
+    op.create_table(
+        "subject_accounts",
+        sa.Column("account", sa.String(length=200), nullable=False),
+        sa.Column("dataset", sa.Integer(), nullable=False),
+        sa.Column("subject", number, nullable=False),
+        sa.Column("by", sa.String(length=200), nullable=False),
+        sa.Column("time", sa.String(length=32), nullable=False),
+        sa.ForeignKeyConstraint(["dataset"], ["datasets.id"]),
+        sa.ForeignKeyConstraint(["subject"], ["subjects.id"]),
+        sa.PrimaryKeyConstraint("account", "dataset"),
+    )
