@@ -22,7 +22,8 @@ from xinglin.cli import ledger_consents
 from xinglin.errors import InvalidInputError, NotPermittedError, UnknownNameError
 from xinglin.ledger import entries, give_consent, grant, verify
 from xinglin.ledger.audit_keys import announce
-from xinglin.ledger.consents import link_account
+from xinglin.ledger.consents import ACTIONS, link_account
+from xinglin.ledger.grants import PURPOSES
 from xinglin.ledger.heads import sign_head
 from xinglin.ledger.proofs import check_proof
 from xinglin.ledger.signature import new_key
@@ -35,6 +36,8 @@ from xinglin.release.registry.record import register
 from xinglin.serve import consents
 from xinglin.serve.access import add_user
 from xinglin.serve.app import create_app
+from xinglin.serve.workbench.consents_cards import reached, standing_row, use_row, verdict
+from xinglin.serve.workbench.phrases import PHRASES
 from xinglin.store import Store
 from xinglin.types import Record
 
@@ -272,3 +275,20 @@ def test_a_patient_checks_and_withdraws(ward: Store, differential: Differential,
         page.close()
     stand = {one.purpose: one.covered for one in consents.look(ward, "wang", "ward", PEOPLE[0]).standings}
     assert stand["training"] is False
+
+
+def test_every_sentence_of_the_page_can_be_said(ward: Store) -> None:
+    seen = consents.look(ward, "wang", "ward", PEOPLE[0])
+    for lang in ("zh", "en"):
+        for use in seen.uses:
+            assert str(use.seq) in use_row(use, lang)
+        for standing in seen.standings:
+            assert (
+                standing_row(standing, False, lang) != standing_row(standing, True, lang) or standing.covered
+            )
+        for state in ("proven", "unsigned", "broken"):
+            assert "xc-verdict" in verdict(consents.Verified(7, state, 9, "ab" * 8, seen.uses[0].time), lang)
+        assert "nodules@1.0.0" in reached(consents.reach(ward, "ward"), lang)
+        assert "xc-reach" not in reached(consents.Reach((), (), ()), lang)
+    assert {action for action in ACTIONS if f"act_{action}" not in PHRASES} == set()
+    assert {purpose for purpose in PURPOSES if f"purpose_{purpose}" not in PHRASES} == set()

@@ -43,16 +43,26 @@ class ConsentsPage:
         head = tag("h1", icon("shield", 22), say("consents"))
         fragment(tag("div", head, tag("p", say("consents_hint"), cls="xl-muted"), cls="xl-title"))
         with ui.element("div").classes("xc-choices") as self.choices:
-            self.chosen = ui.select({}, on_change=self.visitor.guarded(self._chosen))
-            self.chosen.props("outlined dense options-dense data-key=dataset")
-            self.chosen.props["aria-label"] = self.chosen.props["label"] = say("consent_choose")
-            self.typed = ui.input().props("outlined dense autocomplete=off maxlength=200 data-key=identifier")
-            self.typed.props["aria-label"] = self.typed.props["label"] = say("consent_identifier")
+            with self._labelled("consent_choose"):
+                self.chosen = ui.select({}, on_change=self.visitor.guarded(self._chosen))
+                self.chosen.props("outlined dense options-dense data-key=dataset")
+            self.chosen.props["aria-label"] = say("consent_choose")
+            with self._labelled("consent_identifier") as self.asked:
+                self.typed = ui.input().props(
+                    "outlined dense autocomplete=off maxlength=200 data-key=identifier"
+                )
+            self.typed.props["aria-label"] = say("consent_identifier")
             self.show = ui.button(say("consent_look"), on_click=self.visitor.guarded(self._identified))
             self.show.props("unelevated no-caps data-key=look")
             self.typed.on("keydown.enter", self.visitor.guarded(self._identified))
             self.hint = fragment(tag("small", say("consent_identifier_hint"), cls="xl-muted"))
         self.place = ui.element("div").classes("xc-column")
+
+    def _labelled(self, word: str) -> Any:
+        place = ui.element("div").classes("xc-choice")
+        with place:
+            fragment(tag("span", self.visitor.say(word), cls="xl-label", aria_hidden="true"))
+        return place
 
     async def open(self) -> None:
         """Find out what the visitor may see; a steward's first data set is shown at once."""
@@ -78,7 +88,7 @@ class ConsentsPage:
     async def _chosen(self) -> None:
         role, _, name = str(self.chosen.value or "").partition(":")
         self.dataset, self.identifier = name, None
-        for one in (self.typed, self.show, self.hint):
+        for one in (self.asked, self.show, self.hint):
             one.set_visibility(role == "subject")
         self.typed.value = ""
         self.place.clear()
@@ -102,7 +112,7 @@ class ConsentsPage:
         with self.place:
             with self._card("check", say("consent_now")):
                 for standing in found.standings:
-                    with self._row(standing_row(standing, lang)):
+                    with self._row(standing_row(standing, found.as_steward, lang)):
                         if standing.covered:
                             self._button(
                                 "consent_withdraw", f"withdraw-{standing.purpose}", self._ask, standing

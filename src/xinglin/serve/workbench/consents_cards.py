@@ -14,15 +14,16 @@ from xinglin.serve.workbench.phrases import say
 LOOKS = {"proven": ("xc-yes", "check"), "unsigned": ("xc-wait", "clock"), "broken": ("xc-bad", "alarm")}
 
 
-def standing_row(one: Standing, lang: Lang) -> Markup:
-    """Return what holds for one purpose."""
+def standing_row(one: Standing, as_steward: bool, lang: Lang) -> Markup:
+    """Return what holds for one purpose; without a basis of the data set, some may have consented themselves."""
+    uncovered = "consent_only_own" if as_steward else "consent_not_covered"
     word = {"subject": "consent_of_subject", "data set": "consent_of_dataset", "none": "consent_of_none"}[
         one.of
     ]
     return _told(
         tag("b", purpose(one.purpose, lang)),
-        _pill(one.covered, "consent_covered", "consent_not_covered", lang),
-        tag("span", say(word, lang)),
+        _pill(one.covered, "consent_covered", uncovered, lang),
+        None if as_steward and one.of == "none" else tag("span", say(word, lang)),
         tag("small", say("consent_since", lang, since=when(one.since)), cls="xl-muted")
         if one.since
         else None,
@@ -70,7 +71,7 @@ def verdict(found: Verified, lang: Lang) -> Markup:
     look, picture = LOOKS[found.state]
     more = None
     if found.head is not None and found.signed is not None:
-        values = {"signed": when(found.signed), "head": found.head, "key": found.key}
+        values = {"signed": when(found.signed), "head": found.head, "begins": found.key}
         more = tag("p", tag("small", say("consent_proven_more", lang, **values)), cls="xl-muted")
     return tag(
         "div",

@@ -26,6 +26,7 @@ CONSENTS: dict[str, tuple[str, str]] = {
     "consent_now": ("现在的同意", "What holds now"),
     "consent_covered": ("可用", "may be used"),
     "consent_not_covered": ("不可用", "not to be used"),
+    "consent_only_own": ("仅限自行同意者", "only those who consented themselves"),
     "consent_of_subject": ("本人声明", "own statement"),
     "consent_of_dataset": ("数据集依据", "basis of the data set"),
     "consent_of_none": ("无人声明", "nothing stated"),
@@ -53,8 +54,8 @@ CONSENTS: dict[str, tuple[str, str]] = {
         "Proven: this entry stands in the signed audit chain, unchanged.",
     ),
     "consent_proven_more": (
-        "签名时间 {signed};签名覆盖前 {head} 条;公钥开头 {key},请与医院公布的公钥核对。",
-        "Signed {signed}, over the first {head} entries; key begins {key}: compare it with what the hospital has published.",
+        "签名时间 {signed};签名覆盖前 {head} 条;公钥开头 {begins},请与医院公布的公钥核对。",
+        "Signed {signed}, over the first {head} entries; key begins {begins}: compare it with what the hospital has published.",
     ),
     "consent_unsigned": (
         "尚未签名:此条目比最近一次签名更新,还不能证明。下次签名后再核验。",
