@@ -55,7 +55,7 @@ CONSENTS: dict[str, tuple[str, str]] = {
     ),
     "consent_proven_more": (
         "签名时间 {signed};签名覆盖前 {head} 条;公钥开头 {begins},请与医院公布的公钥核对。",
-        "Signed {signed}, over the first {head} entries; key begins {begins}: compare it with what the hospital has published.",
+        "Signed {signed}, over the first {head} entries; key begins {begins}: compare it with what the hospital publishes.",
     ),
     "consent_unsigned": (
         "尚未签名:此条目比最近一次签名更新,还不能证明。下次签名后再核验。",
