@@ -21,7 +21,10 @@ from xinglin.cli import (
     imaging,
     labels,
     ledger,
+    ledger_consents,
+    ledger_credit,
     model,
+    plugins,
     records,
     records_deidentify,
     records_manifest,
@@ -66,6 +69,13 @@ app.add_typer(imaging.app, name="imaging")
 app.add_typer(drugs.app, name="drugs")
 app.add_typer(labels.app, name="labels")
 app.add_typer(concepts.app, name="concepts")
+app.add_typer(plugins.app, name="plugins")
+commons = typer.Typer(
+    help="共享账本:贡献积分与本人同意 The commons: credit and consents.", no_args_is_help=True
+)
+ledger_credit.register(commons)
+ledger_consents.register(commons)
+app.add_typer(commons, name="ledger")
 
 
 @app.callback(invoke_without_command=True)
