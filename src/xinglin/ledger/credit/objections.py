@@ -64,7 +64,8 @@ def object_to(
     if now > found.closes:
         raise ConflictError(f"the time for objections to payout {number} ended at {found.closes}")
     row = {"payout": number, "by": by, "reason": reason, "evidence": evidence, "time": now}
-    made = connection.execute(insert(credit_objections).values(**row)).inserted_primary_key[0]
+    statement = insert(credit_objections).values(**row).returning(credit_objections.c.id)
+    made = connection.execute(statement).scalar_one()
     said = {"payout": number, "objection": made, "reason": digest(reason.encode())}
     subjects = (found.payout.evidence, *([evidence] if evidence else []))
     append(connection, "credit.object", actor=by, subjects=subjects, detail=said)

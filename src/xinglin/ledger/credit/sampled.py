@@ -16,9 +16,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from xinglin.errors import InvalidInputError
 from xinglin.ledger.credit.values import Value, checked_sites
+
+Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,5 +104,5 @@ def sample(sites: Collection[str], value: Value, plan: Plan) -> Sampled:
     )
 
 
-def _errors(spread: np.ndarray, orders: int) -> np.ndarray:
-    return np.sqrt(spread / (orders - 1) / orders)
+def _errors(spread: Array, orders: int) -> Array:
+    return np.asarray(np.sqrt(spread / (orders - 1) / orders))

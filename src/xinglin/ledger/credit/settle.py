@@ -103,7 +103,9 @@ def propose(
         **{"model": payout.model, "evidence": dict(content), "digest": payout.evidence, "state": "proposed"},
         **{"replaces": replaces, "time": time, "closes": closes, "actor": actor, "seq": entry.seq},
     }
-    number = connection.execute(insert(credit_payouts).values(**row)).inserted_primary_key[0]
+    number = connection.execute(
+        insert(credit_payouts).values(**row).returning(credit_payouts.c.id)
+    ).scalar_one()
     shares = [
         {"payout": number, "site": one.site, "steward": stewards[one.site], "points": one.points}
         for one in contributions
