@@ -228,7 +228,7 @@ class _Bench:
         own: bool = False,
     ) -> dict[str, Any]:
         """FedAvg over the parts, one epoch a round; one part is plain training. Hits and curve on the scored texts."""
-        from benchmarks._federation import federate
+        from xinglin.federate.in_process import federate
         from xinglin.federate.job import DataNeeds, Job, Strategy
 
         task, encoded = self._task(layers)

@@ -193,7 +193,7 @@ class _Bench:
         test: Mapping[str, Any],
         seed: int,
     ) -> dict[str, Array]:
-        from benchmarks._federation import federate
+        from xinglin.federate.in_process import federate
         from xinglin.federate.tasks.registry import task as find
 
         job = self._job(name, setting, seed)
@@ -264,7 +264,7 @@ class _Bench:
         """Train on all rows in one place."""
         from dataclasses import replace
 
-        from benchmarks._federation import federate
+        from xinglin.federate.in_process import federate
         from xinglin.federate.tasks.registry import task as find
 
         several = list(hospitals.values())
@@ -336,7 +336,7 @@ class _Bench:
 
     def _same(self) -> list[Line]:
         """What the same job gives over one place, and under Flower's engine with the product's own apps."""
-        from benchmarks._federation import federate
+        from xinglin.federate.in_process import federate
         from xinglin.federate.tasks.registry import task as find
 
         setting = {"solver": "newton", "scaling": "federated", "ridge": 0.01, "rounds": 8}

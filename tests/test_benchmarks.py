@@ -16,6 +16,7 @@ NAMES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if not p
 SLOW = (
     *(
         "architecture",
+        "credit",
         "docking_check",
         "fed_diagnosis",
         "fed_heart",

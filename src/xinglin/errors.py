@@ -188,3 +188,10 @@ class GateClosedError(XinglinError):
 
     title = "gate closed"
     status = 409
+
+
+class PluginError(XinglinError):
+    """An installed plugin cannot be used, or failed; the message names it and its distribution."""
+
+    title = "plugin failed"
+    status = 500

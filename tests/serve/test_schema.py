@@ -58,6 +58,11 @@ OPERATIONS = [
             ("GET", "/{name}/entries/{number}/receipt"),
         )
     ),
+    ("GET", "/api/consents"),
+    *(
+        ("POST", f"/api/consents/{name}")
+        for name in ("look", "verify", "proof", "reach", "withdraw", "revoke")
+    ),
     ("GET", "/cds-services"),
     ("POST", "/cds-services/xinglin-patient-view"),
     ("POST", "/cds-services/xinglin-order-select"),

@@ -24,7 +24,10 @@ from xinglin.cli import (
     labels,
     ledger,
     ledger_chain,
+    ledger_consents,
+    ledger_credit,
     model,
+    plugins,
     records,
     records_deidentify,
     records_manifest,
@@ -74,6 +77,9 @@ app.add_typer(drugs.app, name="drugs")
 app.add_typer(labels.app, name="labels")
 app.add_typer(concepts.app, name="concepts")
 challenge.register(app)
+app.add_typer(plugins.app, name="plugins")
+ledger_credit.register(ledger_chain.app)
+ledger_consents.register(ledger_chain.app)
 
 
 @app.callback(invoke_without_command=True)

@@ -145,19 +145,40 @@ def diff(before: Reference, after: Reference, as_json: AsJson = False) -> None:
 
 
 def lineage(reference: Reference, as_json: AsJson = False) -> None:
-    """显示来历:父模型与各自的数据。Show where a version comes from: parents, and the data of each."""
+    """显示来历:父模型、数据、所凭授权与积分分配。Show where a version comes from: parents, data, grants, payouts."""
     from xinglin.release.registry.record import lineage as edges
+    from xinglin.release.registry.rewards import grants_of, rewards_of
     from xinglin.store import open_store
 
     with open_store().read() as connection:
         version = _find(connection, reference)
         found = edges(connection, version)
+        used, rewards = grants_of(connection, version), rewards_of(connection, version)
     if as_json:
-        pairs = [[f"{a.name}@{a.number}", f"{b.name}@{b.number}"] for a, b in found]
-        typer.echo(json.dumps({"version": _row(version), "edges": pairs}, ensure_ascii=False, indent=2))
+        told = {
+            "version": _row(version),
+            "edges": [[f"{a.name}@{a.number}", f"{b.name}@{b.number}"] for a, b in found],
+            "grants": [asdict(one) for one in used],
+            "payouts": [
+                {
+                    "id": one.id,
+                    "state": one.state,
+                    "evidence": one.payout.evidence,
+                    "points": one.payout.points,
+                }
+                for one in rewards
+            ],
+        }
+        typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
         return
     for line in _tree(version, found):
         typer.echo(line)
+    for grant in used:
+        to = f"-> {grant.grantee}" if grant.digest is None else grant.digest[:16]
+        typer.echo(f"  授权 grant  {grant.dataset} {to}  {grant.purpose}  {grant.by}  {grant.time[:16]}")
+    for one in rewards:
+        points = ", ".join(f"{site} {count}" for site, count in one.payout.points.items())
+        typer.echo(f"  分配 payout {one.id}  {one.state}  {points}  {one.payout.evidence[:16]}")
 
 
 def touched(

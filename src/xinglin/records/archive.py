@@ -26,6 +26,7 @@ from xinglin.store import Store
 from xinglin.store.keys import digest as digest_of
 from xinglin.store.keys import keyed_digest, new_salt
 from xinglin.store.tables import consents, datasets, intake_runs, records, subjects
+from xinglin.store.tables_ledger import subject_accounts
 from xinglin.types import Record
 
 PAGE = 500
@@ -353,6 +354,7 @@ def erase(store: Store, dataset: str, *, subject: str, actor: str) -> int:
         for key in keys:
             _promote(connection, found, key)
         connection.execute(delete(consents).where(consents.c.subject == person.id))
+        connection.execute(delete(subject_accounts).where(subject_accounts.c.subject == person.id))
         connection.execute(
             update(subjects).where(subjects.c.id == person.id).values(salt=None, data_key=None)
         )

@@ -14,7 +14,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from xinglin import __version__
 from xinglin.apps.diagnosis.differential import Differential, EngineName, load_differential
 from xinglin.errors import ConfigurationError
-from xinglin.serve import access, api, cds, challenge_api, explain_api, labels_api, metrics
+from xinglin.serve import (
+    access,
+    api,
+    cds,
+    challenge_api,
+    consents_api,
+    explain_api,
+    labels_api,
+    metrics,
+)
 from xinglin.serve.batching import LARGEST, Batcher
 from xinglin.serve.explaining import Explaining
 from xinglin.serve.problem import Unexpected, install, problem
@@ -130,6 +139,7 @@ def create_app(
     app.include_router(explain_api.router(explaining, store))
     app.include_router(labels_api.router(differential, store))
     app.include_router(challenge_api.router(store))
+    app.include_router(consents_api.router(store))
     app.include_router(cds.router(differential, store))
     app.include_router(metrics.router(store))
     if required:

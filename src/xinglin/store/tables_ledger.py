@@ -62,3 +62,14 @@ retention = Table(
     Column("time", String(32), nullable=False),
 )
 """How long the records of a data set are kept for a purpose; the newest statement of each purpose holds."""
+
+subject_accounts = Table(
+    "subject_accounts",
+    metadata,
+    Column("account", String(200), primary_key=True),
+    Column("dataset", Integer, ForeignKey("datasets.id"), primary_key=True),
+    Column("subject", RowNumber, ForeignKey("subjects.id"), nullable=False),
+    Column("by", String(200), nullable=False),
+    Column("time", String(32), nullable=False),
+)
+"""Whose account a subject's is, as the steward stated; the subject's identifier stands in no table."""

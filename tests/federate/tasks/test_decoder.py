@@ -84,8 +84,7 @@ def test_only_adapters_travel_and_fresh_ones_change_nothing(model: Path, folder:
 
 
 def test_it_learns_over_two_hospitals(model: Path, folder: Path) -> None:
-    from benchmarks._federation import federate
-
+    from xinglin.federate.in_process import federate
     from xinglin.federate.job import DataNeeds, Job
 
     found: Any = task("decoder-lora", {**OPTIONS, "rank": 8})

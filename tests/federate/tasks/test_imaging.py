@@ -44,7 +44,7 @@ def windows(tmp_path: Path) -> Path:
 
 
 def test_two_hospitals_learn_pneumonia_from_real_thumbnails(data: Path, tmp_path: Path) -> None:
-    from benchmarks._federation import federate
+    from xinglin.federate.in_process import federate
 
     with np.load(data / "imaging" / "pneumoniamnist" / "dev.npz", allow_pickle=False) as found:
         order = np.random.default_rng(0).permutation(len(found["train_images"]))[:900]
@@ -78,7 +78,7 @@ def test_private_training_changes_every_weight_of_the_flat_network(tmp_path: Pat
 
 
 def test_batch_norms_stay_at_home_and_are_refused_where_privacy_is_asked(windows: Path) -> None:
-    from benchmarks._federation import federate
+    from xinglin.federate.in_process import federate
 
     found: Any = task("imaging", SOLID)
     examples = found.load(Files(windows))

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from benchmarks._federation import federate
 from scipy.optimize import minimize
 from scipy.special import expit
 
 from xinglin.errors import ConfigurationError, InvalidInputError, NotTrainedError, TrainingError
+from xinglin.federate.in_process import federate
 from xinglin.federate.job import DataNeeds, Job, Strategy
 from xinglin.federate.tasks.protocol import Files, Privacy, State
 from xinglin.federate.tasks.registry import task

@@ -35,6 +35,8 @@ FORMATS = {
 LOOKED_AT = 50
 """Files of a folder that are looked at."""
 HEAD = 65_536
+PLUGIN = "plugin:"
+"""Before the name of a reader that another distribution brings."""
 MAPPED = ("csv", "parquet", "excel", "sql")
 
 
@@ -141,7 +143,7 @@ def open_reader(
     """Return the reader of a source.
 
     Args:
-        form: one of ``FORMATS``.
+        form: one of ``FORMATS``, or ``plugin:NAME`` for an installed reader.
         source: path of a file or a folder; for ``sql`` a SQLAlchemy URL.
         mapping: which column is what; needed for csv, parquet, excel and sql.
         query: for ``sql``, the view or the SELECT.
@@ -150,7 +152,14 @@ def open_reader(
     Raises:
         UnknownNameError: no such format; the nearest is named.
         InvalidInputError: a mapping or a query is missing, or given where it means nothing.
+        PluginError: the plugin cannot be used.
     """
+    if form.startswith(PLUGIN):
+        from xinglin.records.readers.plugged import plugged
+
+        if mapping is not None or query is not None:
+            raise InvalidInputError(f"{form} reads by itself: leave --mapping and --query out")
+        return plugged(form.removeprefix(PLUGIN), Path(source))
     if form not in FORMATS:
         near = get_close_matches(form, FORMATS, n=1)
         raise UnknownNameError(

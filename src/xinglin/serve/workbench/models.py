@@ -11,9 +11,11 @@ from fastapi import Request
 from nicegui import ui
 
 from xinglin.apps.diagnosis.wording import Lang
+from xinglin.ledger.credit.settle import Proposal
 from xinglin.measure.markup import Markup, tag, verbatim
 from xinglin.release.registry.difference import Difference, difference
 from xinglin.release.registry.record import find, lineage, models, versions
+from xinglin.release.registry.rewards import GrantUsed, grants_of, rewards_of
 from xinglin.release.registry.version import Version
 from xinglin.serve.workbench.desk import Visitor, visit
 from xinglin.serve.workbench.federation import local
@@ -40,6 +42,8 @@ class Shown:
     version: Version | None
     edges: Edges
     differences: tuple[Difference, ...]
+    grants: tuple[GrantUsed, ...] = ()
+    payouts: tuple[Proposal, ...] = ()
 
 
 def read(store: Store, name: str | None, number: str | None, other: str | None) -> Shown:
@@ -55,7 +59,8 @@ def read(store: Store, name: str | None, number: str | None, other: str | None) 
         version = find(connection, name, chosen)
         before = _other(numbers, chosen, other)
         apart = () if before is None else tuple(difference(find(connection, name, before), version))
-        return Shown(names, known, version, lineage(connection, version), apart)
+        used, paid = tuple(grants_of(connection, version)), tuple(rewards_of(connection, version))
+        return Shown(names, known, version, lineage(connection, version), apart, used, paid)
 
 
 def _other(numbers: list[str], chosen: str, wanted: str | None) -> str | None:
@@ -93,6 +98,41 @@ def lineage_card(version: Version, edges: Edges, lang: Lang) -> Markup:
         say("model_lineage", lang),
         tag("div", drawing(version, edges, lang), cls="xl-scroll"),
         tag("p", tag("small", say("model_lineage_hint", lang)), cls="xl-muted"),
+    )
+
+
+def rewards_card(grants: tuple[GrantUsed, ...], payouts: tuple[Proposal, ...], lang: Lang) -> Markup:
+    """Return the grants that a version rests on, and the payouts that reward its data."""
+    rows = [
+        tag(
+            "tr",
+            tag("th", verbatim(one.dataset), scope="row"),
+            tag("td", verbatim(one.grantee or f"{(one.digest or '')[:16]}…")),
+            tag("td", verbatim(one.purpose)),
+            tag("td", verbatim(one.by)),
+            tag("td", local(one.time)),
+        )
+        for one in grants
+    ]
+    paid = [
+        tag(
+            "tr",
+            tag("th", verbatim(f"{one.id} · {share.site}"), scope="row"),
+            tag("td", f"{share.points / 100:.2f} %"),
+            tag("td", say(f"payout_{one.state}", lang)),
+            tag("td", verbatim(share.steward)),
+            tag("td", local(share.claimed) if share.claimed else "—"),
+        )
+        for one in payouts
+        for share in one.shares
+    ]
+    used = ("model_data", "model_reader", "model_purpose", "model_by", "model_granted")
+    given = ("model_payout", "model_share", "model_stage", "model_steward", "model_taken")
+    return _card(
+        "shield",
+        say("model_rewards", lang),
+        _table(used, rows, lang) if rows else tag("p", say("model_no_grants", lang), cls="xl-muted"),
+        _table(given, paid, lang) if paid else tag("p", say("model_no_payouts", lang), cls="xl-muted"),
     )
 
 
@@ -281,6 +321,7 @@ class ModelsPage:
         with self.place:
             fragment(versions_card(shown.known, version.number, lang))
             fragment(lineage_card(version, shown.edges, lang))
+            fragment(rewards_card(shown.grants, shown.payouts, lang))
             fragment(gate_card(version, lang))
             fragment(difference_card(shown.differences, self.other, version, lang))
             fragment(evidence_card(version, lang))

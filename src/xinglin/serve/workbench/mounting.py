@@ -81,6 +81,7 @@ def mount(
         annotate,
         case,
         challenges,
+        consents,
         federation,
         graph,
         history,
@@ -97,7 +98,10 @@ def mount(
         version = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
         pages.remove_route(f"/static/{path.stem}-{version}.css")
         pages.add_static_file(local_file=path, url_path=f"/static/{path.stem}-{version}.css")
-    for room in (case, imaging, history, annotate, federation, models, challenges, graph, about):
+    for room in (
+        *(case, imaging, history, annotate, federation, models),
+        *(challenges, consents, graph, about),
+    ):
         room.register()
     lost.register()
     ui.run_with(

@@ -6,6 +6,7 @@ from xinglin.apps.diagnosis.wording import Lang
 from xinglin.measure.typography import full_width
 from xinglin.serve.workbench.annotate_phrases import ANNOTATION
 from xinglin.serve.workbench.challenges_phrases import CHALLENGES
+from xinglin.serve.workbench.consents_phrases import CONSENTS
 from xinglin.serve.workbench.federation_phrases import FEDERATION
 from xinglin.serve.workbench.imaging_phrases import IMAGING
 from xinglin.serve.workbench.models_phrases import MODELS
@@ -308,6 +309,7 @@ PHRASES: dict[str, tuple[str, str]] = {
     "filter_table": ("筛选表格", "Filter the table"),
     **ANNOTATION,
     **CHALLENGES,
+    **CONSENTS,
     **FEDERATION,
     **MODELS,
     **IMAGING,

@@ -21,7 +21,10 @@ FOLDER = Path(__file__).parent
 STYLES = (
     *(
         FOLDER / f"{name}.css"
-        for name in ("frame", "answer", "annotate", "federation", "models", "imaging", "challenges")
+        for name in (
+            *("frame", "answer", "annotate", "federation", "models", "imaging"),
+            *("challenges", "consents"),
+        )
     ),
     STYLE,
     FOLDER / "print.css",
@@ -37,7 +40,7 @@ FAVICON = (
 NAVIGATION = (
     *(("case", "/"), ("imaging", "/imaging"), ("history", "/history"), ("annotate", "/annotate")),
     *(("federation", "/federation"), ("models", "/models"), ("challenges", "/challenges")),
-    *(("graph", "/graph"), ("about", "/about")),
+    *(("consents", "/consents"), ("graph", "/graph"), ("about", "/about")),
 )
 KEYS = (
     ("Ctrl + Enter", "key_analyse"),

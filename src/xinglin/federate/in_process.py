@@ -1,7 +1,8 @@
-"""A federation in one process, for benchmarks of many settings: the product's own task, strategy, and aggregation.
+"""The rounds of a federation in one process: the product's own task, strategy and aggregation, over examples in memory.
 
 What is left out is the wire, the ledger and the processes; ``federate.local.run_local`` walks the same rounds with all
-of these, and ``fed_heart`` compares the two models bit by bit.
+of these, and the benchmark ``fed_heart`` compares the two models bit by bit. For retraining many times what has been
+admitted once: coalitions of hospitals, settings.
 """
 
 from __future__ import annotations
@@ -10,8 +11,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from flwr.supercore.task_identity import TaskIdentity
-
+from xinglin.errors import MissingExtraError
 from xinglin.federate.job import Job
 from xinglin.federate.joining import aggregate
 from xinglin.federate.robust import SiteUpdate
@@ -41,7 +41,14 @@ def federate(
         hospitals: training examples by site.
         private: how each site's training is made private; ``None``: not at all.
         watch: called after every round.
+
+    Raises:
+        MissingExtraError: Flower is not installed.
     """
+    try:
+        from flwr.supercore.task_identity import TaskIdentity
+    except ImportError as error:
+        raise MissingExtraError("federated training", "federate") from error
     # A message of Flower bears the number of its run, which outside of a run nobody has set.
     logging.getLogger("flwr").setLevel(logging.WARNING)
     TaskIdentity.run_id, TaskIdentity.task_id, TaskIdentity.node_id = 1, 1, 0
