@@ -15,18 +15,21 @@ from xinglin.apps.diagnosis.facts import gather
 from xinglin.apps.diagnosis.medicines import check_medicine
 from xinglin.apps.diagnosis.remember import remember_prediction
 from xinglin.apps.diagnosis.render import as_json
+from xinglin.apps.diagnosis.wording import Lang
 from xinglin.model.runtime import TextClassifier
 from xinglin.serve.batching import Batcher
 from xinglin.store import Store
 
-TOP = 5
+TOP, MOST_WORDS = 5, 8
 _TEXT = {"type": "string", "description": "病人的原话和检查结果 the patient's own words and results"}
-_CASE = {"type": "object", "properties": {"text": _TEXT}, "required": ["text"]}
+_LANG = {"type": "string", "enum": ["zh", "en"], "description": "语言 language of the result"}
+_CASE = {"type": "object", "properties": {"text": _TEXT, "lang": _LANG}, "required": ["text"]}
 _MEDICINE = {
     "type": "object",
     "properties": {
         "name": {"type": "string", "description": "药名 name of the medicine"},
         "text": {"type": "string", "description": "病人情况 what is known of the patient"},
+        "lang": _LANG,
     },
     "required": ["name", "text"],
 }
@@ -93,23 +96,31 @@ def passage_encoder(differential: Differential) -> Encoder | None:
     return Encoder(encoder.id, encoder.pooled) if isinstance(encoder, TextClassifier) else None
 
 
-def _rendered(differential: Differential, text: str) -> dict[str, Any]:
-    return as_json(differential, answer(differential, gather(differential, text), TOP))
+def _rendered(differential: Differential, text: str, lang: Lang) -> dict[str, Any]:
+    return as_json(differential, answer(differential, gather(differential, text, lang=lang), TOP), lang)
 
 
-def _red_flags(differential: Differential, text: str) -> dict[str, Any]:
+def _red_flags(differential: Differential, text: str, lang: Lang = "zh") -> dict[str, Any]:
     # Rules need no text model, and come before everything else: the graph alone is asked.
-    found = _rendered(differential.using("graph"), text)
+    graph = differential.using("graph")
+    result = answer(graph, gather(graph, text, lang=lang), TOP)
+    found, english = as_json(graph, result, "zh"), as_json(graph, result, "en")
     return {
         "triage": found["triage"],
+        "triage_en": english["triage"],
         "triage_level": found["triage_level"],
-        "red_flags": found["red_flags"],
-        "not_excluded": found["not_excluded"],
+        "red_flags": [
+            flag | {"display_en": other["display"], "action_en": other["action"]}
+            for flag, other in zip(found["red_flags"], english["red_flags"], strict=True)
+        ],
+        "not_excluded": (found if lang == "zh" else english)["not_excluded"],
     }
 
 
-def _differential(differential: Differential, store: Store | None, actor: str, text: str) -> dict[str, Any]:
-    found = _rendered(differential, text)
+def _differential(
+    differential: Differential, store: Store | None, actor: str, text: str, lang: Lang = "zh"
+) -> dict[str, Any]:
+    found = _rendered(differential, text, lang)
     if store is not None:
         remember_prediction(store, text, found, actor=actor)
     kept = ("code", "probability", "calibrated", "level_display", "department", "evidence")
@@ -125,14 +136,14 @@ def _differential(differential: Differential, store: Store | None, actor: str, t
     }
 
 
-def _exams(differential: Differential, text: str) -> dict[str, Any]:
-    found = _rendered(differential, text)
+def _exams(differential: Differential, text: str, lang: Lang = "zh") -> dict[str, Any]:
+    found = _rendered(differential, text, lang)
     kept = ("display", "reason", "for", "stage", "available_display")
     return {"exams": [{name: exam[name] for name in kept} for exam in found["exams"]]}
 
 
-def _plan(differential: Differential, text: str) -> dict[str, Any]:
-    found = _rendered(differential, text)
+def _plan(differential: Differential, text: str, lang: Lang = "zh") -> dict[str, Any]:
+    found = _rendered(differential, text, lang)
     return {
         "plans": [
             {
@@ -146,9 +157,8 @@ def _plan(differential: Differential, text: str) -> dict[str, Any]:
     }
 
 
-def _medicine(differential: Differential, name: str, text: str) -> dict[str, Any]:
-    patient = gather(differential, text).patient
-    checked = check_medicine(differential, name, patient)
+def _medicine(differential: Differential, name: str, text: str, lang: Lang = "zh") -> dict[str, Any]:
+    checked = check_medicine(differential, name, gather(differential, text).patient, lang)
     return {
         "name": checked.name,
         "warnings": list(checked.warnings),
@@ -156,6 +166,17 @@ def _medicine(differential: Differential, name: str, text: str) -> dict[str, Any
     }
 
 
-def _explain(differential: Differential, text: str) -> dict[str, Any]:
+def _explain(differential: Differential, text: str, lang: Lang = "zh") -> dict[str, Any]:
     made = explain(differential.using("graph"), text)
-    return {"target": made.target, "findings": [path.as_json() for path in ()]}
+    place = 0 if lang == "zh" else 1
+    words = (
+        () if made.attribution is None else zip(made.attribution.units, made.attribution.values, strict=True)
+    )
+    counted = sorted(((unit.text, value) for unit, value in words), key=lambda item: -abs(item[1]))
+    return {
+        "disease": made.target.name[place],
+        "words": [{"text": text_, "log_odds": round(value, 3)} for text_, value in counted[:MOST_WORDS]],
+        "paths": [
+            {"finding": path.finding, "disease": path.disease, "exam": path.exam} for path in made.paths[:TOP]
+        ],
+    }

@@ -23,7 +23,7 @@ from xinglin.apps.assistant.index import DocumentIndex
 from xinglin.apps.assistant.medicines import answer_of_medicines
 from xinglin.apps.assistant.passages import quote
 from xinglin.apps.assistant.question import Asked, understand
-from xinglin.apps.assistant.safety import WORDS, Screened, screen
+from xinglin.apps.assistant.safety import STOPS, WORDS, Screened, screen
 from xinglin.apps.assistant.support import SupportRule
 from xinglin.apps.assistant.tools import Call, Tool
 from xinglin.apps.assistant.writer import Sampling, Writer
@@ -131,6 +131,8 @@ class Assistant:
         turn.concerns = tuple(screened.concerns)
         yield from self._urgent(conversation, asked, turn)
         for concern in screened.concerns:
+            if screened.stops and concern not in STOPS:
+                continue
             yield Sentence(
                 w.both(WORDS[concern]) if concern in ("self_harm", "harm") else w.say(WORDS[concern], lang),
                 kind="refusal",
@@ -144,6 +146,8 @@ class Assistant:
                 turn.engine = self.writer.name
                 yield Sentence(w.say(w.LABEL_GENERATED, lang, model=self.writer.name), kind="note")
                 yield from draft(self, self.writer, conversation, asked, turn, sampling)
+            if screened.claim is not None and not self.rule.check(screened.claim, turn.book.sources).sources:
+                yield Sentence(w.say(w.PREMISE, lang, claim=screened.claim), kind="note")
         yield Sentence(DISCLAIMER[lang], kind="note")
 
     def _urgent(self, conversation: Conversation, asked: Asked, turn: Turn) -> Iterator[Sentence]:
@@ -166,19 +170,19 @@ class Assistant:
         """Yield the extractive answer; nothing found is said."""
         lang, book = turn.lang, turn.book
         before = len(turn.said)
-        if asked.drugs and ("medicine" in asked.kinds or not asked.diseases):
-            yield from answer_of_medicines(self.knowledge, asked.drugs, book, lang)
-        if asked.diseases and not asked.personal or (asked.diseases and asked.kinds and not asked.findings):
-            yield from answer_from_graph(self.knowledge, self.vocabulary, asked, book, lang)
-        elif asked.findings or (asked.personal and asked.clinical and not asked.drugs):
+        if asked.drugs and not (asked.complaints and "medicine" not in asked.kinds):
+            yield from answer_of_medicines(self.knowledge, self.vocabulary, asked, book, lang)
+        if asked.complaints and (asked.personal or not asked.diseases):
             yield from self.consult(conversation, asked, turn)
+        elif asked.diseases:
+            yield from answer_from_graph(self.knowledge, self.vocabulary, asked, book, lang)
         yield from self._quoted(conversation.question, turn)
         if all(sentence.support != "cited" for sentence in turn.said[before:]):
             yield Sentence(w.say(w.NOTHING, lang))
 
     def consult(self, conversation: Conversation, asked: Asked, turn: Turn) -> Iterator[Sentence]:
         """Yield what the diagnosis tools say of a patient's story."""
-        story = {"text": conversation.story}
+        story = {"text": conversation.story, "lang": turn.lang}
         wanted = [(t.DIFFERENTIAL, tool_answers.differential)]
         if "treatment" in asked.kinds:
             wanted.append((t.PLAN, tool_answers.plans))

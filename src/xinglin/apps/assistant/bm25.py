@@ -53,7 +53,9 @@ class Bm25:
         if not counts:
             return np.zeros(self.weights.shape[1], np.float32)
         rows = self.weights[list(counts)]
-        found: NDArray[np.float32] = np.asarray(rows.T @ np.fromiter(counts.values(), np.float32, len(counts)))
+        found: NDArray[np.float32] = np.asarray(
+            rows.T @ np.fromiter(counts.values(), np.float32, len(counts))
+        )
         return found
 
 

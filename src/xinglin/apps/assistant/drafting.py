@@ -107,9 +107,9 @@ def gathered(
     book, lang = Bibliography(), turn.lang
     found: list[Sentence] = []
     found += answer_from_graph(assistant.knowledge, assistant.vocabulary, asked, book, lang)
-    found += answer_of_medicines(assistant.knowledge, asked.drugs, book, lang)
+    found += answer_of_medicines(assistant.knowledge, assistant.vocabulary, asked, book, lang)
     sources = list(book.sources)
-    if asked.personal and asked.findings:
+    if asked.complaints and (asked.personal or not asked.diseases):
         told = type(turn)(lang)
         for sentence in assistant.consult(conversation, asked, told):
             found.append(sentence)

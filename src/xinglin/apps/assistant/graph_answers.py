@@ -102,7 +102,9 @@ def _listed(
     if len(rows) > MOST:
         left = len(rows) - MOST
         yield Sentence(
-            f"(图谱另有{left}条未列出。)" if lang == "zh" else f"({left} more rows of the graph are not listed.)"
+            f"(图谱另有{left}条未列出。)"
+            if lang == "zh"
+            else f"({left} more rows of the graph are not listed.)"
         )
 
 

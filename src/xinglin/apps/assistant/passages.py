@@ -8,9 +8,8 @@ from xinglin.apps.assistant.bm25 import grams
 from xinglin.apps.assistant.documents import sentences
 from xinglin.apps.assistant.evidence import Source
 from xinglin.apps.assistant.index import DocumentIndex
-from xinglin.apps.assistant.safety import DOCUMENT_ORDERS
+from xinglin.apps.assistant.safety import speaks_to_assistant
 from xinglin.apps.assistant.strike import is_dose
-from xinglin.terms.characters import normalise
 
 PASSAGES = 6
 """Passages that are looked at."""
@@ -46,7 +45,7 @@ def quote(index: DocumentIndex, question: str, limit: int = 3) -> Quoted:
     for rank, hit in enumerate(index.search(question, PASSAGES)):
         passage = hit.passage
         titled = set(grams(passage.title))
-        whole = DOCUMENT_ORDERS.search(normalise(passage.text)) is not None
+        whole = speaks_to_assistant(passage.text)
         for start, end in sentences(passage.text):
             words = passage.text[start:end].strip()
             if len(words) < LEAST or words.startswith("#"):
@@ -75,7 +74,7 @@ def passage_sources(index: DocumentIndex, question: str, limit: int = 4) -> tupl
     kept, orders = [], 0
     for hit in index.search(question, PASSAGES):
         passage = hit.passage
-        if DOCUMENT_ORDERS.search(normalise(passage.text)):
+        if speaks_to_assistant(passage.text):
             orders += 1
         else:
             span = (passage.start, passage.end)

@@ -36,17 +36,20 @@ _FREQUENCY = (
     r"每\s*(?:隔\s*)?[\d一二两三四五六八十]+\s*(?:个\s*)?小时\s*(?:一|1)?\s*次?|\b[bt]\.?i\.?d\b|\bq\.?\s?\d+\.?\s?h\b|\bqd\b|\bqn\b|"
     r"(?:once|twice|\w+ times) (?:a|per|daily)(?: day)?)"
 )
-_MASS_DOSE = re.compile(rf"{_NUMBER}\s*{_MASS}(?![a-z]){_RESULT}", re.IGNORECASE)
+_MASS_DOSE = re.compile(rf"{_NUMBER}\s*{_MASS}(?![a-z0-9]){_RESULT}", re.IGNORECASE)
 _COUNT_DOSE = re.compile(rf"{_NUMBER}\s*(?:小|大)?{_COUNT}(?![a-z])", re.IGNORECASE)
 _TAKING = re.compile(_TAKE, re.IGNORECASE)
 _REGULAR = re.compile(_FREQUENCY, re.IGNORECASE)
 _SHORTHAND = re.compile(r"\b(?:[bt]\.?i\.?d|q\.?\s?\d+\.?\s?h|qd|qn|qid)\b\.?", re.IGNORECASE)
-_REGIMEN = re.compile(rf"(?:服|吃|用药|口服|注射|涂|敷|滴|take|taken|inject|apply)[^,,。;;\n]*?{_FREQUENCY}", re.IGNORECASE)
-_TRADE = re.compile(r"(?:处方|医嘱|rp|sig|rx)\s*[:：.]", re.IGNORECASE)
+_REGIMEN = re.compile(
+    rf"(?:服|吃|用药|口服|注射|涂|敷|滴|take|taken|inject|apply)[^,,。;;\n]*?{_FREQUENCY}", re.IGNORECASE
+)
 _CLAUSE = re.compile(r"[^,，。;；、!！?？\n()（）]+|[,，。;；、!！?？\n()（）]")
 _PERCENT = re.compile(
-    r"百分之\s*[\d零一二三四五六七八九十百点.]+|\d+(?:\.\d+)?\s*(?:%|％|percent|per cent)|[一二三四五六七八九]\s*成(?:[以之]?[上下]|半|的?(?:可能|概率|几率|把握|机会))|"
-    r"(?:概率|可能性|几率|机率|把握|probability|likelihood|chance)[^,，。;；\n]{0,12}?(?:0?\.\d+|[一二三四五六七八九]\s*成)|"
+    r"百分之\s*[\d零一二三四五六七八九十百点.]+|\d+(?:\.\d+)?\s*(?:%|％|percent|per cent)|"
+    r"[一二三四五六七八九]\s*成(?:[以之]?[上下]|半|的?(?:可能|概率|几率|把握|机会))|"
+    r"(?:概率|可能性|几率|机率|把握|probability|likelihood|chance)[^,，。;；\n]{0,12}?"
+    r"(?:0?\.\d+|[一二三四五六七八九]\s*成)|"
     r"(?:nine|eight|seven|six|five|four|three|two|one|\d+)\s+(?:in|out of)\s+(?:ten|a hundred|10|100)\b",
     re.IGNORECASE,
 )
@@ -55,8 +58,6 @@ _PERCENT = re.compile(
 def is_dose(clause: str) -> bool:
     """Whether a clause names a dose or a regimen of taking something."""
     if _MASS_DOSE.search(clause) or _REGIMEN.search(clause) or _SHORTHAND.search(clause):
-        return True
-    if _TRADE.search(clause):
         return True
     return _COUNT_DOSE.search(clause) is not None and _TAKING.search(clause) is not None
 

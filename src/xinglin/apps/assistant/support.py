@@ -24,7 +24,9 @@ from xinglin.terms.vocabulary import Vocabulary
 OVERLAP = 0.5
 _CITATION = re.compile(r"\[\d{1,3}\]")
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
-_DENIAL = re.compile(r"不(?!适|同|良|足|全|齐|安|规则|稳|宁|振|断|明|详|畅|通)|没|无(?!力|论)|未|非(?!常|甾|典)|否|禁|勿|\b(?:not|no|never|without|cannot)\b|n't")
+_DENIAL = re.compile(
+    r"不(?!适|同|良|足|全|齐|安|规则|稳|宁|振|断|明|详|畅|通)|没|无(?!力|论)|未|非(?!常|甾|典)|否|禁|勿|\b(?:not|no|never|without|cannot)\b|n't"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ class SupportRule:
             if not missing:
                 found.append((-share, place))
             best = min(best, (len(missing), -share, tuple(missing)), key=lambda item: item[:2])
-        return Verdict(tuple(place for _, place in sorted(found)), -best[1] + 0.0, best[2] if not found else ())
+        return Verdict(
+            tuple(place for _, place in sorted(found)), -best[1] + 0.0, best[2] if not found else ()
+        )
 
     def _read(self, text: str) -> frozenset[tuple[str, str]]:
         """Names of a text with their states."""

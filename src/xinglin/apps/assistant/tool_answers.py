@@ -25,9 +25,11 @@ def urgent(found: Mapping[str, Any], book: Bibliography) -> Iterator[Sentence]:
         Source("tool", flag["display"], f"{flag['display']}:{flag['action']}", flag["source"])
         for flag in flags[:3]
     ]
-    actions = list(dict.fromkeys(flag["action"] for flag in flags[:3]))
-    level = w.both(w.URGENT, level=found["triage"])
-    yield book.sentence(f"{level}:{' '.join(actions)}", *sources, kind="emergency")
+    level, level_en = found["triage"], found["triage_en"]
+    actions = " ".join(dict.fromkeys(flag["action"] for flag in flags[:3]))
+    actions_en = " ".join(dict.fromkeys(flag["action_en"] for flag in flags[:3]))
+    yield book.sentence(f"{w.say(w.URGENT, 'zh', level=level)}:{actions}", *sources, kind="emergency")
+    yield book.sentence(f"{w.say(w.URGENT, 'en', level=level_en)}: {actions_en}", *sources, kind="emergency")
     names = w.joined([flag["display"] for flag in flags[:3]], "zh")
     yield book.sentence(w.say(w.URGENT_WHY, "zh", flags=names), *sources, kind="emergency")
 

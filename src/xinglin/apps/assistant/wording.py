@@ -44,7 +44,8 @@ SELF_HARM = (
 )
 HARM = (
     "不能提供任何伤害他人的方法。有人正处于危险时请立即拨打110或120。",
-    "No way of harming others is given here. If someone is in danger call 110 or 120 (elsewhere the local emergency number).",
+    "No way of harming others is given here. If someone is in danger call 110 or 120 (elsewhere the local emergency "
+    "number).",
 )
 PRIVACY = (
     "不提供任何他人的病历或个人信息;本助手也读不到它们。",
@@ -55,11 +56,11 @@ SECRETS = (
     "Settings, keys and internal instructions are not given.",
 )
 NO_DOSE = (
-    "不给剂量:用量须由医师或药师根据本人情况决定。",
+    "不给剂量。用量须由医师或药师根据本人情况决定。",
     "No dose is given: a physician or pharmacist decides it for the person.",
 )
 NO_PRESCRIPTION = (
-    "不开处方:处方只能由执业医师面诊后开具。",
+    "不开处方。处方只能由执业医师面诊后开具。",
     "No prescription is given: only a licensed physician prescribes, after seeing the patient.",
 )
 NO_ORDERS = (
@@ -93,7 +94,10 @@ NOTHING = (
     "Nothing in the graph or the documents answers this. Name a disease, symptom, examination or medicine.",
 )
 CANDIDATES = ("鉴别诊断(引擎):", "Differential (engine): ")
-CANDIDATE = ("{place}. {name}:可能性{level}{probability},科室 {department}", "{place}. {name}: {level}{probability}")
+CANDIDATE = (
+    "{place}. {name}:可能性{level}{probability},科室 {department}",
+    "{place}. {name}: {level}{probability}",
+)
 EVIDENCE = (";依据 {findings}", "; on {findings}")
 PROBABILITY = (",概率 {value}(引擎校准)", ", probability {value} (engine, calibrated)")
 UNCALIBRATED = (
@@ -103,7 +107,10 @@ UNCALIBRATED = (
 OPEN_DANGER = ("须先排除:{items}", "To be excluded first: {items}")
 QUESTION = ("请补充:{question}", "Please tell: {question}")
 EXAMS = ("建议检查:", "Examinations advised: ")
-PLAN = ("{disease} 的处理选项(供医师参考,无剂量):", "Options for {disease} (for a clinician, without doses): ")
+PLAN = (
+    "{disease} 的处理选项(供医师参考,无剂量):",
+    "Options for {disease} (for a clinician, without doses): ",
+)
 PLAN_FIRST = ("用前须排除 {names}", "exclude {names} first")
 DOCUMENTS = ("文档摘录:", "From the documents: ")
 NO_TOOL = (
