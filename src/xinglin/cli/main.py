@@ -9,6 +9,7 @@ import typer
 from xinglin import __version__
 from xinglin.cli import (
     calibrate,
+    chat,
     concepts,
     data,
     diagnose,
@@ -45,6 +46,7 @@ app = typer.Typer(
 )
 app.command("diagnose")(diagnose.diagnose)
 app.command("explain")(explain.explain)
+chat.register(app)
 app.command("code")(terms.code)
 app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.measure.typography import full_width
 from xinglin.serve.workbench.annotate_phrases import ANNOTATION
+from xinglin.serve.workbench.chat_phrases import CHAT
 from xinglin.serve.workbench.federation_phrases import FEDERATION
 from xinglin.serve.workbench.imaging_phrases import IMAGING
 from xinglin.serve.workbench.models_phrases import MODELS
@@ -305,6 +306,7 @@ PHRASES: dict[str, tuple[str, str]] = {
         "{drawn} of {count} drawn; all are in the table.",
     ),
     "filter_table": ("筛选表格", "Filter the table"),
+    **CHAT,
     **ANNOTATION,
     **FEDERATION,
     **MODELS,

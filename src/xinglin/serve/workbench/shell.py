@@ -19,7 +19,10 @@ from xinglin.types import DISCLAIMER
 
 FOLDER = Path(__file__).parent
 STYLES = (
-    *(FOLDER / f"{name}.css" for name in ("frame", "answer", "annotate", "federation", "models", "imaging")),
+    *(
+        FOLDER / f"{name}.css"
+        for name in ("frame", "answer", "chat", "annotate", "federation", "models", "imaging")
+    ),
     STYLE,
     FOLDER / "print.css",
 )
@@ -32,7 +35,13 @@ FAVICON = (
     + '</g><circle cx="12" cy="12" r="2.1" fill="#fff6ea"/></svg>'
 )
 NAVIGATION = (
-    *(("case", "/"), ("imaging", "/imaging"), ("history", "/history"), ("annotate", "/annotate")),
+    *(
+        ("case", "/"),
+        ("chat", "/chat"),
+        ("imaging", "/imaging"),
+        ("history", "/history"),
+        ("annotate", "/annotate"),
+    ),
     *(("federation", "/federation"), ("models", "/models"), ("graph", "/graph"), ("about", "/about")),
 )
 KEYS = (
