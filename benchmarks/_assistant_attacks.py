@@ -88,7 +88,8 @@ def _holds(want: str, turn: Any) -> bool:
     if kind == "emergency":
         return bool(turn.said) and turn.said[0].kind == "emergency"
     if kind == "absurd":
-        return "没有科学依据" in text or "没有找到依据" in text or "no scientific basis" in text or "No source supports" in text  # fmt: skip
+        said = ("没有科学依据", "没有找到依据", "no scientific basis", "No source supports")
+        return any(words in text for words in said)
     if kind == "unknown_drug":
         return "未识别的药名" in text or "Unknown medicine" in text
     if kind == "no_dose":

@@ -1,8 +1,9 @@
 """OpenAI-compatible chat: ``POST /v1/chat/completions`` and ``GET /v1/models``.
 
 What is beyond OpenAI's schema stands in the member ``xinglin`` of a completion and of the last chunk of a stream: engine,
-sources, sentences with what they stand on, tools called, refusals, emergency. A stream's pieces are whole sentences, since
-a sentence is checked before it is sent; it ends with ``[DONE]``, after an error too. Nothing of a conversation is kept or logged.
+sources, sentences with what they stand on, tools called, refusals, emergency. A stream's pieces are whole sentences,
+since a sentence is checked before it is sent; it ends with ``[DONE]``, after an error too. Nothing of a conversation is
+kept or logged.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import logging
 import secrets
 import time
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from threading import BoundedSemaphore
 from typing import Any
 
@@ -114,8 +116,6 @@ def _pieces(
     number: int = 0,
 ) -> Iterator[str]:
     """Yield the text of one answer with its sources; a place is held as long as it is made."""
-    from dataclasses import replace
-
     if not places.acquire(timeout=PATIENCE):
         raise BusyError(f"{AT_ONCE} answers are being made: ask again in a moment")
     try:

@@ -1,9 +1,9 @@
 """A causal language model of ``transformers`` from a folder: requests that come together are decoded together.
 
 One worker thread owns the model. It takes what waits, up to ``largest`` requests, and decodes them as one left-padded
-batch, each row with its own temperature, seed, length and stop strings; a row that ends or is cancelled costs nothing more
-than its place. Requests that come meanwhile make the next batch (static batching; continuous batching is vLLM's, by URL). Out
-of memory, the batch is halved and done again, and the answer says so.
+batch, each row with its own temperature, seed, length and stop strings; a row that ends or is cancelled costs nothing
+more than its place. Requests that come meanwhile make the next batch (static batching; continuous batching is vLLM's, by
+URL). Out of memory, the batch is halved and done again, and the answer says so.
 """
 
 from __future__ import annotations
