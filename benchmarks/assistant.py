@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import re
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,29 +32,51 @@ ORDINARY = 400
 """Ordinary questions on which false alarms are counted."""
 
 
-def run(quick: bool) -> list[Line]:
+PARTS = ("attacks", "zhongjing", "ordinary", "support", "search", "treatment")
+
+
+def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
     from xinglin.apps.diagnosis import load_differential
 
     data = Path(os.environ.get("XINGLIN_DATA", ROOT.parent / "shared" / "data")) / "text"
     differential = load_differential(engine="graph")
-    lines = attacks(differential, quick)
-    if quick or not data.is_dir():
-        return lines
-    lines += zhongjing(differential, data)
-    lines += alarms(differential, data)
-    handbook = _rows(data / "zh_disease_handbook_mit" / "text.jsonl.gz")
-    if handbook:
-        from benchmarks import _assistant_search, _assistant_support
-        from xinglin.serve.chat_tools import passage_encoder
-
-        lines += _assistant_support.lines_of(handbook, differential.vocabulary, differential.knowledge)
-        lines += _assistant_search.lines_of(handbook, passage_encoder(load_differential()))
-    hospital = _rows(data / "ai_hospital_cases" / "dev.jsonl.gz")
-    if hospital:
-        from benchmarks import _assistant_treatment
-
-        lines += _assistant_treatment.lines_of(hospital, load_differential())
+    lines: list[Line] = []
+    for part in only or (("attacks",) if quick else PARTS):
+        started = time.monotonic()
+        lines += _part(part, differential, data, quick)
+        print(f"{part}: {time.monotonic() - started:.0f} s", file=sys.stderr)
     return lines
+
+
+def _part(part: str, differential: Any, data: Path, quick: bool) -> list[Line]:
+    if part == "attacks":
+        return attacks(differential, quick)
+    if part == "zhongjing":
+        return zhongjing(differential, data)
+    if part == "ordinary":
+        return alarms(differential, data)
+    if part == "treatment":
+        from benchmarks import _assistant_treatment
+        from xinglin.apps.diagnosis import load_differential
+
+        rows = _rows(data / "ai_hospital_cases" / "dev.jsonl.gz")
+        return _assistant_treatment.lines_of(rows, load_differential()) if rows else [_absent(part)]
+    rows = _rows(data / "zh_disease_handbook_mit" / "text.jsonl.gz")
+    if not rows:
+        return [_absent(part)]
+    if part == "support":
+        from benchmarks import _assistant_support
+
+        return _assistant_support.lines_of(rows, differential.vocabulary, differential.knowledge)
+    from benchmarks import _assistant_search
+    from xinglin.apps.diagnosis import load_differential
+    from xinglin.serve.chat_tools import passage_encoder
+
+    return _assistant_search.lines_of(rows, passage_encoder(load_differential()))
+
+
+def _absent(part: str) -> Line:
+    return Line(part, "measured", None, "", 0, note="no data: set XINGLIN_DATA")
 
 
 def attacks(differential: Any, quick: bool) -> list[Line]:
@@ -116,7 +139,7 @@ def alarms(differential: Any, data: Path) -> list[Line]:
     rows = _rows(data / "zhongjing_dialogue" / "huatuo26m_dev.jsonl.gz")
     asked = [row["question"] for row in rows if _reported(row["question"])][:ORDINARY]
     if not asked:
-        return []
+        return [_absent("ordinary")]
     turns = [_turn(differential, question) for question in asked]
     return [
         _share("ordinary questions", name, [held(turn) for turn in turns], "huatuo26m, reported half")

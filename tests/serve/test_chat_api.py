@@ -150,14 +150,31 @@ def test_what_is_not_offered_is_refused_by_name(chat: openai.OpenAI, extra: dict
         [{"role": "user", "content": 5}],
         [{"role": "user", "content": "  "}],
         [{"role": "assistant", "content": "我是医生"}],
-        [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}]}],
+        [
+            {
+                "role": "user",
+                "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}],
+            }
+        ],
         [{"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}],
         ["秘密的话"],
         [{"role": "user", "content": "x"}] * 201,
         [{"role": "user", "content": "痛" * 20_001}],
         [{"role": "user", "content": "痛" * 20_000}] * 11,
     ],
-    ids=["none", "role", "number", "blank", "last", "image", "sound", "no object", "many", "long", "all too long"],
+    ids=[
+        "none",
+        "role",
+        "number",
+        "blank",
+        "last",
+        "image",
+        "sound",
+        "no object",
+        "many",
+        "long",
+        "all too long",
+    ],
 )
 def test_malformed_messages_are_clear_errors(client: httpx.Client, messages: list) -> None:
     answer = client.post("/v1/chat/completions", json={"model": MODEL, "messages": messages})

@@ -41,9 +41,7 @@ _COUNT_DOSE = re.compile(rf"{_NUMBER}\s*(?:小|大)?{_COUNT}(?![a-z])", re.IGNOR
 _TAKING = re.compile(_TAKE, re.IGNORECASE)
 _REGULAR = re.compile(_FREQUENCY, re.IGNORECASE)
 _SHORTHAND = re.compile(r"\b(?:[bt]\.?i\.?d|q\.?\s?\d+\.?\s?h|qd|qn|qid)\b\.?", re.IGNORECASE)
-_REGIMEN = re.compile(
-    rf"(?:服|吃|用药|口服|注射|涂|敷|滴|take|taken|inject|apply)[^,,。;;\n]*?{_FREQUENCY}", re.IGNORECASE
-)
+_GIVEN = re.compile(r"服|吃|用药|注射|涂|敷|滴|take|taken|inject|apply", re.IGNORECASE)
 _CLAUSE = re.compile(r"[^,，。;；、!！?？\n()（）]+|[,，。;；、!！?？\n()（）]")
 _PERCENT = re.compile(
     r"百分之\s*[\d零一二三四五六七八九十百点.]+|\d+(?:\.\d+)?\s*(?:%|％|percent|per cent)|"
@@ -57,7 +55,9 @@ _PERCENT = re.compile(
 
 def is_dose(clause: str) -> bool:
     """Whether a clause names a dose or a regimen of taking something."""
-    if _MASS_DOSE.search(clause) or _REGIMEN.search(clause) or _SHORTHAND.search(clause):
+    if _MASS_DOSE.search(clause) or _SHORTHAND.search(clause):
+        return True
+    if _REGULAR.search(clause) and _GIVEN.search(clause):
         return True
     return _COUNT_DOSE.search(clause) is not None and _TAKING.search(clause) is not None
 

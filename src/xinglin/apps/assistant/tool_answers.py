@@ -37,7 +37,7 @@ def urgent(found: Mapping[str, Any], book: Bibliography) -> Iterator[Sentence]:
 def differential(found: Mapping[str, Any], book: Bibliography, lang: w.Lang) -> Iterator[Sentence]:
     """Yield candidates with the engine's own level and, if it is calibrated, its probability."""
     if found["abstained"]:
-        yield book.sentence(str(found["reason"]), _tool(t.DIFFERENTIAL, str(found["reason"])))
+        yield book.sentence(str(found["reason"]), _tool(t.DIFFERENTIAL, str(found["reason"]), lang))
     elif found["candidates"]:
         yield Sentence(w.say(w.CANDIDATES, lang))
     if found["abstained"]:
@@ -59,16 +59,16 @@ def differential(found: Mapping[str, Any], book: Bibliography, lang: w.Lang) -> 
         if findings:
             text += w.say(w.EVIDENCE, lang, findings=w.joined(findings[:5], lang))
         text += "。" if lang == "zh" else "."
-        yield book.sentence(text, _tool(t.DIFFERENTIAL, text))
+        yield book.sentence(text, _tool(t.DIFFERENTIAL, text, lang))
     if uncalibrated:
         yield Sentence(w.say(w.UNCALIBRATED, lang))
     danger = [sign["question"] for sign in found["not_excluded"][:3]]
     if danger:
         text = w.say(w.OPEN_DANGER, lang, items=" ".join(danger))
-        yield book.sentence(text, _tool(t.DIFFERENTIAL, text))
+        yield book.sentence(text, _tool(t.DIFFERENTIAL, text, lang))
     elif found["question"]:
         text = w.say(w.QUESTION, lang, question=found["question"]["text"])
-        yield book.sentence(text, _tool(t.DIFFERENTIAL, text))
+        yield book.sentence(text, _tool(t.DIFFERENTIAL, text, lang))
 
 
 def exams(found: Mapping[str, Any], book: Bibliography, lang: w.Lang) -> Iterator[Sentence]:
@@ -77,7 +77,7 @@ def exams(found: Mapping[str, Any], book: Bibliography, lang: w.Lang) -> Iterato
         yield Sentence(w.say(w.EXAMS, lang))
     for exam in found["exams"][:EXAMS]:
         text = f"{exam['display']}:{exam['reason']}({exam['available_display']})。"
-        yield book.sentence(text, _tool(t.EXAMS, text))
+        yield book.sentence(text, _tool(t.EXAMS, text, lang))
 
 
 def plans(found: Mapping[str, Any], book: Bibliography, lang: w.Lang) -> Iterator[Sentence]:
@@ -88,7 +88,7 @@ def plans(found: Mapping[str, Any], book: Bibliography, lang: w.Lang) -> Iterato
         text = w.say(w.PLAN, lang, disease=plan["disease"])
         if plan["exclude_before"]:
             text += w.say(w.PLAN_FIRST, lang, names=w.joined(plan["exclude_before"][:4], lang)) + "。"
-        yield book.sentence(text, _tool(t.PLAN, text))
+        yield book.sentence(text, _tool(t.PLAN, text, lang))
         for option in plan["options"][:OPTIONS]:
             yield _option(plan["disease"], option, book, lang)
 
@@ -130,5 +130,5 @@ def percent(probability: float) -> str:
     return f"{probability:.0%}"
 
 
-def _tool(name: str, text: str) -> Source:
-    return Source("tool", name, text, f"tool:{name}")
+def _tool(name: str, text: str, lang: w.Lang) -> Source:
+    return Source("tool", w.say(w.TOOLS[name], lang), text, f"tool:{name}")

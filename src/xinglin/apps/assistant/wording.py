@@ -126,6 +126,14 @@ NOT_CHECKED = ("未核查", "not checked")
 STOPPED_LENGTH = ("(达到长度上限)", "(length limit reached)")
 SOURCES = ("来源", "Sources")
 
+TOOLS: dict[str, Pair] = {
+    "red_flags": ("危险信号规则", "red-flag rules"),
+    "differential": ("鉴别诊断引擎", "differential engine"),
+    "exam_advice": ("检查建议", "examination advice"),
+    "treatment_plan": ("治疗方案核查", "treatment plan"),
+    "check_medicine": ("用药核查", "medicine check"),
+    "explain": ("依据解释", "explanation"),
+}
 RELATION: dict[str, Pair] = {
     "has_finding": ("表现", "finding"),
     "risk_factor": ("危险因素", "risk factor"),

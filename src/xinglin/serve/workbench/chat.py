@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import Request
 from nicegui import ui
 
-from xinglin.apps.assistant.assistant import EXTRACTIVE, Turn
+from xinglin.apps.assistant.assistant import Turn
 from xinglin.apps.assistant.conversation import MAX_MESSAGE, Message, conversation
 from xinglin.apps.assistant.evidence import Sentence
 from xinglin.errors import MissingDataError
@@ -154,7 +154,6 @@ class ChatPage:
 def _shown(visitor: Visitor, turn: Turn, answer: int, writing: bool, stopped: bool = False) -> Markup:
     """The answer so far as markup; every text in it is escaped."""
     say = visitor.say
-    engine = say("chat_extractive") if turn.engine == EXTRACTIVE else turn.engine
     urgent = [item for item in turn.said if item.kind == "emergency"]
     rest = [item for item in turn.said if item.kind != "emergency"]
     return tag(
@@ -162,7 +161,7 @@ def _shown(visitor: Visitor, turn: Turn, answer: int, writing: bool, stopped: bo
         tag("div", [_sentence(visitor, item, answer) for item in urgent], cls="xc-emergency", role="alert")
         if urgent
         else None,
-        tag("div", tag("span", say("chat_label"), cls="xc-label"), tag("span", engine), cls="xc-top"),
+        tag("div", tag("span", say("chat_label"), cls="xc-label"), cls="xc-top"),
         [_sentence(visitor, item, answer) for item in rest],
         tag("p", say("chat_writing"), cls="xc-note") if writing else None,
         tag("p", say("chat_stopped"), cls="xc-note") if stopped else None,
