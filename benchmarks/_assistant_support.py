@@ -87,7 +87,7 @@ def _changed(
         pool = list(knowledge.diseases) if term.kind == "disease" else list(knowledge.finding_codes)
         other = draw.choice([name for name in pool if name != term.name and name not in sentence])
         yield "another name", sentence[: match.start] + other + sentence[match.end :]
-    clauses = re.split(r"(?<=[,,])", sentence)
+    clauses = re.split("(?<=[,\uff0c])", sentence)
     if len(clauses) > 2:
         del clauses[draw.randrange(len(clauses) - 1)]
         yield "clause left out", "".join(clauses)
