@@ -23,7 +23,7 @@ from xinglin.terms.characters import normalise
 from xinglin.terms.reading import MAX_CHARACTERS, read
 from xinglin.terms.vocabulary import Vocabulary
 
-OVERLAP = 0.5
+OVERLAP = 0.6
 SAME = 0.3
 """Least share of a sentence's index terms in a sentence of the source whose denials are counted against its own."""
 _CITATION = re.compile(r"\[\d{1,3}\]")
