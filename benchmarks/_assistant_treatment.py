@@ -80,7 +80,7 @@ def lines_of(rows: Sequence[dict[str, Any]], differential: Any) -> list[Line]:
             lines.append(
                 Line(f"treatment plans, {name}", figure, measured.value, "", measured.n, measured.low,
                      measured.high, reference.value, f"the {size} most frequent concepts of the tuning half",
-                     "ai_hospital_cases, reported half, statement and examinations")
+                     "ai_hospital_cases, reported half, statement and examinations; engine graph")
             )  # fmt: skip
     lines.append(
         Line("treatment plans, checks of the options", "share that reads 未核查", unchecked / max(1, checked),

@@ -28,7 +28,7 @@ SCIENCE = re.compile(
 )
 CRISIS = re.compile(r"自杀|轻生|结束生命|心理援助|紧急求助|自残|跳楼")
 REJECTED = ("没有科学依据", "没有找到依据", "未识别的药名")
-ORDINARY = 400
+ORDINARY = 200
 """Ordinary questions on which false alarms are counted."""
 
 
@@ -57,10 +57,9 @@ def _part(part: str, differential: Any, data: Path, quick: bool) -> list[Line]:
         return alarms(differential, data)
     if part == "treatment":
         from benchmarks import _assistant_treatment
-        from xinglin.apps.diagnosis import load_differential
 
         rows = _rows(data / "ai_hospital_cases" / "dev.jsonl.gz")
-        return _assistant_treatment.lines_of(rows, load_differential()) if rows else [_absent(part)]
+        return _assistant_treatment.lines_of(rows, differential) if rows else [_absent(part)]
     rows = _rows(data / "zh_disease_handbook_mit" / "text.jsonl.gz")
     if not rows:
         return [_absent(part)]

@@ -56,6 +56,9 @@ class Scripted:
     def notes(self) -> tuple[str, ...]:
         return ()
 
+    def close(self) -> None:
+        return
+
 
 def test_the_one_model_is_listed(chat: openai.OpenAI) -> None:
     assert [model.id for model in chat.models.list()] == [MODEL]

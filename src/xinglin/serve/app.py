@@ -119,6 +119,8 @@ def create_app(
             studies.stop()
         if batcher is not None:  # every request has been answered: only the worker is left
             batcher.close()
+        if writer is not None:
+            writer.close()
 
     app = FastAPI(
         title="Xinglin 杏林",

@@ -33,6 +33,9 @@ class Told:
     def notes(self) -> tuple[str, ...]:
         return ()
 
+    def close(self) -> None:
+        return
+
 
 @pytest.mark.parametrize(
     ("question", "relation", "target"),
