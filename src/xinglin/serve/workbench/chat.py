@@ -31,6 +31,8 @@ class ChatPage:
         self.visitor = visitor
         self.messages: list[Message] = []
         self.answers = 0
+        self.listed: dict[int, Markup] = {}
+        """Sources of each answer."""
         self.stopping = False
 
     def build(self) -> None:
@@ -133,14 +135,18 @@ class ChatPage:
             button.on("click", js_handler=f"() => xinglin.copy('[data-key={key}]', {done!r})")
 
     def _show_sources(self, turn: Turn | None) -> None:
-        say = self.visitor.say
-        if turn is None or not turn.book.sources:
-            self.sources.set_content(str(tag("p", say("chat_sources_none"), cls="xl-muted")))
-            return
+        """Show the sources of every answer, those of the newest first."""
+        if turn is not None and turn.book.sources:
+            self.listed[self.answers] = self._listed(turn)
+        lists = [self.listed[answer] for answer in sorted(self.listed, reverse=True)]
+        nothing = tag("p", self.visitor.say("chat_sources_none"), cls="xl-muted")
+        self.sources.set_content(str(tag("div", lists or nothing)))
+
+    def _listed(self, turn: Turn) -> Markup:
         rows = [
             tag(
                 "li",
-                tag("span", say(f"chat_{source.kind}"), cls="xc-kind"),
+                tag("span", self.visitor.say(f"chat_{source.kind}"), cls="xc-kind"),
                 f"[{number}] {source.title}",
                 tag("small", source.text) if source.text not in source.title else None,
                 tag("small", source.where + (f" #{source.span[0]}–{source.span[1]}" if source.span else "")),
@@ -148,7 +154,7 @@ class ChatPage:
             )
             for number, source in enumerate(turn.book.sources, 1)
         ]
-        self.sources.set_content(str(tag("ol", rows)))
+        return tag("ol", rows)
 
 
 def _shown(visitor: Visitor, turn: Turn, answer: int, writing: bool, stopped: bool = False) -> Markup:
