@@ -25,7 +25,7 @@ from starlette.responses import StreamingResponse
 
 from xinglin.apps.assistant.assistant import Assistant, Turn
 from xinglin.errors import BusyError, XinglinError
-from xinglin.serve.chat_bodies import ChatRequest, read_request
+from xinglin.serve.chat_bodies import ChatRequest, body_schema, read_request
 from xinglin.serve.chat_errors import ParameterError, UnknownModelError, error_body, refusal
 from xinglin.serve.chat_text import Cutter, bibliography, tokens
 
@@ -59,7 +59,7 @@ def router(assistant: Assistant) -> APIRouter:
             )
         return JSONResponse(model())
 
-    @routes.post("/chat/completions")
+    @routes.post("/chat/completions", openapi_extra={"requestBody": body_schema(assistant.name)})
     async def completions(request: Request) -> Response:
         """Answer a conversation, whole or as a stream of server-sent events."""
         try:

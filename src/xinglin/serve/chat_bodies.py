@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from xinglin.apps.assistant.conversation import Conversation, read_messages
+from xinglin.apps.assistant.conversation import (
+    MAX_MESSAGE,
+    MAX_MESSAGES,
+    ROLES,
+    Conversation,
+    read_messages,
+)
 from xinglin.apps.assistant.writer import Sampling
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.serve.chat_errors import ParameterError, UnknownModelError
@@ -51,6 +57,28 @@ class ChatRequest:
     usage: bool
     """Whether a stream ends with a chunk of counts."""
     notes: tuple[str, ...] = ()
+
+
+def body_schema(served: str) -> dict[str, Any]:
+    """Return the request body for the OpenAPI document; what is checked is :func:`read_request`."""
+    message = {
+        "type": "object",
+        "properties": {
+            "role": {"enum": list(ROLES)},
+            "content": {"type": "string", "maxLength": MAX_MESSAGE},
+        },
+        "required": ["role", "content"],
+    }
+    fields: dict[str, Any] = {
+        "model": {"enum": [served]},
+        "messages": {"type": "array", "items": message, "minItems": 1, "maxItems": MAX_MESSAGES},
+        "stream": {"type": "boolean"},
+        "max_tokens": {"type": "integer", "minimum": 1, "maximum": MAX_WANTED},
+        "stop": {"type": "array", "items": {"type": "string"}, "maxItems": MAX_STOPS},
+        "temperature": {"type": "number", "minimum": 0, "maximum": 2},
+    }
+    schema = {"type": "object", "properties": fields, "required": ["model", "messages"]}
+    return {"required": True, "content": {"application/json": {"schema": schema}}}
 
 
 def read_request(body: Any, served: str, generative: bool) -> ChatRequest:
