@@ -74,6 +74,10 @@ def chat(
 @assistant_app.command("index")
 def index(
     folder: Annotated[Path, typer.Argument(help="文档文件夹 Folder of .md, .txt and .jsonl files.")],
+    with_encoder: Annotated[
+        bool,
+        typer.Option("--encoder/--no-encoder", help="加文本编码器的向量 Add the text encoder's vectors to BM25."),
+    ] = True,
     model: Model = None,
 ) -> None:
     """为本机文档建索引,替换原有索引。Index local documents; an earlier index is replaced."""
@@ -87,7 +91,7 @@ def index(
     from xinglin.serve.chat_tools import passage_encoder
     from xinglin.store import open_store
 
-    encoder = passage_encoder(load_differential(model))
+    encoder = passage_encoder(load_differential(model)) if with_encoder else None
     built = build_index(read_documents(folder), encoder)
     target = index_folder()
     manifest = save_index(built, target)
