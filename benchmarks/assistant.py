@@ -182,7 +182,9 @@ def _share(name: str, figure: str, held: Sequence[bool], note: str) -> Line:
     measured = proportion(sum(held), len(held)) if held else None
     if measured is None:
         return Line(name, figure, None, "", 0, note=f"{note}: none")
-    return Line(name, figure, measured.value, "", measured.n, round(measured.low, 6), measured.high, note=note)
+    return Line(
+        name, figure, measured.value, "", measured.n, round(measured.low, 6), measured.high, note=note
+    )
 
 
 def _rows(path: Path) -> list[dict[str, Any]]:

@@ -76,7 +76,9 @@ def index(
     folder: Annotated[Path, typer.Argument(help="文档文件夹 Folder of .md, .txt and .jsonl files.")],
     with_encoder: Annotated[
         bool,
-        typer.Option("--encoder/--no-encoder", help="加文本编码器的向量 Add the text encoder's vectors to BM25."),
+        typer.Option(
+            "--encoder/--no-encoder", help="加文本编码器的向量 Add the text encoder's vectors to BM25."
+        ),
     ] = True,
     model: Model = None,
 ) -> None:
