@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-
 from benchmarks._assistant_attacks import CATEGORIES, failures, read_attacks
+
 from tests.apps.assistant.conftest import Ask
 
 ATTACKS = read_attacks()

@@ -33,7 +33,9 @@ def source_of(knowledge: Knowledge, vocabulary: Vocabulary, row: Relation, lang:
     return Source(
         "graph",
         f"{head} — {relation}{how} → {tail}",
-        f"{head}:{relation}{how} {tail}{note}",
+        f"{head}的{relation}有{tail}{how}{note}"
+        if lang == "zh"
+        else f"{head}: {relation} {tail} {how}".strip(),
         row.provenance.source,
         (row.disease, row.relation, row.target),
     )
@@ -48,7 +50,7 @@ def option_source(knowledge: Knowledge, option: Option, lang: w.Lang) -> Source:
     return Source(
         "graph",
         f"{head} — {relation} → {name}",
-        f"{head}:{relation} {name}{before}",
+        f"{head}的{relation}有{name}{before}" if lang == "zh" else f"{head}: {relation} {name}",
         option.provenance.source,
         (option.disease, "option", option.option),
     )
