@@ -130,7 +130,7 @@ def read_request(body: Any, served: str, generative: bool) -> ChatRequest:
     options = body.get("stream_options") or {}
     if not isinstance(options, Mapping) or set(options) - {"include_usage", "include_obfuscation"}:
         raise ParameterError("stream_options: expected an object with include_usage", "stream_options")
-    notes = ()
+    notes: tuple[str, ...] = ()
     if not generative and body.get("temperature") not in (None, 0, 0.0, 1, 1.0):
         notes = ("temperature: 抽取式回答没有随机性 an extractive answer draws nothing at random.",)
     return ChatRequest(conversation, _sampling(body), n, stream, bool(options.get("include_usage")), notes)

@@ -169,13 +169,13 @@ def _medicine(differential: Differential, name: str, text: str, lang: Lang = "zh
 def _explain(differential: Differential, text: str, lang: Lang = "zh") -> dict[str, Any]:
     made = explain(differential.using("graph"), text)
     place = 0 if lang == "zh" else 1
-    words = (
-        () if made.attribution is None else zip(made.attribution.units, made.attribution.values, strict=True)
-    )
-    counted = sorted(((unit.text, value) for unit, value in words), key=lambda item: -abs(item[1]))
+    words: list[tuple[str, float]] = []
+    if made.attribution is not None:
+        pairs = zip(made.attribution.units, made.attribution.values, strict=True)
+        words = sorted(((unit.text, value) for unit, value in pairs), key=lambda item: -abs(item[1]))
     return {
         "disease": made.target.name[place],
-        "words": [{"text": text_, "log_odds": round(value, 3)} for text_, value in counted[:MOST_WORDS]],
+        "words": [{"text": text_, "log_odds": round(value, 3)} for text_, value in words[:MOST_WORDS]],
         "paths": [
             {"finding": path.finding, "disease": path.disease, "exam": path.exam} for path in made.paths[:TOP]
         ],
