@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.serve.conftest import count, running
+from tests.serve.scripted import Scripted
 from xinglin.apps.assistant.writer import Sampling
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.errors import BusyError, InputTooLargeError
@@ -30,34 +31,6 @@ def opened(address: str, key: str = "none") -> openai.OpenAI:
 @pytest.fixture(scope="module")
 def chat(client: httpx.Client) -> openai.OpenAI:
     return opened(str(client.base_url).rstrip("/"))
-
-
-class Scripted:
-    """A language model that says what it is told to, for what a real one might say."""
-
-    name = "scripted"
-
-    def __init__(self, *drafts: str | Exception) -> None:
-        self.drafts = list(drafts)
-        self.closed = 0
-        self.seen: list[Sequence[Mapping[str, str]]] = []
-
-    def write(self, messages: Sequence[Mapping[str, str]], sampling: Sampling) -> Iterator[str]:
-        self.seen.append(list(messages))
-        draft = self.drafts.pop(0) if len(self.drafts) > 1 else self.drafts[0]
-        try:
-            if isinstance(draft, Exception):
-                raise draft
-            for start in range(0, len(draft), 7):
-                yield draft[start : start + 7]
-        finally:
-            self.closed += 1
-
-    def notes(self) -> tuple[str, ...]:
-        return ()
-
-    def close(self) -> None:
-        return
 
 
 def test_the_one_model_is_listed(chat: openai.OpenAI) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.serve.conftest import running
-from tests.serve.test_chat_api import Scripted
+from tests.serve.scripted import Scripted
 from tests.serve.test_workbench import browser  # noqa: F401  (fixture)
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.serve.app import create_app
