@@ -67,6 +67,9 @@ OPERATIONS = [
     ("POST", "/cds-services/xinglin-patient-view"),
     ("POST", "/cds-services/xinglin-order-select"),
     ("POST", "/cds-services/{service}/feedback"),
+    ("GET", "/v1/models"),
+    ("GET", "/v1/models/{name}"),
+    ("POST", "/v1/chat/completions"),
 ]
 
 

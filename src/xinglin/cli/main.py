@@ -10,6 +10,7 @@ from xinglin import __version__
 from xinglin.cli import (
     calibrate,
     challenge,
+    chat,
     concepts,
     data,
     decision,
@@ -53,6 +54,7 @@ app = typer.Typer(
 app.command("diagnose")(diagnose.diagnose)
 app.command("explain")(explain.explain)
 app.command("decision")(decision.decision)
+chat.register(app)
 app.command("code")(terms.code)
 app.command("evaluate")(evaluate.evaluate)
 app.command("calibrate")(calibrate.calibrate)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from xinglin.cli.chat import AllowRemote, LanguageModel
 from xinglin.cli.options import Engine, Model, Profile
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ def serve(
         Path | None,
         typer.Option(help="结节检测模型文件夹 Folder of a nodule detector; empty: the shipped one."),
     ] = None,
+    language_model: LanguageModel = None,
+    allow_remote: AllowRemote = False,
     add_user: Annotated[str | None, typer.Option(help="添加用户后退出 Add a user and stop.")] = None,
     role: Annotated[
         str,
@@ -79,6 +82,8 @@ def serve(
         workbench=workbench,
         batch=batch,
         searcher=_searcher(nodule_model) if workbench else None,
+        language_model=language_model,
+        allow_remote=allow_remote,
     )
     config = uvicorn.Config(
         # Each process builds its own; one alone is built here, so that its errors are ours.

@@ -2,7 +2,8 @@
 
 OWASP session management: the cookie holds a random token (HttpOnly, SameSite=Strict), the store only its
 SHA-256; a session ends after eight hours. Changing requests over HTTP carry the session's CSRF token in
-``X-CSRF-Token``; websockets are taken from our own origin only.
+``X-CSRF-Token``; websockets are taken from our own origin only. A program may send the session's token as
+``Authorization: Bearer`` instead of the cookie; no browser sends that by itself, so it needs no CSRF token.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from xinglin.errors import AccessError, ConfigurationError
 from xinglin.ledger import append
-from xinglin.serve.problem import problem
+from xinglin.serve.problem import problem_at
 from xinglin.store import Store
 from xinglin.store.tables import attempts, sessions, users
 
@@ -32,6 +33,8 @@ LIFETIME = 8 * 3600.0
 WINDOW, MAX_FAILURES = 900.0, 5
 MIN_PASSWORD = 10
 OPEN_PATHS = ("/login", "/api/health", "/static/")
+CHANGING = ("/api/", "/cds-services", "/v1/")
+"""Where a changing request by cookie needs the CSRF token."""
 SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
 _hasher = PasswordHasher()
 # Verified when the user does not exist, so that the answer takes as long either way.
@@ -188,7 +191,7 @@ class Guard:
             await RedirectResponse("/login", 303)(scope, receive, send)
         else:
             status, detail = (401, "log in first") if refused == "login" else (403, refused)
-            await problem(status, "access refused", detail)(scope, receive, send)
+            await problem_at(scope["path"], status, "access refused", detail)(scope, receive, send)
 
     def _refuse(self, scope: Scope, headers: dict[str, str]) -> str | None:
         host = headers.get("host", "")
@@ -206,11 +209,12 @@ class Guard:
             scope.setdefault("state", {})["user"] = "local"
             return None
         path = scope["path"]
-        session = session_of(self.store, cookie_token(headers.get("cookie", "")))
+        cookie = cookie_token(headers.get("cookie", ""))
+        session = session_of(self.store, cookie or bearer_token(headers.get("authorization", "")))
         if session is not None:
             scope.setdefault("state", {})["user"] = session.user
             scope["state"]["csrf"] = session.csrf
-            if scope["type"] == "http" and changing and path.startswith(("/api/", "/cds-services")):
+            if scope["type"] == "http" and changing and cookie and path.startswith(CHANGING):
                 sent = headers.get("x-csrf-token", "")
                 if not hmac.compare_digest(sent.encode(), session.csrf.encode()):
                     return "the X-CSRF-Token header is missing or wrong"
@@ -227,3 +231,9 @@ def cookie_token(header: str) -> str | None:
     except CookieError:
         return None
     return morsel.value if morsel else None
+
+
+def bearer_token(header: str) -> str | None:
+    """Return the token of an ``Authorization: Bearer`` header."""
+    scheme, _, token = header.partition(" ")
+    return token.strip() or None if scheme.lower() == "bearer" else None

@@ -19,18 +19,21 @@ from xinglin.serve import (
     api,
     cds,
     challenge_api,
+    chat_api,
     consents_api,
     explain_api,
     labels_api,
     metrics,
 )
 from xinglin.serve.batching import LARGEST, Batcher
+from xinglin.serve.chat_open import open_assistant, open_writer
 from xinglin.serve.explaining import Explaining
-from xinglin.serve.problem import Unexpected, install, problem
+from xinglin.serve.problem import Unexpected, install, problem_at
 from xinglin.store import Store, open_store
 from xinglin.types import DISCLAIMER
 
 if TYPE_CHECKING:
+    from xinglin.apps.assistant.writer import Writer
     from xinglin.apps.imaging.search import Searcher
 
 
@@ -76,7 +79,7 @@ class BodyLimit:
 
     async def _refuse(self, scope: Scope, receive: Receive, send: Send, limit: int) -> None:
         detail = f"a request may hold at most {limit} bytes"
-        await problem(413, "input too large", detail)(scope, receive, send)
+        await problem_at(scope["path"], 413, "input too large", detail)(scope, receive, send)
 
 
 def create_app(
@@ -87,6 +90,7 @@ def create_app(
     workbench: bool = True,
     batch: int = LARGEST,
     searcher: Searcher | None = None,
+    writer: Writer | None = None,
 ) -> FastAPI:
     """Build the service.
 
@@ -97,9 +101,11 @@ def create_app(
         workbench: mount the web workbench (NiceGUI) at ``/``.
         batch: most texts in one run of the text model.
         searcher: finds nodules in a CT that is open in the workbench; ``None`` shows images without findings.
+        writer: the assistant's language model; ``None`` answers by extraction.
 
     Raises:
         ConfigurationError: it would listen beyond this machine and nobody can log in.
+        CheckpointError: the index of documents is damaged or was built with another encoder.
     """
     required = not access.is_loopback(host)
     if required and not access.has_users(store):
@@ -123,6 +129,8 @@ def create_app(
             studies.stop()
         if batcher is not None:  # every request has been answered: only the worker is left
             batcher.close()
+        if writer is not None:
+            writer.close()
 
     app = FastAPI(
         title="Xinglin 杏林",
@@ -141,6 +149,8 @@ def create_app(
     app.include_router(challenge_api.router(store))
     app.include_router(consents_api.router(store))
     app.include_router(cds.router(differential, store))
+    assistant = open_assistant(differential, store, writer)
+    app.include_router(chat_api.router(assistant))
     app.include_router(metrics.router(store))
     if required:
         from xinglin.serve import login
@@ -152,7 +162,7 @@ def create_app(
         from xinglin.serve.workbench.imaging_study import MAX_UPLOAD
 
         larger["/imaging/upload/"] = MAX_UPLOAD
-        mount(app, differential, store, explaining, studies)
+        mount(app, differential, store, explaining, studies, assistant)
     app.add_middleware(Unexpected)
     app.add_middleware(BodyLimit, limit=api.MAX_BODY, larger=larger)
     app.add_middleware(access.Guard, store=store, required=required)
@@ -168,6 +178,8 @@ def open_app(
     workbench: bool,
     batch: int = LARGEST,
     searcher: Searcher | None = None,
+    language_model: str | None = None,
+    allow_remote: bool = False,
 ) -> FastAPI:
     """Open the store, load the model and build the service: what each worker process does.
 
@@ -178,4 +190,7 @@ def open_app(
         CheckpointError: the text model is damaged.
     """
     loaded = load_differential(model, profile, engine)
-    return create_app(loaded, open_store(), host=host, workbench=workbench, batch=batch, searcher=searcher)
+    writer = None if language_model is None else open_writer(language_model, allow_remote=allow_remote)
+    return create_app(
+        loaded, open_store(), host=host, workbench=workbench, batch=batch, searcher=searcher, writer=writer
+    )

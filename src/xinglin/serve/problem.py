@@ -18,6 +18,31 @@ LONG_TEXT = 20_000
 log = logging.getLogger("xinglin.serve")
 
 
+CHAT = "/v1/"
+"""Paths below which a problem also carries OpenAI's ``error`` object."""
+
+
+def openai_error(
+    status: int, message: str, *, param: str | None = None, code: str | None = None
+) -> dict[str, Any]:
+    """Return an error as OpenAI's clients read it."""
+    kinds = {
+        401: "authentication_error",
+        403: "permission_error",
+        404: "not_found_error",
+        429: "rate_limit_error",
+    }
+    kind = "server_error" if status >= 500 else kinds.get(status, "invalid_request_error")
+    return {"message": message, "type": kind, "param": param, "code": code}
+
+
+def problem_at(path: str, status: int, title: str, detail: str, **more: Any) -> JSONResponse:
+    """Return the problem document of a path: below :data:`CHAT` with OpenAI's object in it."""
+    if path.startswith(CHAT):
+        more.setdefault("error", openai_error(status, detail))
+    return problem(status, title, detail, **more)
+
+
 def problem(status: int, title: str, detail: str, **more: Any) -> JSONResponse:
     """Return one problem document."""
     body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **more}
@@ -28,8 +53,8 @@ def install(app: FastAPI) -> None:
     """Make every error of an app a problem document."""
 
     @app.exception_handler(XinglinError)
-    async def ours(_request: Request, error: XinglinError) -> JSONResponse:
-        return problem(error.status, error.title, str(error))
+    async def ours(request: Request, error: XinglinError) -> JSONResponse:
+        return problem_at(request.url.path, error.status, error.title, str(error))
 
     @app.exception_handler(RequestValidationError)
     async def malformed(_request: Request, error: RequestValidationError) -> JSONResponse:
@@ -46,8 +71,8 @@ def install(app: FastAPI) -> None:
         return problem(422, "request does not fit the schema", first, errors=places)
 
     @app.exception_handler(HTTPException)
-    async def http(_request: Request, error: HTTPException) -> JSONResponse:
-        answer = problem(error.status_code, "request refused", str(error.detail))
+    async def http(request: Request, error: HTTPException) -> JSONResponse:
+        answer = problem_at(request.url.path, error.status_code, "request refused", str(error.detail))
         answer.headers.update(error.headers or {})
         return answer
 
@@ -80,5 +105,6 @@ class Unexpected:
             kind = type(error).__name__
             log.error("unexpected %s in %s %s", kind, scope["method"], scope["path"])
             if not started:
-                answer = problem(500, "unexpected error", f"{kind}: the request was not completed")
+                detail = f"{kind}: the request was not completed"
+                answer = problem_at(scope["path"], 500, "unexpected error", detail)
                 await answer(scope, receive, send)

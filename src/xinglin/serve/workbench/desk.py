@@ -10,6 +10,7 @@ from typing import Any
 from fastapi import Request
 from nicegui import Client, app, ui
 
+from xinglin.apps.assistant.assistant import Assistant
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.apps.diagnosis.wording import Lang
 from xinglin.errors import XinglinError
@@ -34,6 +35,8 @@ class Desk:
     """What makes and keeps explanations."""
     studies: Studies = field(default_factory=Studies)
     """Images that are open."""
+    assistant: Assistant | None = None
+    """What answers on the chat page."""
 
 
 @dataclass(frozen=True, slots=True)

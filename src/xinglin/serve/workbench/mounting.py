@@ -13,6 +13,7 @@ from nicegui import ui
 from nicegui.storage import Storage
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from xinglin.apps.assistant.assistant import Assistant
 from xinglin.apps.diagnosis.differential import Differential
 from xinglin.errors import ConfigurationError
 from xinglin.serve.explaining import Explaining
@@ -70,8 +71,9 @@ def mount(
     store: Store,
     explaining: Explaining,
     studies: Studies,
+    assistant: Assistant | None = None,
 ) -> None:
-    """Mount the pages at ``/``; ``studies`` are the images that are open.
+    """Mount the pages at ``/``; ``studies`` are the images that are open, ``assistant`` answers on the chat page.
 
     NiceGUI keeps one app a process; mounting again (as tests do) puts it on the new app, and every request
     still finds the model and the store of the app through which it came.
@@ -81,6 +83,7 @@ def mount(
         annotate,
         case,
         challenges,
+        chat,
         consents,
         federation,
         graph,
@@ -99,7 +102,7 @@ def mount(
         pages.remove_route(f"/static/{path.stem}-{version}.css")
         pages.add_static_file(local_file=path, url_path=f"/static/{path.stem}-{version}.css")
     for room in (
-        *(case, imaging, history, annotate, federation, models),
+        *(case, chat, imaging, history, annotate, federation, models),
         *(challenges, consents, graph, about),
     ):
         room.register()
@@ -120,7 +123,7 @@ def mount(
         },
         show_welcome_message=False,
     )
-    app.add_middleware(Seat, desk=Desk(differential, store, explaining, studies))
+    app.add_middleware(Seat, desk=Desk(differential, store, explaining, studies, assistant))
 
 
 def installation_secret() -> str:

@@ -6,6 +6,7 @@ from xinglin.apps.diagnosis.wording import Lang
 from xinglin.measure.typography import full_width
 from xinglin.serve.workbench.annotate_phrases import ANNOTATION
 from xinglin.serve.workbench.challenges_phrases import CHALLENGES
+from xinglin.serve.workbench.chat_phrases import CHAT
 from xinglin.serve.workbench.consents_phrases import CONSENTS
 from xinglin.serve.workbench.federation_phrases import FEDERATION
 from xinglin.serve.workbench.imaging_phrases import IMAGING
@@ -307,6 +308,7 @@ PHRASES: dict[str, tuple[str, str]] = {
         "{drawn} of {count} drawn; all are in the table.",
     ),
     "filter_table": ("筛选表格", "Filter the table"),
+    **CHAT,
     **ANNOTATION,
     **CHALLENGES,
     **CONSENTS,

@@ -22,7 +22,7 @@ STYLES = (
     *(
         FOLDER / f"{name}.css"
         for name in (
-            *("frame", "answer", "annotate", "federation", "models", "imaging"),
+            *("frame", "answer", "chat", "annotate", "federation", "models", "imaging"),
             *("challenges", "consents"),
         )
     ),
@@ -38,7 +38,8 @@ FAVICON = (
     + '</g><circle cx="12" cy="12" r="2.1" fill="#fff6ea"/></svg>'
 )
 NAVIGATION = (
-    *(("case", "/"), ("imaging", "/imaging"), ("history", "/history"), ("annotate", "/annotate")),
+    *(("case", "/"), ("chat", "/chat"), ("imaging", "/imaging"), ("history", "/history")),
+    ("annotate", "/annotate"),
     *(("federation", "/federation"), ("models", "/models"), ("challenges", "/challenges")),
     *(("consents", "/consents"), ("graph", "/graph"), ("about", "/about")),
 )
