@@ -33,6 +33,12 @@ VERBS = [
     "records",
     "labels",
     "concepts",
+    "chat",
+    "assistant",
+    "challenge",
+    "decision",
+    "ledger",
+    "plugins",
 ]
 NOTICE = "未经注册"
 
