@@ -43,9 +43,10 @@ def check(
     from xinglin.errors import UnknownNameError
     from xinglin.store.plugins import API, GROUPS, load
 
-    if group not in GROUPS:
+    known = next((one for one in GROUPS if one == group), None)
+    if known is None:
         raise UnknownNameError(f"expected one of {', '.join(GROUPS)}, got {group!r}")
-    plugin, _ = load(group, name)
+    plugin, _ = load(known, name)
     typer.echo(f"可用 usable: {plugin}, 接口 interface {API}")
 
 
@@ -101,11 +102,9 @@ def measure(
     groups: dict[tuple[str, str], list[Any]] = {}
     for number, row in enumerate(_lines(predictions), 1):
         truth, ranked = row.get("truth"), row.get("ranked")
-        whole = isinstance(ranked, list) and all(
-            isinstance(one, dict) and isinstance(one.get("label"), str) for one in ranked
-        )
         if (
-            not whole
+            not isinstance(ranked, list)
+            or not all(isinstance(one, dict) and isinstance(one.get("label"), str) for one in ranked)
             or not isinstance(truth, list)
             or not truth
             or not all(isinstance(one, str) for one in truth)

@@ -73,7 +73,7 @@ def federate(
             updates[site] = SiteUpdate(only(update.state, shared), update.examples)
             own[site] = {name: a for name, a in update.state.items() if name not in shared}
         # Flower's adaptive strategies note the state that a round starts from when they hand it out.
-        strategy.current_arrays = dict(common)
+        setattr(strategy, "current_arrays", dict(common))  # noqa: B010
         common = as_state(aggregate(strategy, number, updates), layout(common))
         if watch is not None:
             watch(number, {site: {**common, **own[site]} for site in own})

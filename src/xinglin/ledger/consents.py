@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import ColumnElement, Connection, delete, insert, select
 
 from xinglin.errors import NotPermittedError, UnknownNameError
 from xinglin.ledger.chain import append
@@ -202,7 +202,7 @@ def _use(row: Any, own: list[Any], subject: Subject | None, named: str | None) -
 
 def _statements(connection: Connection, dataset: Dataset, subject: Subject | None) -> list[Any]:
     """Statements of the data set, and of the subject, in order."""
-    whose = consents.c.subject.is_(None)
+    whose: ColumnElement[bool] = consents.c.subject.is_(None)
     if subject is not None:
         whose = whose | (consents.c.subject == subject.id)
     query = select(consents).where(consents.c.dataset == dataset.id, whose).order_by(consents.c.id)

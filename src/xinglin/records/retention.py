@@ -119,7 +119,7 @@ def due(connection: Connection, dataset: str, *, at: datetime | None = None) -> 
 
 def all_due(connection: Connection, *, at: datetime | None = None) -> list[Due]:
     """Return :func:`due` of every data set, by name."""
-    names = list(connection.execute(select(datasets.c.name).order_by(datasets.c.name)).scalars())
+    names: list[str] = list(connection.execute(select(datasets.c.name).order_by(datasets.c.name)).scalars())
     return [due(connection, name, at=at) for name in names]
 
 

@@ -81,7 +81,8 @@ def has_users(store: Store) -> bool:
 def role_of(store: Store, name: str) -> str | None:
     """Return the role of a user, or ``None`` if there is no such user."""
     with store.read() as connection:
-        return connection.execute(select(users.c.role).where(users.c.name == name)).scalar()
+        role: str | None = connection.execute(select(users.c.role).where(users.c.name == name)).scalar()
+    return role
 
 
 def log_in(store: Store, name: str, password: str, address: str) -> str:

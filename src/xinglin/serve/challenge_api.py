@@ -24,7 +24,7 @@ from xinglin.release.challenge.entering import enter_file
 from xinglin.release.challenge.entering_model import enter_model
 from xinglin.release.challenge.manifest import manifest_from
 from xinglin.release.challenge.on_site import accept_report
-from xinglin.release.challenge.parts import read_cases
+from xinglin.release.challenge.parts import WHICH, read_cases
 from xinglin.release.challenge.record import (
     Challenge,
     Entered,
@@ -115,7 +115,7 @@ def _reading(api: APIRouter, store: Store, clock: Clock) -> None:
         with store.read() as connection:
             if not find(connection, name).closed:
                 raise NotPermittedError(f"{name}: nothing is told before it is closed")
-            parts = {part: hidden_part(connection, name, part) for part in ("inputs", "labels")}
+            parts = {part: hidden_part(connection, name, part) for part in WHICH}
         return {part: {"salt": salt, "content": content.decode()} for part, (salt, content) in parts.items()}
 
 

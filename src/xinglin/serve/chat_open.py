@@ -19,7 +19,8 @@ KEY = "XINGLIN_MODEL_KEY"
 
 def index_folder() -> Path:
     """Return where the index of documents lies."""
-    return home_folder() / "assistant" / "index"
+    home: Path = home_folder()
+    return home / "assistant" / "index"
 
 
 def open_assistant(

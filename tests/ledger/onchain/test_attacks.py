@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.ledger.onchain.world import Bare
+from xinglin.ledger.onchain.library import library
 
 ATTACKER = """
 # pragma version 0.4.3
@@ -57,9 +58,9 @@ NOBODY = "0x" + "00" * 20
 
 
 def attacker(evm: Bare) -> bytes:
-    from vyper.compiler import compile_code
-
-    made: dict[str, Any] = compile_code(ATTACKER, output_formats=["abi", "bytecode"])
+    made: dict[str, Any] = library("vyper.compiler", "a test").compile_code(
+        ATTACKER, output_formats=["abi", "bytecode"]
+    )
     address = b"\xee" * 20
     evm.deploy("Attacker", made, address, b"")
     return address

@@ -9,6 +9,7 @@ from hexbytes import HexBytes
 
 from xinglin.ledger.onchain import Chain, Contracts
 from xinglin.ledger.onchain.artifacts import NAMES, artifact
+from xinglin.ledger.onchain.library import own_recursion_limit
 
 START = 1_800_000_000
 DELAY = 1000
@@ -61,10 +62,11 @@ class Bare:
     """py-evm without blocks and signatures: milliseconds a call, for thousands of them. The bytecode is that shipped."""
 
     def __init__(self) -> None:
-        from eth_tester import PyEVMBackend
-        from web3 import Web3
+        with own_recursion_limit():
+            from eth_tester import PyEVMBackend
+            from web3 import Web3
 
-        self._state = PyEVMBackend().chain.get_vm().state
+            self._state = PyEVMBackend().chain.get_vm().state
         self._web3 = Web3()
         self.now = START
         self.contracts: dict[str, Any] = {}

@@ -64,7 +64,8 @@ def is_dose(clause: str) -> bool:
 
 def without_doses(text: str) -> tuple[str, int]:
     """Return a text with every clause that names a dose removed, and how many were."""
-    parts, removed = [], 0
+    parts: list[str] = []
+    removed = 0
     for match in _CLAUSE.finditer(text):
         clause = match.group()
         struck = len(parts) > 1 and DOSE_MARK in parts[-2:]

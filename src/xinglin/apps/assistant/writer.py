@@ -61,6 +61,9 @@ class Writer(Protocol):
     def notes(self) -> tuple[str, ...]:
         """What the backend had to say of itself since last asked, e.g. that it took a smaller batch."""
 
+    def close(self) -> None:
+        """Take no more requests and let go of what is held."""
+
 
 RULES = """你是医学信息助手,只根据下面标有编号的资料作答,中文为先。规则:
 1. 每句话后面用 [编号] 标明依据;资料没有的内容不要写,没有依据就说没有依据。

@@ -112,7 +112,9 @@ def answers_to(connection: Connection, text: str) -> list[dict[str, Any]]:
     The ledger keeps an HMAC of each text: who brings the text finds the entries, unless the salt has been erased.
     """
     data = text.encode()
-    rows = connection.execute(select(salts.c.subject, salts.c.salt)).all()
+    rows: list[tuple[str, str]] = [
+        (row.subject, row.salt) for row in connection.execute(select(salts.c.subject, salts.c.salt))
+    ]
     mine = [subject for subject, salt in rows if keyed_digest(salt, data) == subject]
     found = [entry for subject in mine if (entry := _entry(connection, subject)) is not None]
     return [_told(entry) for entry in sorted(found, key=lambda one: -one.seq)]

@@ -65,7 +65,7 @@ def object_to(
         raise ConflictError(f"the time for objections to payout {number} ended at {found.closes}")
     row = {"payout": number, "by": by, "reason": reason, "evidence": evidence, "time": now}
     statement = insert(credit_objections).values(**row).returning(credit_objections.c.id)
-    made = connection.execute(statement).scalar_one()
+    made: int = connection.execute(statement).scalar_one()
     said = {"payout": number, "objection": made, "reason": digest(reason.encode())}
     subjects = (found.payout.evidence, *([evidence] if evidence else []))
     append(connection, "credit.object", actor=by, subjects=subjects, detail=said)

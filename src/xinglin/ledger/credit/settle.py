@@ -103,7 +103,7 @@ def propose(
         **{"model": payout.model, "evidence": dict(content), "digest": payout.evidence, "state": "proposed"},
         **{"replaces": replaces, "time": time, "closes": closes, "actor": actor, "seq": entry.seq},
     }
-    number = connection.execute(
+    number: int = connection.execute(
         insert(credit_payouts).values(**row).returning(credit_payouts.c.id)
     ).scalar_one()
     shares = [

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from xinglin.ledger.onchain.library import library
+from xinglin.ledger.onchain.library import library, own_recursion_limit
 from xinglin.ledger.onchain.node import refusal
 
 GENESIS = 1_700_000_000
@@ -33,15 +33,17 @@ class InProcess:
         library("eth", _DOOR)
         self.faucet = library("eth_account", _DOOR).Account.from_key(FAUCET_KEY)
         tester, web3 = library("eth_tester", _DOOR), library("web3", _DOOR)
-        genesis = tester.PyEVMBackend.generate_genesis_params(
-            overrides={"timestamp": GENESIS, "gas_limit": GAS_LIMIT}
-        )
-        rich = {"balance": 10**30, "nonce": 0, "code": b"", "storage": {}}
-        state = {bytes.fromhex(self.faucet.address[2:]): rich}
-        self._backend = tester.PyEVMBackend(genesis_parameters=genesis, genesis_state=state)
-        self._tester = tester.EthereumTester(self._backend)
-        self._genesis = self._tester.take_snapshot()
-        self.web3 = web3.Web3(web3.EthereumTesterProvider(self._tester))
+        # The first machine imports more of py-evm.
+        with own_recursion_limit():
+            genesis = tester.PyEVMBackend.generate_genesis_params(
+                overrides={"timestamp": GENESIS, "gas_limit": GAS_LIMIT}
+            )
+            rich = {"balance": 10**30, "nonce": 0, "code": b"", "storage": {}}
+            state = {bytes.fromhex(self.faucet.address[2:]): rich}
+            self._backend = tester.PyEVMBackend(genesis_parameters=genesis, genesis_state=state)
+            self._tester = tester.EthereumTester(self._backend)
+            self._genesis = self._tester.take_snapshot()
+            self.web3 = web3.Web3(web3.EthereumTesterProvider(self._tester))
 
     def restart(self) -> None:
         """Go back to the genesis."""

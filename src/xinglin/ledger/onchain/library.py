@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
@@ -19,6 +22,21 @@ def library(name: str, door: str) -> Any:
         MissingExtraError: it is not installed.
     """
     try:
-        return import_module(name)
+        with own_recursion_limit():
+            return import_module(name)
     except ImportError as error:
         raise MissingExtraError(door, "chain") from error
+
+
+@contextmanager
+def own_recursion_limit() -> Iterator[None]:
+    """Give the interpreter its recursion limit back.
+
+    py-evm and py-ecc raise it to 10,000 and 100,000 while they are imported. With that, a JSON text of many brackets
+    no longer ends in a ``RecursionError`` that a reader refuses: it overruns the stack and kills the process.
+    """
+    before = sys.getrecursionlimit()
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(before)

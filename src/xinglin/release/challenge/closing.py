@@ -12,7 +12,7 @@ from xinglin.errors import ConflictError, NotPermittedError
 from xinglin.ledger import append
 from xinglin.release.challenge import board
 from xinglin.release.challenge.metrics import METRICS
-from xinglin.release.challenge.parts import Case
+from xinglin.release.challenge.parts import WHICH, Case
 from xinglin.release.challenge.predictions import read_canonical
 from xinglin.release.challenge.record import Challenge, Entered, entries_of, find, hidden_cases, hidden_part
 from xinglin.store import Store
@@ -48,7 +48,7 @@ def close_challenge(store: Store, name: str, *, by: str, now: datetime) -> Chall
             detail={
                 "challenge": name,
                 "entrants": len(rows),
-                "salts": {part: hidden_part(connection, name, part)[0] for part in ("inputs", "labels")},
+                "salts": {part: hidden_part(connection, name, part)[0] for part in WHICH},
             },
         )
         connection.execute(

@@ -20,7 +20,6 @@ from xinglin.store.keys import canonical_json, digest
 
 MAX_BYTES = 256 * 1024
 SLUG = r"^[a-z0-9](?:[a-z0-9-]{0,58}[a-z0-9])?$"
-FORMAT = "xinglin-challenge-1"
 Hex = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=200, strip_whitespace=True)]
 Long = Annotated[str, StringConstraints(min_length=1, max_length=4000, strip_whitespace=True)]
@@ -84,7 +83,7 @@ class Site(_Section):
 class Manifest(_Section):
     """A challenge."""
 
-    format: Literal["xinglin-challenge-1"] = FORMAT
+    format: Literal["xinglin-challenge-1"] = "xinglin-challenge-1"
     name: Annotated[str, StringConstraints(pattern=SLUG)]
     title: Said
     task: Said
@@ -105,7 +104,7 @@ class Manifest(_Section):
     public: PublicPart | None = None
     commitment: Commitment | None = None
     """``None`` in a draft: ``create`` fills it in."""
-    limits: Limits = Limits()  # type: ignore[call-arg]
+    limits: Limits = Limits()
     sites: tuple[Site, ...] = Field((), strict=False, max_length=500)
     rules: tuple[Said, ...] = Field((), strict=False, max_length=50)
 

@@ -184,7 +184,8 @@ def accept_report(store: Store, name: str, report: Any, *, by: str, now: datetim
 
 
 def _told(figure: Figure) -> dict[str, float]:
-    return figure.as_json() | {"n": figure.n}
+    told: dict[str, float] = figure.as_json() | {"n": figure.n}
+    return told
 
 
 def _check_figure(figure: Any) -> None:

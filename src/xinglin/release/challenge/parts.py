@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from hmac import compare_digest
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from xinglin.errors import InputTooLargeError, InvalidInputError
 from xinglin.records.decode import decode_json
@@ -24,6 +24,7 @@ MAX_TEXT = 20_000
 ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}")
 Part = Literal["public", "board", "final"]
 Which = Literal["inputs", "labels"]
+WHICH: tuple[Which, ...] = get_args(Which)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -104,7 +105,8 @@ def join(inputs: bytes, labels: bytes, known: Sequence[str]) -> list[Case]:
     Raises:
         InvalidInputError: the two do not hold the same ids, or a line is not what it should be.
     """
-    texts, found = read_inputs(inputs), {}
+    texts = read_inputs(inputs)
+    found: dict[str, Case] = {}
     for at, row in _rows(labels, "labels"):
         if set(row) != {"id", "label", "part", "groups"}:
             raise InvalidInputError(f"{at}: expected the fields id, label, part and groups")

@@ -157,7 +157,7 @@ def find(connection: Connection, name: str, *, lock: bool = False) -> Challenge:
     """
     row = _row(connection, name, lock)
     if row is None:
-        names = list(connection.execute(select(challenges.c.name)).scalars())
+        names: list[str] = list(connection.execute(select(challenges.c.name)).scalars())
         near = get_close_matches(name, names, n=3, cutoff=0.4) or sorted(names)[:5]
         raise UnknownNameError(f"there is no challenge {name[:60]!r}; there are: {', '.join(near) or 'none'}")
     return _challenge(row)

@@ -196,7 +196,8 @@ def check_receipt(
 
 
 def _subjects(connection: Connection, seq: int) -> tuple[str, ...]:
-    return next(entries(connection, start=seq, batch=1)).subjects
+    found: tuple[str, ...] = next(entries(connection, start=seq, batch=1)).subjects
+    return found
 
 
 def _same(found: str, expected: Collection[str], what: str) -> None:

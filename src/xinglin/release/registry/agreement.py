@@ -41,13 +41,13 @@ def check_registry(connection: Connection) -> int:
         told = entry.detail
         where = f"{told['model']} {told['number']}"
         if entry.action == REGISTER:
-            row = versions.pop(entry.seq, None)
-            found = row and (
-                *(row.name, row.number, row.change, row.time, row.actor),
-                *(row.checkpoint, manifest_digest(row.manifest)),
+            version = versions.pop(entry.seq, None)
+            registered = version and (
+                *(version.name, version.number, version.change, version.time, version.actor),
+                *(version.checkpoint, manifest_digest(version.manifest)),
             )
             recorded = (told["model"], told["number"], told["change"], entry.time, entry.actor)
-            _agree(where, entry.seq, found, (*recorded, *entry.subjects))
+            _agree(where, entry.seq, registered, (*recorded, *entry.subjects))
         elif entry.action == EVIDENCE:
             row = evidence.pop(entry.seq, None)
             mine = of.get(row.version) if row else None
