@@ -19,11 +19,13 @@ from xinglin.errors import (
 )
 from xinglin.ledger import check, give_consent
 from xinglin.ledger.onchain import new_account
+from xinglin.ledger.onchain.library import own_recursion_limit
 from xinglin.records import create_dataset
 from xinglin.store import Store, open_store
 from xinglin.store.key_files import write_key_file
 
-pytest.importorskip("web3")
+with own_recursion_limit():
+    pytest.importorskip("web3")
 WORD = "correct horse battery"
 
 

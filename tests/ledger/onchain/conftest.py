@@ -5,8 +5,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.ledger.onchain.world import Bare, Clock, World, build
+from xinglin.ledger.onchain.library import own_recursion_limit
 
-pytest.importorskip("web3", reason="the extra chain is not installed")
+with own_recursion_limit():
+    pytest.importorskip("web3", reason="the extra chain is not installed")
 
 
 @pytest.fixture(scope="session")

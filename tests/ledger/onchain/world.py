@@ -9,7 +9,7 @@ from hexbytes import HexBytes
 
 from xinglin.ledger.onchain import Chain, Contracts
 from xinglin.ledger.onchain.artifacts import NAMES, artifact
-from xinglin.ledger.onchain.library import own_recursion_limit
+from xinglin.ledger.onchain.library import library, own_recursion_limit
 
 START = 1_800_000_000
 DELAY = 1000
@@ -25,9 +25,7 @@ class Clock:
 
 
 def account(number: int) -> Any:
-    from eth_account import Account
-
-    return Account.from_key(bytes([number]) * 32)
+    return library("eth_account", "a test").Account.from_key(bytes([number]) * 32)
 
 
 @dataclass

@@ -32,8 +32,8 @@ def library(name: str, door: str) -> Any:
 def own_recursion_limit() -> Iterator[None]:
     """Give the interpreter its recursion limit back.
 
-    py-evm and py-ecc raise it to 10,000 and 100,000 while they are imported. With that, a JSON text of many brackets
-    no longer ends in a ``RecursionError`` that a reader refuses: it overruns the stack and kills the process.
+    py-evm raises it to 10,000 and py-ecc, which web3 brings, to 100,000 while they are imported. With that, a JSON text of
+    many brackets no longer ends in a ``RecursionError`` that a reader refuses: it overruns the stack and kills the process.
     """
     before = sys.getrecursionlimit()
     try:
