@@ -11,7 +11,10 @@ import typer
 from xinglin.cli import ledger_reward
 from xinglin.cli.ledger_opened import opened, signer, word
 
-app = typer.Typer(help="链上账本:授权、同意、锚定、积分 The ledger on a chain.", no_args_is_help=True)
+app = typer.Typer(
+    help="共享账本:贡献积分与本人同意;可选上链的授权、同意、锚定 The commons: credit, consents, and grants on a chain.",
+    no_args_is_help=True,
+)
 accounts = typer.Typer(help="链上账户 Accounts of the chain.", no_args_is_help=True)
 chain = typer.Typer(help="链的状态与核对 The chain's state, and its check.", no_args_is_help=True)
 app.add_typer(accounts, name="account")
