@@ -9,6 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from tests.ledger.credit.made import SITES, made
 from xinglin.cli import ledger_chain
 from xinglin.errors import (
     ConflictError,
@@ -18,6 +19,7 @@ from xinglin.errors import (
     UnknownNameError,
 )
 from xinglin.ledger import check, give_consent
+from xinglin.ledger.credit.evidence import assess
 from xinglin.ledger.onchain import new_account
 from xinglin.ledger.onchain.library import own_recursion_limit
 from xinglin.records import create_dataset
@@ -42,7 +44,7 @@ def say(*words: str) -> str:
 def test_nothing_is_deployed_yet(store: Store) -> None:
     with pytest.raises(MissingDataError, match="ledger deploy"):
         say("chain", "status")
-    assert "链上账本" in say("--help")
+    assert "共享账本" in say("--help")
 
 
 @pytest.mark.slow
@@ -110,6 +112,15 @@ def test_from_an_account_to_a_claim(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         say("reward", "decide", "1", "--dismiss", "--key", key)
     with pytest.raises(ConflictError, match="not final"):
         say("reward", "claim", "1", "a", "--key", key)
+    with pytest.raises(InvalidInputError, match="--credit FILE, or --shares"):
+        say("reward", "propose", "p", "--shares", str(shares), "--key", key)
+    for name in SITES:
+        say("register", "site", name, "--key", key)
+    evidence = tmp_path / "evidence.json"
+    evidence.write_text(json.dumps(made()))
+    assert "payout 2" in say("reward", "propose", "p", "--credit", str(evidence), "--key", key)
+    paid = say("reward", "show", "2")
+    assert all(f"{site}: {share} bp" in paid for site, share in assess(made())[1].points.items() if share)
     shown = say("reward", "show", "1")
     assert "CHALLENGED" in shown
     assert "a: 7000 bp, 未领 not claimed" in shown

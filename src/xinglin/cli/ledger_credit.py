@@ -110,7 +110,7 @@ def show(
     from xinglin.store import open_store
 
     if what is not None and not what.isdigit():
-        contributions, payout = assess(_read(Path(what)))
+        contributions, payout = assess(read_evidence(Path(what)))
         if as_json:
             told = {"payout": asdict(payout), "contributions": [asdict(one) for one in contributions]}
             typer.echo(json.dumps(told, ensure_ascii=False, indent=2))
@@ -169,7 +169,7 @@ def propose(
         raise InvalidInputError("--steward: a site is named twice")
     with open_store().write() as connection:
         made = enter(
-            connection, _read(file), stewards={site: name for site, _, name in pairs}, actor=actor, days=days,
+            connection, read_evidence(file), stewards={site: name for site, _, name in pairs}, actor=actor, days=days,
             replaces=replaces,
         )  # fmt: skip
     _proposal(made)
@@ -254,7 +254,12 @@ def _bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def _read(path: Path) -> Any:
+def read_evidence(path: Path) -> Any:
+    """Read the JSON that ``compute`` wrote.
+
+    Raises:
+        MissingDataError, InputTooLargeError, InvalidInputError: no file, too large, or no JSON.
+    """
     from xinglin.errors import InvalidInputError
 
     try:

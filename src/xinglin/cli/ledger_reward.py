@@ -34,23 +34,36 @@ def open_pool(
 def propose(
     pool: Pool,
     key: Key,
-    shares: Annotated[Path, typer.Option(help='{"机构": 基点} JSON Basis points by site, together 10000.')],
-    evidence: Evidence,
+    credit: Annotated[
+        Path | None, typer.Option(help="credit compute 的证据文件 Evidence of ledger credit compute.")
+    ] = None,
+    shares: Annotated[
+        Path | None, typer.Option(help='{"机构": 基点} JSON Basis points by site, together 10000.')
+    ] = None,
+    evidence: Annotated[
+        str | None,
+        typer.Option(help="依据的 SHA-256(与 --shares 同用)Digest of the evidence, with --shares."),
+    ] = None,
     points: Annotated[int, typer.Option(min=10_000, help="积分,10000 的倍数 Points.")] = 1_000_000,
 ) -> None:
-    """提出分配。Propose a payout."""
+    """提出分配:由证据算出(--credit),或直接给出基点。Propose a payout, worked out from evidence or as given."""
     from xinglin.errors import InvalidInputError
 
-    try:
-        given = json.loads(shares.read_text(encoding="utf-8"))
-        wanted = {str(name): int(share) for name, share in given.items()}
-    except (OSError, ValueError, AttributeError, TypeError):
-        raise InvalidInputError(f'{shares.name}: expected JSON such as {{"site": 10000}}') from None
+    if credit is not None and shares is None and evidence is None:
+        from xinglin.cli.ledger_credit import read_evidence
+        from xinglin.ledger.credit.evidence import assess
+
+        _, payout = assess(read_evidence(credit))
+        wanted, digest = payout.points, payout.evidence
+    elif credit is None and shares is not None and evidence is not None:
+        wanted, digest = _shares(shares), evidence
+    else:
+        raise InvalidInputError("propose: expected --credit FILE, or --shares FILE with --evidence DIGEST")
     contracts, account, find = _open(key)
     number = contracts.rewards.propose(
         account,
         find("pool", pool),
-        word(evidence),
+        word(digest),
         {find("site", name): share for name, share in wanted.items()},
         points=points,
     )
@@ -111,6 +124,16 @@ def show(number: Number) -> None:
         if share:
             done = "已领 claimed" if contracts.rewards.claimed(number, id) else "未领 not claimed"
             typer.echo(f"{name}: {share} bp, {done}")
+
+
+def _shares(path: Path) -> dict[str, int]:
+    from xinglin.errors import InvalidInputError
+
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+        return {str(name): int(share) for name, share in given.items()}
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
+        raise InvalidInputError(f'{path.name}: expected JSON such as {{"site": 10000}}') from None
 
 
 def _open(key: Path) -> tuple[Any, Any, Any]:
