@@ -190,7 +190,7 @@ def test_erasing_leaves_no_trace_and_others_alone(opened: Store, name: str, tmp_
         last = list(entries(connection))[-2]  # behind it stands the reading above
     assert last.action == "subject.erase"
     assert last.subjects == (keyed_digest(salt, "甲".encode()),)
-    assert last.detail == {"dataset": name, "records": 3, "files": 1}
+    assert last.detail == {"dataset": name, "records": 3, "files": 1, "destroyed": ["salt"]}
     if opened.engine.dialect.name == "sqlite":
         path = Path(str(opened.engine.url.database))
         kept = b"".join(file.read_bytes() for file in path.parent.glob(path.name + "*"))

@@ -37,7 +37,7 @@ def register(app: typer.Typer) -> None:
     app.command("key")(key)
     app.command("sign")(sign)
     app.command("check")(check)
-    app.command("verify")(verify)
+    app.command("audit")(audit)
     app.command("promote")(promote)
     app.command("rollback")(rollback)
     app.command("gate")(gate)
@@ -240,7 +240,7 @@ def check(
     typer.echo(f"完好且签名有效 intact and signed: {checkpoint.id}")
 
 
-def verify() -> None:
+def audit() -> None:
     """核对登记表与审计链是否一致。Check that the registry says what the audit chain says.
 
     审计链本身用 `xinglin audit verify` 核对。The chain itself is checked by `xinglin audit verify`.
