@@ -36,7 +36,7 @@ def filled(store: Store, tmp_path: Path) -> Store:
 def test_an_untouched_registry_agrees(filled: Store) -> None:
     with filled.read() as connection:
         assert check_registry(connection) == 2 + 2 + 2 + 3
-    done = CliRunner().invoke(app, ["model", "verify"])
+    done = CliRunner().invoke(app, ["model", "audit"])
     assert done.exit_code == 0
     assert "9 entries" in done.output
 
