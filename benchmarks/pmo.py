@@ -219,7 +219,7 @@ def _sources(arm: str) -> str:
     if arm == "designer":
         prior = shipped_folder("molecules-prior")
         files = [
-            *sorted(room.glob("*.py")),
+            *(path for path in sorted(room.glob("*.py")) if path.stem != "plugged"),  # unused by a run
             *sorted(Path(molecule.__path__[0]).glob("*.py")),
             *sorted(prior.iterdir()),
         ]
