@@ -25,10 +25,11 @@ SLOW = (
         "novel_hits",
         "redock",
     ),
+    *("data_quality", "deidentify", "diagnose_speed", "intake", "train_speed"),
     *("explanation", "graph_embeddings", "http_speed", "model_speed", "scoreboard"),
     *("activity", "activity_transformer", "align", "assays", "molecule_prior", "pmo", "retro", "trace"),
 )
-"""Those that train several models, dock, or take more than about 15 seconds otherwise, even in a quick run."""
+"""Those that train several models, dock, or take more than about ten seconds otherwise, even in a quick run."""
 KEYS = {
     *("name", "figure", "value", "unit", "low", "high", "n"),
     *("reference", "reference_name", "ratio", "note"),

@@ -35,6 +35,7 @@ def notes(tmp_path_factory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_from_own_text_to_a_diagnosis_with_it(notes: Path, tmp_path: Path) -> None:
     encoder, model = tmp_path / "encoder", tmp_path / "model"
     made = xinglin("train", "encoder", "--data", str(notes), "--out", str(encoder), "--steps", "2", *SMALL)

@@ -73,6 +73,7 @@ def test_a_killed_worker_changes_nothing_of_the_result(tmp_path: Path, undisturb
     assert found["tokens"] == undisturbed["tokens"] == 40 * 2 * 32
 
 
+@pytest.mark.slow
 def test_without_restarts_the_error_says_how_to_go_on(tmp_path: Path, undisturbed: dict[str, Any]) -> None:
     command = torchrun(str(WORKER), str(tmp_path), "2", "0", "1:23")
     command[command.index("--max-restarts") + 1] = "0"

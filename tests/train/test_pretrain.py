@@ -94,6 +94,7 @@ def test_going_on_needs_the_same_tokenizer(corpus, encoder: Path, texts, tmp_pat
     assert going.manifest["parents"] == [verify_checkpoint(encoder).id]
 
 
+@pytest.mark.slow
 def test_two_processes_on_gloo_train_one_model(tmp_path: Path, texts) -> None:
     data = tmp_path / "texts.txt"
     data.write_text("\n".join(texts), encoding="utf-8")
