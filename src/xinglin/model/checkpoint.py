@@ -2,13 +2,14 @@
 
 Or, of kind ``detector``, a network of images that :mod:`xinglin.model.vision` loads: no tokenizer, same seal.
 Or, of kind ``aligned``, the two towers of :mod:`xinglin.model.align`: images and words, with a tokenizer.
+Or, of kind ``molecules``, the fingerprint models of :mod:`xinglin.model.molecule.saved`: arrays instead of tensors.
 
 ``manifest.json`` lists the SHA-256 of every other file, the data with their licences, settings, seeds, code and
 metrics. ``id`` is the SHA-256 over canonical JSON of the digests of weights, configuration and tokenizer and of
 the data list: what the model *is*. Derived files (ONNX, calibration, the card) have their digests in the manifest
 but no part in the id, so an export does not make it another model.
 
-No torch here, no pickle, no code: only JSON and safetensors are trusted to be read at all.
+No torch here, no pickle, no code: only JSON, safetensors and arrays without objects are trusted to be read at all.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import re
 import secrets
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -29,11 +30,13 @@ from typing import Any, Literal, get_args
 from xinglin import __version__
 from xinglin.errors import CheckpointError, InvalidInputError
 from xinglin.model.parts import (
+    ARRAYS,
     CONFIG,
     REQUIRED,
     TOKENIZER,
     WEIGHTS,
     Parts,
+    check_array_parts,
     check_image_parts,
     check_parts,
     read_json,
@@ -53,7 +56,7 @@ __all__ = [
     "verify_checkpoint",
 ]
 
-Kind = Literal["encoder", "classifier", "decoder", "detector", "aligned"]
+Kind = Literal["encoder", "classifier", "decoder", "detector", "aligned", "molecules"]
 MANIFEST = "manifest.json"
 FORMAT = 1
 MAX_FILES = 256
@@ -87,7 +90,7 @@ def seal_checkpoint(
             to the model; every file but hidden ones goes into the manifest.
         name: the model's name.
         kind: ``encoder`` or ``classifier`` of text, ``decoder`` of molecules; ``detector``: a network of images, which
-            has no tokenizer; ``aligned``: images and words.
+            has no tokenizer; ``aligned``: images and words; ``molecules``: arrays of fingerprint models.
         data: one object a data set: name, sha256, records, licence, weak (bool).
         settings: every setting that the run had.
         seeds: every seed it drew from.
@@ -199,7 +202,7 @@ def verify_checkpoint(folder: Path) -> Checkpoint:
 def checkpoint_id(files: Mapping[str, str], data: Iterable[Mapping[str, Any]]) -> str:
     """Return the id that follows from the digests of the files and from the data list."""
     core = {
-        "weights": files[WEIGHTS],
+        "weights": files[WEIGHTS] if WEIGHTS in files else files[ARRAYS],
         "config": files[CONFIG],
         "data": list(data),
     }
@@ -260,12 +263,19 @@ def _plain(folder: Path, name: Any) -> None:
         raise CheckpointError(f"{folder}: {name}: a checkpoint holds no code and no pickles: remove it")
 
 
+_PARTS: dict[str, tuple[tuple[str, ...], Callable[[Path], Parts]]] = {
+    "detector": ((CONFIG, WEIGHTS), check_image_parts),
+    "molecules": ((CONFIG, ARRAYS), check_array_parts),
+}
+"""Of the kinds that are no language models: the files they must have, and what checks them."""
+
+
 def _required(kind: Kind) -> tuple[str, ...]:
-    return (CONFIG, WEIGHTS) if kind == "detector" else REQUIRED
+    return _PARTS[kind][0] if kind in _PARTS else REQUIRED
 
 
 def _parts(folder: Path, kind: Kind) -> Parts:
-    return check_image_parts(folder) if kind == "detector" else check_parts(folder)
+    return _PARTS[kind][1](folder) if kind in _PARTS else check_parts(folder)
 
 
 def _digests(folder: Path, kind: Kind) -> dict[str, str]:

@@ -16,6 +16,8 @@ from xinglin.errors import CheckpointError
 from xinglin.model.weights import Tensor, read_header
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
+ARRAYS = "model.npz"
+"""Instead of the weights, where a model is no network."""
 TOKENIZER, TOKENIZER_CONFIG = "tokenizer.json", "tokenizer_config.json"
 REQUIRED = (CONFIG, WEIGHTS, TOKENIZER, TOKENIZER_CONFIG)
 MAX_JSON = 8 * 2**20
@@ -75,14 +77,29 @@ def check_image_parts(folder: Path) -> Parts:
     Raises:
         CheckpointError: names the file, what was expected of it and what came.
     """
-    for name in (CONFIG, WEIGHTS):
+    return Parts(_plain_config(folder, WEIGHTS), read_header(folder / WEIGHTS), ())
+
+
+def check_array_parts(folder: Path) -> Parts:
+    """Check the configuration of models that are arrays: neither tensors nor a tokenizer, and no classes.
+
+    The arrays themselves are opened by who reads them, bounded and without objects.
+
+    Raises:
+        CheckpointError: names the file, what was expected of it and what came.
+    """
+    return Parts(_plain_config(folder, ARRAYS), {}, ())
+
+
+def _plain_config(folder: Path, weights: str) -> dict[str, Any]:
+    for name in (CONFIG, weights):
         size_of(folder / name)
     config = read_json(folder / CONFIG)
     if "auto_map" in config:
         raise CheckpointError(
             f"{folder}: auto_map asks for code of its own: a checkpoint here carries no code"
         )
-    return Parts(config, read_header(folder / WEIGHTS), ())
+    return config
 
 
 def size_of(path: Path, limit: int = MAX_FILE) -> int:

@@ -52,6 +52,14 @@ def test_seeds_and_batches():
     assert sample(decoder, 60, seed=3) == whole
     assert sample(decoder, 60, seed=4) != whole
     assert sample(decoder, 0, seed=3) == []
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            assert sample(decoder, 500, seed=3)[:60] == whole
+            assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
     # Long sequences: the room for keys is doubled on the way and the longest are cut.
     torch.manual_seed(0)
     blind = Decoder(DecoderSize(140, 16, 16, 1, 1, 48)).eval()

@@ -13,10 +13,12 @@ from scipy.linalg import solve
 
 from xinglin.errors import CheckpointError, InvalidInputError
 from xinglin.measure.localisation import auroc
+from xinglin.model.checkpoint import seal_checkpoint, verify_checkpoint
 from xinglin.model.molecule.activity import Panel
 from xinglin.model.molecule.features import featurise
 from xinglin.model.molecule.kernel import DescriptorScale, similarity
 from xinglin.model.molecule.saved import load_panels, save_panels
+from xinglin.model.shipped import shipped_folder
 from xinglin.records.molecules import murcko
 from xinglin.train.molecules.activity import (
     ActivityOptions,
@@ -29,8 +31,10 @@ from xinglin.train.molecules.activity import (
 )
 from xinglin.train.molecules.tables import read_training
 from xinglin.train.molecules.validation import figures, held_back
+from xinglin.types import Checkpoint
 
 FAST = ActivityOptions(trees=40)
+SEAL = {"name": "x", "data": [], "settings": {}, "seeds": [0], "metrics": {}, "limits": "x"}
 
 
 @pytest.fixture(scope="module")
@@ -139,15 +143,18 @@ def test_nothing_to_fit() -> None:
             fit_panel(Table("none", ["C" * (n + 1) for n in range(40)], {"y": labels}))
 
 
+def _saved(folder: Path, panel: Panel) -> Checkpoint:
+    return save_panels(folder, [panel], card="x", **SEAL)  # type: ignore[arg-type]
+
+
 def test_saved_panels_say_the_same(
     tmp_path: Path, both: Table, fitted: tuple[Panel, dict[str, Held]]
 ) -> None:
     folder = tmp_path / "models"
-    identity = save_panels(
-        folder, [fitted[0]], name="x", card="x", data=[], settings={}, metrics={}, limits="x"
-    )
+    sealed = _saved(folder, fitted[0])
     panels, manifest = load_panels(folder)
-    assert manifest["id"] == identity
+    assert manifest["id"] == sealed.id == verify_checkpoint(folder).id
+    assert sealed.path == str(folder)
     features = featurise([*both.smiles[:50], "C" * 30])
     ours, theirs = fitted[0].predict(features), panels[0].predict(features)
     assert set(ours) == set(theirs)
@@ -162,28 +169,31 @@ def test_damaged_folders_are_refused(
     tmp_path: Path, fitted: tuple[Panel, dict[str, Held]], file: str
 ) -> None:
     folder = tmp_path / "models"
-    save_panels(folder, [fitted[0]], name="x", card="x", data=[], settings={}, metrics={}, limits="x")
+    _saved(folder, fitted[0])
     path = folder / file
     kept = path.read_bytes()
     path.write_bytes(kept[:-40] + b"{}" * 20 if file != "manifest.json" else b"{}")
     with pytest.raises(CheckpointError):
         load_panels(folder)
+    with pytest.raises(CheckpointError):
+        verify_checkpoint(folder)
     path.unlink()
     with pytest.raises(CheckpointError):
         load_panels(folder)
 
 
 def test_another_version_is_refused(tmp_path: Path, fitted: tuple[Panel, dict[str, Held]]) -> None:
-    from xinglin.model.molecule import saved
-
     folder = tmp_path / "models"
-    save_panels(folder, [fitted[0]], name="x", card="x", data=[], settings={}, metrics={}, limits="x")
+    _saved(folder, fitted[0])
     config = json.loads((folder / "config.json").read_text())
     config["descriptors"][0] = "another"
     (folder / "config.json").write_text(json.dumps(config))
-    manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["files"]["config.json"] = saved._digest(folder / "config.json")
-    manifest["id"] = saved._identity(manifest["files"])
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").unlink()
+    seal_checkpoint(folder, kind="molecules", **SEAL)  # type: ignore[arg-type]
     with pytest.raises(CheckpointError, match="descriptors differs"):
         load_panels(folder)
+
+
+def test_a_model_of_another_kind_is_refused() -> None:
+    with pytest.raises(CheckpointError, match="expected fingerprint models of molecules, got decoder"):
+        load_panels(shipped_folder("molecules-prior"))

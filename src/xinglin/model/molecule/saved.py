@@ -1,18 +1,17 @@
 """Fitted panels as a sealed folder: compressed arrays, JSON, no pickle.
 
 ``model.npz`` holds counts, dual weights and LightGBM's text as arrays; ``config.json`` the numbers beside them;
-``manifest.json`` the SHA-256 of both, the data, the settings and the figures. Descriptors of the training molecules are
-kept in steps of 1/31 standard deviation, which moves a probability in the third digit at most.
+the folder is sealed as every checkpoint is (:mod:`xinglin.model.checkpoint`, kind ``molecules``). Descriptors of the
+training molecules are kept in steps of 1/31 standard deviation, which moves a probability in the third digit at most.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +22,19 @@ from scipy.sparse import csr_matrix
 from xinglin.errors import CheckpointError
 from xinglin.measure.normalised import NormalisedInterval
 from xinglin.measure.venn_abers import VennAbers
+from xinglin.model.checkpoint import seal_checkpoint, verify_checkpoint
 from xinglin.model.molecule.activity import ActivityModel, Panel
 from xinglin.model.molecule.domain import Domain
 from xinglin.model.molecule.features import FAMILIES, WIDTH, Features
 from xinglin.model.molecule.fingerprints import descriptor_names
 from xinglin.model.molecule.kernel import CLIP, DescriptorScale
-from xinglin.model.parts import read_json
+from xinglin.model.parts import ARRAYS, CONFIG, read_json
 from xinglin.model.saving import saving
+from xinglin.types import Checkpoint
 
-ARRAYS, CONFIG, MANIFEST, CARD = "model.npz", "config.json", "manifest.json", "README.md"
+CARD, KIND = "README.md", "molecules"
 FORMAT = 1
+"""Of the arrays."""
 MAX_BYTES = 512 * 2**20
 """Of all arrays, unpacked."""
 _STEPS = 31.0
@@ -47,10 +49,11 @@ def save_panels(
     card: str,
     data: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
+    seeds: Sequence[int],
     metrics: Mapping[str, Any],
     limits: str,
-) -> str:
-    """Write panels, whole or not at all; returns the id, the SHA-256 over the digests of what the models are.
+) -> Checkpoint:
+    """Write panels, whole or not at all, sealed.
 
     Args:
         folder: replaced if there.
@@ -59,6 +62,7 @@ def save_panels(
         card: the model card, Markdown.
         data: one object a data set: name, sha256, records, licence.
         settings: every setting of the fit.
+        seeds: every seed it drew from.
         metrics: figures, each with what it was measured on.
         limits: what it must not be used for.
 
@@ -78,33 +82,31 @@ def save_panels(
         np.savez_compressed(new / ARRAYS, **arrays)  # type: ignore[arg-type]
         (new / CONFIG).write_text(json.dumps(config, ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
         (new / CARD).write_text(card, encoding="utf-8")
-        files = {file: _digest(new / file) for file in (ARRAYS, CONFIG, CARD)}
-        identity = _identity(files)
-        manifest = {
-            "format": FORMAT,
-            "name": name,
-            "kind": "molecules",
-            "id": identity,
-            "files": files,
-            "data": [dict(one) for one in data],
-            "settings": dict(settings),
-            "metrics": dict(metrics),
-            "limits": limits,
-        }
-        (new / MANIFEST).write_text(
-            json.dumps(manifest, ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+        sealed = seal_checkpoint(
+            new,
+            name=name,
+            kind=KIND,
+            data=data,
+            settings=settings,
+            seeds=seeds,
+            metrics=metrics,
+            limits=limits,
         )
-    return identity
+    return replace(sealed, path=str(folder))
 
 
 def load_panels(folder: Path) -> tuple[list[Panel], dict[str, Any]]:
     """Return the panels of a folder and its manifest.
 
     Raises:
-        CheckpointError: a file is missing, changed or of another format, or was made with other descriptors than this
-            version of RDKit has.
+        CheckpointError: the folder does not verify, its model is of another kind or format, or was made with other
+            descriptors than this version of RDKit has.
     """
-    manifest = sealed_manifest(folder)
+    manifest = verify_checkpoint(folder).manifest
+    if manifest["kind"] != KIND:
+        raise CheckpointError(
+            f"{folder}: expected fingerprint models of molecules, got {manifest['kind']}: another model"
+        )
     config = read_json(folder / CONFIG)
     ours = {
         "format": FORMAT,
@@ -123,42 +125,6 @@ def load_panels(folder: Path) -> tuple[list[Panel], dict[str, Any]]:
     except (KeyError, ValueError, TypeError, zipfile.BadZipFile, zlib.error) as error:
         raise CheckpointError(f"{folder.name}: arrays and {CONFIG} do not fit together: {error}") from error
     return panels, manifest
-
-
-def sealed_manifest(folder: Path) -> dict[str, Any]:
-    """Return the manifest of a folder of panels, every file checked against it.
-
-    Raises:
-        CheckpointError: a file is missing or changed, or the manifest is of something else.
-    """
-    if not (folder / MANIFEST).is_file():
-        raise CheckpointError(f"{folder}: expected a folder with {MANIFEST}, found none: check the path")
-    manifest: dict[str, Any] = dict(read_json(folder / MANIFEST))
-    files = manifest.get("files")
-    if (
-        manifest.get("kind") != "molecules"
-        or not isinstance(files, dict)
-        or set(files) != {ARRAYS, CONFIG, CARD}
-    ):
-        raise CheckpointError(f"{folder.name}: {MANIFEST} is not of models of molecules")
-    for file, expected in files.items():
-        if not (folder / file).is_file() or _digest(folder / file) != expected:
-            raise CheckpointError(
-                f"{folder.name}: {file} is not the file that was sealed: copy the folder again"
-            )
-    if manifest.get("id") != _identity(files):
-        raise CheckpointError(f"{folder.name}: {MANIFEST}: id does not follow from the files: it was edited")
-    return manifest
-
-
-def _identity(files: Mapping[str, str]) -> str:
-    core = {name: files[name] for name in (ARRAYS, CONFIG)}
-    return hashlib.sha256(json.dumps(core, sort_keys=True).encode()).hexdigest()
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _arrays(path: Path) -> dict[str, NDArray[Any]]:

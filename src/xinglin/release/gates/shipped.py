@@ -84,7 +84,7 @@ def judge_shipped(name: str, standing: Standing, results: Path) -> Judged:
         MissingDataError: there are no such results.
         CheckpointError: the shipped folder is not whole.
     """
-    manifest = _manifest(name)
+    manifest = verify_checkpoint(shipped_folder(name)).manifest
     checkpoint = str(manifest["id"])
     contents = [*_recorded(manifest), *_measured(checkpoint, standing, results)]
     evidence = tuple(
@@ -94,14 +94,6 @@ def judge_shipped(name: str, standing: Standing, results: Path) -> Judged:
     version = Version(name, "shipped", checkpoint, manifest, "released", "first", 0, "", "", evidence)
     verdict = judge(version, standing.policy, now="", last_promotion=None)
     return Judged(verdict, standing.waived)
-
-
-def _manifest(name: str) -> dict[str, Any]:
-    from xinglin.model.molecule.saved import sealed_manifest
-
-    folder = shipped_folder(name)
-    kind = decode_json((folder / MANIFEST).read_bytes(), name).get("kind")
-    return sealed_manifest(folder) if kind == "molecules" else verify_checkpoint(folder).manifest
 
 
 def _complete(where: str, standing: Standing) -> None:

@@ -121,6 +121,7 @@ def _part(
         "sha256": digest,
         "records": len(table.smiles),
         "licence": endpoint.licence,
+        "weak": False,
     }
     _save(folder, [panel], [listed], metrics, options)
     return load_panels(folder)
@@ -140,6 +141,7 @@ def _save(
         card=_card(listed, metrics),
         data=listed,
         settings=asdict(options),
+        seeds=[options.seed],
         metrics=metrics,
         limits=f"{LIMITS_ZH} {LIMITS_EN}",
     )
