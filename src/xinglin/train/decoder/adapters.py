@@ -36,7 +36,9 @@ def open_base(folder: Path, adapter: Adapter) -> Decoder:
         import torch
         from transformers import BitsAndBytesConfig
     except ImportError as error:
-        raise MissingExtraError("QLoRA: 4 比特 4 bits by bitsandbytes (pip install bitsandbytes)", "assistant") from error
+        raise MissingExtraError(
+            "QLoRA: 4 比特 4 bits by bitsandbytes (pip install bitsandbytes)", "assistant"
+        ) from error
     cuda = torch.cuda.is_available()
     four = BitsAndBytesConfig(
         load_in_4bit=True,
@@ -76,7 +78,9 @@ def merged(model: Any, base: Path, adapter: Path | None, kind: Adapter) -> PreTr
     if kind == "lora":
         return model.merge_and_unload()  # type: ignore[no-any-return]
     if adapter is None:
-        raise MissingDataError("QLoRA's adapter is folded into the whole base: expected a folder to keep it in")
+        raise MissingDataError(
+            "QLoRA's adapter is folded into the whole base: expected a folder to keep it in"
+        )
     return fold(base, adapter)
 
 
@@ -89,7 +93,9 @@ def fold(base: Path, adapter: Path) -> PreTrainedModel:
         MissingExtraError: PEFT is not installed.
     """
     if not (adapter / CONFIG).is_file() or not (adapter / WEIGHTS).is_file():
-        raise MissingDataError(f"{adapter}: no adapter: expected {CONFIG} and {WEIGHTS} (safetensors, no pickle)")
+        raise MissingDataError(
+            f"{adapter}: no adapter: expected {CONFIG} and {WEIGHTS} (safetensors, no pickle)"
+        )
     try:
         from peft import PeftModel
     except ImportError as error:
@@ -98,4 +104,6 @@ def fold(base: Path, adapter: Path) -> PreTrainedModel:
     try:
         return PeftModel.from_pretrained(opened.model, adapter, local_files_only=True).merge_and_unload()  # type: ignore[no-any-return]
     except (ValueError, RuntimeError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{adapter.name}: the adapter does not fit {base.name} ({type(error).__name__})") from error
+        raise CheckpointError(
+            f"{adapter.name}: the adapter does not fit {base.name} ({type(error).__name__})"
+        ) from error

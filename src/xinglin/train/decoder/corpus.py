@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Literal
 
 from xinglin.graph.importers import read_lines
-from xinglin.records.exams import ExamItem, exam_file, part, read_exam
+from xinglin.records.exams import ExamItem, exam_file, read_exam
 from xinglin.train.corpus import OPEN_SETS, file_digest, read_open_set
 
 Held = Literal["train", "held_out"]
@@ -130,10 +130,14 @@ def sources(data: Path) -> list[Given]:
     for name in DOCUMENT_SETS:
         path = data / "text" / OPEN_SETS[name].path
         if path.is_file():
-            found.append(Given(name, file_digest(path), sum(1 for _ in read_lines(path)), OPEN_SETS[name].licence))
+            found.append(
+                Given(name, file_digest(path), sum(1 for _ in read_lines(path)), OPEN_SETS[name].licence)
+            )
     path = data / "text" / REFUSALS
     if path.is_file():
-        found.append(Given("zhongjing-refusals", file_digest(path), sum(1 for _ in refusals(data)), "Apache-2.0"))
+        found.append(
+            Given("zhongjing-refusals", file_digest(path), sum(1 for _ in refusals(data)), "Apache-2.0")
+        )
     if items := sum(1 for _ in exam_items(data)):
         found.append(Given("cmexam, part train", file_digest(exam_file("cmexam", data)), items, "Apache-2.0"))
     return found

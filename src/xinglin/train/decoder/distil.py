@@ -73,9 +73,7 @@ class _Distilling(Trainer):  # type: ignore[misc]
         outputs = model(**seen)
         # Padded vocabularies may differ in size beyond the tokens that both have.
         shared = min(outputs.logits.shape[-1], wanted.shape[-1])
-        loss = token_divergence(
-            outputs.logits[..., :shared], wanted[..., :shared], labels, self.temperature
-        )
+        loss = token_divergence(outputs.logits[..., :shared], wanted[..., :shared], labels, self.temperature)
         # The Trainer divides no loss that takes the number of items; ours is a mean of its own batch.
         loss = loss / self.current_gradient_accumulation_steps
         return (loss, outputs) if return_outputs else loss

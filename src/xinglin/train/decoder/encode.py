@@ -44,9 +44,7 @@ def end_of(tokenizer: PreTrainedTokenizerBase) -> int:
     return int(tokenizer.eos_token_id)
 
 
-def packed(
-    documents: Iterable[str], tokenizer: PreTrainedTokenizerBase, length: int
-) -> Iterator[list[int]]:
+def packed(documents: Iterable[str], tokenizer: PreTrainedTokenizerBase, length: int) -> Iterator[list[int]]:
     """Yield blocks of exactly ``length`` tokens; documents follow one another, each with its end, none is cut short.
 
     Attention crosses documents within a block, as in GPT-3's training (Brown et al. 2020, section 2.1: no masking by
@@ -135,9 +133,7 @@ def _answer(tokenizer: PreTrainedTokenizerBase, text: str) -> tuple[list[int], l
     """
     ids = _ids(tokenizer, text)
     special = set(tokenizer.all_special_ids) | {
-        token
-        for token, added in tokenizer.added_tokens_decoder.items()
-        if added.special
+        token for token, added in tokenizer.added_tokens_decoder.items() if added.special
     }
     last = max((place for place, token in enumerate(ids) if token in special), default=-1)
     if last >= 0:

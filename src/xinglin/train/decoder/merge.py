@@ -99,7 +99,9 @@ def merge_checkpoints(
     if method not in METHODS:
         raise InvalidInputError(f"method: expected {', '.join(METHODS)}, got {method!r}")
     if len(folders) < 2 or (method == "slerp" and len(folders) != 2):
-        raise InvalidInputError(f"{method}: expected {'two' if method == 'slerp' else 'at least two'} checkpoints")
+        raise InvalidInputError(
+            f"{method}: expected {'two' if method == 'slerp' else 'at least two'} checkpoints"
+        )
     chosen = list(weights) if weights is not None else [1.0] * len(folders)
     if len(chosen) != len(folders) or not all(weight > 0 for weight in chosen):
         raise InvalidInputError(f"weights: expected {len(folders)} numbers above 0, got {chosen}")
@@ -135,7 +137,9 @@ def _same_shape(opened: Sequence[Decoder]) -> None:
     for other in opened[1:]:
         found = {name: tuple(tensor.shape) for name, tensor in other.model.state_dict().items()}
         if found != first:
-            differ = sorted(name for name in first.keys() | found.keys() if first.get(name) != found.get(name))
+            differ = sorted(
+                name for name in first.keys() | found.keys() if first.get(name) != found.get(name)
+            )
             raise CheckpointError(
                 f"{other.folder.name}: another architecture than {opened[0].folder.name}: {', '.join(differ[:3])} differ"
             )

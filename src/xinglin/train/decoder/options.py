@@ -58,7 +58,9 @@ class StageOptions:
         if self.length < 8:
             raise InvalidInputError(f"length: expected at least 8 tokens, got {self.length}")
         if not 0 < self.learning_rate <= 1:
-            raise InvalidInputError(f"learning_rate: expected above 0 and at most 1, got {self.learning_rate}")
+            raise InvalidInputError(
+                f"learning_rate: expected above 0 and at most 1, got {self.learning_rate}"
+            )
         if self.adapter not in get_args(Adapter):
             raise InvalidInputError(f"adapter: expected {', '.join(get_args(Adapter))}, got {self.adapter!r}")
         if self.generations < 2:
@@ -70,9 +72,7 @@ class StageOptions:
     def smaller(self) -> StageOptions:
         """Return settings of half the batch and the same rows a step."""
         half = max(1, self.batch_size // 2)
-        return replace(
-            self, batch_size=half, accumulate=self.accumulate * (self.batch_size // half)
-        )
+        return replace(self, batch_size=half, accumulate=self.accumulate * (self.batch_size // half))
 
     def digest(self, stage: str, model: str, data: Sequence[Mapping[str, Any]]) -> str:
         """Return a SHA-256 of all that decides the weights: a state with another is not resumed."""

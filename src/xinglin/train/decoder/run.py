@@ -19,7 +19,7 @@ from threading import Event
 from typing import Any
 
 import torch
-from transformers import Trainer, TrainerCallback
+from transformers import PrinterCallback, Trainer, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 
 from xinglin.errors import TrainingError
@@ -29,7 +29,9 @@ from xinglin.train.loop import Report, Tick, interruptible
 
 log = logging.getLogger("xinglin.train")
 PLAN = "plan.json"
-SMALLER = "内存不足,批量减为{size},每步行数不变 Out of memory: {size} rows at a time now, as many a step as before."
+SMALLER = (
+    "内存不足,批量减为{size},每步行数不变 Out of memory: {size} rows at a time now, as many a step as before."
+)
 
 
 @dataclass
@@ -67,7 +69,7 @@ def arguments(options: StageOptions, state: Path) -> dict[str, Any]:
         "bf16": cuda and torch.cuda.is_bf16_supported(),
         "fp16": False,
         "dataloader_pin_memory": cuda,
-        "gradient_checkpointing": cuda,
+        "activation_checkpointing": cuda,
     }
 
 
@@ -100,6 +102,7 @@ def run(
         trainer = None
         try:
             trainer = make(options)
+            trainer.remove_callback(PrinterCallback)  # it prints every step to standard output
             with interruptible() as asked:
                 watch = _Watch(options.steps, report, asked)
                 trainer.add_callback(watch)

@@ -13,8 +13,8 @@ from xinglin.types import DISCLAIMER, Checkpoint
 
 LIMITS = (
     "研究用语言模型,会编造内容,不得用于问诊或回答病人;对话须经 xinglin chat 的检索与安全检查。"
-    "A language model for research: it makes things up. Not for consultations or for patients; in a conversation only behind "
-    "the retrieval and safety checks of xinglin chat."
+    "A language model for research: it makes things up. Not for consultations or for patients; in a conversation only "
+    "behind the retrieval and safety checks of xinglin chat."
 )
 SAVED = ("float32", "bfloat16", "float16")
 ONE_FILE = "1000GB"
@@ -58,7 +58,9 @@ def write_checkpoint(
     with saving(out) as new:
         model.save_pretrained(new, max_shard_size=ONE_FILE)
         tokenizer.save_pretrained(new)
-        (new / "README.md").write_text(_card(out.name, model, stage, data, settings, metrics), encoding="utf-8")
+        (new / "README.md").write_text(
+            _card(out.name, model, stage, data, settings, metrics), encoding="utf-8"
+        )
         made = seal_checkpoint(
             new,
             name=out.name,

@@ -44,7 +44,9 @@ def require_context(length: int, context: int) -> None:
         InputTooLargeError: they do not.
     """
     if length > context:
-        raise InputTooLargeError(f"length: the model sees {context} tokens, {length} were asked for: --length {context}")
+        raise InputTooLargeError(
+            f"length: the model sees {context} tokens, {length} were asked for: --length {context}"
+        )
 
 
 def packed_rows(documents: Iterable[str], tokenizer: Any, length: int) -> Rows:
@@ -63,7 +65,9 @@ def packed_rows(documents: Iterable[str], tokenizer: Any, length: int) -> Rows:
 
     blocks = list(packed(counted(), tokenizer, length))
     if not blocks:
-        raise InvalidInputError(f"{given} documents do not fill one block of {length} tokens: more text, or shorter")
+        raise InvalidInputError(
+            f"{given} documents do not fill one block of {length} tokens: more text, or shorter"
+        )
     return Rows(Dataset.from_dict({"input_ids": blocks, "labels": blocks}), given)
 
 
