@@ -166,9 +166,10 @@ def _hashed(codes: Codes, length: int) -> Codes:
     if count < 1:
         return np.zeros(0, np.uint64)
     total = np.zeros(count, np.uint64)
+    mixed = _mixed(codes)
     for place in range(length):
         total *= _BASE
-        total += _mixed(codes[place : place + count])
+        total += mixed[place : place + count]
     return total
 
 
