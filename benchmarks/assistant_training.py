@@ -20,7 +20,6 @@ import numpy as np
 from benchmarks._line import Line
 
 if TYPE_CHECKING:
-    from xinglin.model.decoder import Decoder
     from xinglin.train.decoder.corpus import Message
 
 ROOT = Path(__file__).resolve().parents[1]
