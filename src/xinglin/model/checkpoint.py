@@ -89,8 +89,8 @@ def seal_checkpoint(
         folder: holds config.json, model.safetensors, tokenizer.json, tokenizer_config.json and what else belongs
             to the model; every file but hidden ones goes into the manifest.
         name: the model's name.
-        kind: ``encoder`` or ``classifier`` of text, ``decoder`` of molecules; ``detector``: a network of images, which
-            has no tokenizer; ``aligned``: images and words; ``molecules``: arrays of fingerprint models.
+        kind: ``encoder`` or ``classifier`` of text, ``decoder`` of text or molecules; ``detector``: a network of images,
+            which has no tokenizer; ``aligned``: images and words; ``molecules``: arrays of fingerprint models.
         data: one object a data set: name, sha256, records, licence, weak (bool).
         settings: every setting that the run had.
         seeds: every seed it drew from.
@@ -275,7 +275,9 @@ def _required(kind: Kind) -> tuple[str, ...]:
 
 
 def _parts(folder: Path, kind: Kind) -> Parts:
-    return _PARTS[kind][1](folder) if kind in _PARTS else check_parts(folder)
+    if kind in _PARTS:
+        return _PARTS[kind][1](folder)
+    return check_parts(folder, padded=kind == "decoder")
 
 
 def _digests(folder: Path, kind: Kind) -> dict[str, str]:
