@@ -125,7 +125,9 @@ def trained(arm: str, recipe: Recipe, text: Text) -> tuple[Any, dict[str, Any]]:
     figures = {
         "tokens": run.tokens,
         "processor_seconds": time.process_time() - before if not run.resumed_at else None,
-        "balance": float(np.mean([row.get("balance", np.nan) for row in run.history[-50:]])),
+        "balance": float(np.mean([row["balance"] for row in run.history[-50:]]))
+        if arm == "experts"
+        else None,
         "curve": [[row["step"], row["nats"]] for row in run.history],
     }
     save_model(model, str(home / "model.safetensors"))

@@ -46,7 +46,9 @@ def test_values_and_gradients_equal_the_loop(count, experts, chosen, width, inne
     weights, index = scores.topk(chosen)
     found = {}
     for name, path in (("loop", made), ("ours", lambda *given: grouped_experts(made, *given))):
-        hidden = torch.randn(count, 4 * width, generator=torch.Generator().manual_seed(seed), requires_grad=True)
+        hidden = torch.randn(
+            count, 4 * width, generator=torch.Generator().manual_seed(seed), requires_grad=True
+        )
         weight = weights.clone().requires_grad_()
         made.zero_grad()
         result = path(hidden, index, weight)

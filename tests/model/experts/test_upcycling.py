@@ -78,7 +78,10 @@ def test_noise_tells_the_copies_apart_and_the_seed_repeats_it(change):
             assert not torch.equal(experts[one], experts[two])
     assert torch.equal(experts, again[name])
     assert not torch.equal(experts, other[name])
-    assert torch.equal(first["model.layers.1.self_attn.q_proj.weight"], source.state_dict()["model.layers.1.self_attn.q_proj.weight"])
+    assert torch.equal(
+        first["model.layers.1.self_attn.q_proj.weight"],
+        source.state_dict()["model.layers.1.self_attn.q_proj.weight"],
+    )
 
 
 def test_redrawing_leaves_the_other_channels_as_they_were():

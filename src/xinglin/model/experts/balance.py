@@ -36,9 +36,7 @@ def balancing_loss(
     from transformers.models.qwen3_moe.modeling_qwen3_moe import load_balancing_loss_func
 
     if not logits:
-        raise InvalidInputError(
-            "no router logits: call a mixture of experts with output_router_logits=True"
-        )
+        raise InvalidInputError("no router logits: call a mixture of experts with output_router_logits=True")
     loss = load_balancing_loss_func(
         tuple(logits), number_of_experts(config), int(config.num_experts_per_tok), mask
     )

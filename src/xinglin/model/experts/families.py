@@ -45,7 +45,14 @@ SHARED = {"dots1": "shared_experts", "qwen2_moe": "shared_expert"}
 _KEPT = (
     *("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "num_key_value_heads"),
     *("hidden_act", "max_position_embeddings", "initializer_range", "rms_norm_eps", "rope_parameters"),
-    *("tie_word_embeddings", "attention_dropout", "use_cache", "bos_token_id", "eos_token_id", "pad_token_id"),
+    *(
+        "tie_word_embeddings",
+        "attention_dropout",
+        "use_cache",
+        "bos_token_id",
+        "eos_token_id",
+        "pad_token_id",
+    ),
 )
 
 

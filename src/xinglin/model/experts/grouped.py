@@ -70,7 +70,11 @@ def quicken(model: PreTrainedModel) -> str:
     """
     from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
 
-    layers = [module for module in model.modules() if hasattr(module, "gate_up_proj") and hasattr(module, "num_experts")]
+    layers = [
+        module
+        for module in model.modules()
+        if hasattr(module, "gate_up_proj") and hasattr(module, "num_experts")
+    ]
     fits = model.device.type == "cpu" and bool(layers)
     for layer in layers:
         for matrix in (layer.gate_up_proj, layer.down_proj):

@@ -113,7 +113,9 @@ def measure_load(
         raise MissingExtraError("专家负荷 expert load", "train") from error
     experts = number_of_experts(model.config)
     if not experts:
-        raise InvalidInputError(f"{model.config.model_type}: a dense model, it has no experts: upcycle it first")
+        raise InvalidInputError(
+            f"{model.config.model_type}: a dense model, it has no experts: upcycle it first"
+        )
     departments = tuple(dict.fromkeys(department for department, _ in texts))
     if len(departments) < 2:
         raise InvalidInputError(f"expected texts of two departments or more, got {len(departments)}")
@@ -134,7 +136,10 @@ def measure_load(
     made = np.random.default_rng(seed)
     observed = information(choices)
     dealt = np.stack(
-        [information(_by_group(counts, made.permutation(group), len(departments))) for _ in range(permutations)]
+        [
+            information(_by_group(counts, made.permutation(group), len(departments)))
+            for _ in range(permutations)
+        ]
     )
     # Rounding must not make a tie with the observed table look smaller than it.
     p = (1 + (dealt >= observed - 1e-12).sum(axis=0)) / (1 + permutations)
@@ -180,7 +185,8 @@ def _listening(model: PreTrainedModel) -> Iterator[list[Any]]:
     heard: list[Any] = []
     blocks = [block for block in model.modules() if hasattr(block, "experts") and hasattr(block, "gate")]
     hooks = [
-        block.gate.register_forward_hook(lambda _module, _given, made: heard.append(made[2])) for block in blocks
+        block.gate.register_forward_hook(lambda _module, _given, made: heard.append(made[2]))
+        for block in blocks
     ]
     try:
         yield heard

@@ -66,7 +66,10 @@ def _empty(model: PreTrainedModel, target: str, config: object) -> PreTrainedMod
     from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification
 
     head = type(model).__name__
-    heads = {"ForCausalLM": AutoModelForCausalLM, "ForSequenceClassification": AutoModelForSequenceClassification}
+    heads = {
+        "ForCausalLM": AutoModelForCausalLM,
+        "ForSequenceClassification": AutoModelForSequenceClassification,
+    }
     auto = next((auto for ending, auto in heads.items() if head.endswith(ending)), None)
     if auto is None:
         raise InvalidInputError(f"{head}: expected a class that ends in {' or '.join(heads)}")
@@ -101,7 +104,9 @@ def _layer(
         rows = slice(first, first + width)
         # The chosen experts' weights sum to 1 and each holds one of the parts: their sum is brought back.
         routed.append(_varied((gate[rows], up[rows], parts * down[:, rows]), options, made))
-    groups = torch.randn(options.experts // parts, gate.shape[1], generator=made) * model.config.initializer_range
+    groups = (
+        torch.randn(options.experts // parts, gate.shape[1], generator=made) * model.config.initializer_range
+    )
     layer = {
         f"{prefix}gate.weight": groups.repeat_interleave(parts, dim=0).to(gate.dtype),
         f"{prefix}experts.gate_up_proj": torch.stack([torch.cat((one, two)) for one, two, _ in routed]),
