@@ -15,6 +15,8 @@ from tests.model.experts.tiny import dense
 from xinglin.cli.model_experts import register
 from xinglin.errors import InvalidInputError
 from xinglin.ledger import entries
+from xinglin.model.checkpoint import verify_checkpoint
+from xinglin.train.decoder.ship import write_checkpoint
 
 
 @pytest.fixture
@@ -37,11 +39,13 @@ def test_upcycle_then_load(app, folder, tmp_path, store):
     )
     assert made.exit_code == 0, made.output
     said = json.loads(made.stdout)
-    assert said["architecture"] == "Dots1ForCausalLM" and said["active"] < said["total"]
+    assert said["architecture"] == "Dots1ForCausalLM"
+    assert said["active"] < said["total"]
     assert AutoModelForCausalLM.from_pretrained(tmp_path / "moe").config.num_experts_per_tok == 2
     with store.read() as connection:
         entry = list(entries(connection))[-1]
-    assert entry.action == "model.upcycle" and said["id"] in entry.subjects
+    assert entry.action == "model.upcycle"
+    assert said["id"] in entry.subjects
     rows = [{"department": name, "ask": text} for name, text in texts(0, apart=True)]
     path = tmp_path / "texts.jsonl"
     path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
@@ -50,7 +54,33 @@ def test_upcycle_then_load(app, folder, tmp_path, store):
         app, ["experts", "load", str(tmp_path / "moe"), "--texts", str(path), "--out", str(report)]
     )
     assert run.exit_code == 0, run.output
-    assert "第 2 层" in run.stdout and "甲科" in report.read_text(encoding="utf-8")
+    assert "第 2 层" in run.stdout
+    assert "甲科" in report.read_text(encoding="utf-8")
+
+
+def test_the_mixture_of_a_sealed_model_is_sealed_and_names_its_parent(app, tmp_path):
+    data = [{"name": "words", "sha256": "0" * 64, "records": 3, "licence": "MIT", "weak": False}]
+    parent = write_checkpoint(
+        dense("qwen3"),
+        word_tokenizer(),
+        tmp_path / "dense",
+        stage="test",
+        data=data,
+        settings={},
+        seeds=[1],
+        metrics={},
+    )
+    run = CliRunner().invoke(
+        app,
+        ["experts", "upcycle", parent.path, "--out", str(tmp_path / "moe"), "--shared", "0", "--seed", "5"],
+    )
+    assert run.exit_code == 0, (run.output, run.exception)
+    assert "Qwen3MoeForCausalLM" in run.stdout
+    manifest = verify_checkpoint(tmp_path / "moe").manifest
+    assert manifest["parents"] == [parent.id]
+    assert manifest["data"] == data
+    assert manifest["seeds"] == [5]
+    assert manifest["settings"]["redraw"] == 0.5
 
 
 def test_a_refusal_writes_nothing(app, folder, tmp_path):

@@ -129,7 +129,9 @@ def test_the_page_escapes_names_and_shows_every_cell(mixture):
     read = [(name.replace("甲", "<甲>"), text) for name, text in texts(2, apart=True)]
     found = measure_load(mixture, word_tokenizer(), read, permutations=19)
     page = load_page(found, "<model>")
-    assert "&lt;甲&gt;" in page and "<甲>" not in page and "&lt;model&gt;" in page
+    assert "&lt;甲&gt;" in page
+    assert "<甲>" not in page
+    assert "&lt;model&gt;" in page
     assert DISCLAIMER["en"].split(";")[0] in page
     assert heat_svg(found).count("<rect") == 2 * 2 * 4
 
