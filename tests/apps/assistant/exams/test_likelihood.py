@@ -54,7 +54,9 @@ def test_fewer_tokens_go_through_the_model(tmp_path: Path) -> None:
     likelihood = LocalLikelihood(decoder)
     likelihood.score(letters)
     one_by_one = sum(len(request.prompt + "A") * 5 for request in letters)
-    assert likelihood.passes == len(HEAD * 3) + 2 * len(letters)  # the prefix once, two tokens of its own each
+    assert likelihood.passes == len(HEAD * 3) + 2 * len(
+        letters
+    )  # the prefix once, two tokens of its own each
     assert likelihood.passes * 15 < one_by_one
 
 
