@@ -11,9 +11,10 @@ from typing import Annotated
 
 import typer
 
+from xinglin.cli.evaluate_exams import Asked, evaluate_exam, is_exam
 from xinglin.cli.evaluate_molecules import evaluate_molecules
 from xinglin.cli.imaging_windows import evaluate_windows
-from xinglin.cli.options import AsJson
+from xinglin.cli.options import AsJson, Ledger
 
 NODULE_WINDOWS = "nodule-windows"
 MOLECULES = "molecules"
@@ -21,12 +22,20 @@ MOLECULES = "molecules"
 
 def evaluate(
     name: Annotated[str, typer.Argument(help="数据集 The data set; all are named above.")],
-    data: Annotated[Path, typer.Option(help="评测文件 File to score (JSONL or JSONL.gz).")],
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="评测文件;考试可取自 XINGLIN_DATA File to score (JSONL, JSONL.gz); exams: may lie in XINGLIN_DATA."
+        ),
+    ] = None,
     train: Annotated[Path | None, typer.Option(help="训练文件 File to fit on.")] = None,
     graph: Annotated[list[str] | None, typer.Option(help="NAME=FILE 导入的图谱 An imported graph.")] = None,
     model: Annotated[
-        Path | None,
-        typer.Option(help="文本模型检查点文件夹 Checkpoint of the text encoder; empty: the shipped one."),
+        str | None,
+        typer.Option(
+            help="文本模型检查点文件夹,空为随附者;考试:语言模型文件夹或 OpenAI 兼容网址 Checkpoint of the text encoder; "
+            "empty: the shipped one; exams: folder of a language model, or URL of an OpenAI-compatible server."
+        ),
     ] = None,
     predictions: Annotated[
         Path | None, typer.Option(help="逐例输出 Write each case's ranked labels.")
@@ -45,7 +54,8 @@ def evaluate(
     split: Annotated[
         str | None,
         typer.Option(
-            help="nodule-windows 仅评此划分;molecules: scaffold | random Score only this split, or how a fifth is held back."
+            help="nodule-windows 仅评此划分;molecules: scaffold | random;考试: test(默认)| validation | train | all "
+            "Score only this split, or how a fifth is held back."
         ),
     ] = None,
     only: Annotated[
@@ -53,13 +63,39 @@ def evaluate(
         typer.Option(help="molecules 仅评这些任务,可多次 Score only these tasks; repeatable."),
     ] = None,
     seed: Annotated[int, typer.Option(help="随机种子 Seed.")] = 0,
+    by: Annotated[
+        str,
+        typer.Option(help="考试:likelihood 似然 | generation 生成并严格解析 Exams: how answers are taken."),
+    ] = "likelihood",
+    shots: Annotated[int, typer.Option(help="考试:示例数 Exams: worked examples of the train part.")] = 0,
+    rotate: Annotated[
+        bool, typer.Option("--rotate", help="考试:轮换选项 Exams: ask with options in every rotation.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(help="考试:最多题数 Exams: items at most.")] = None,
+    max_tokens: Annotated[int, typer.Option(min=1, help="考试:生成上限 Exams: tokens of an answer.")] = 512,
+    training: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="考试:训练文本,查题目是否见过,可多次 Exams: training text to look for the items in; repeatable."
+        ),
+    ] = None,
+    answers: Annotated[
+        Path | None,
+        typer.Option(help="考试:保存生成的回答,可续跑 Exams: keep written answers, to go on after a break."),
+    ] = None,
+    allow_remote: Annotated[
+        bool,
+        typer.Option("--allow-remote", help="考试:允许题目离开本机 Exams: let items leave this machine."),
+    ] = False,
+    ledger: Ledger = True,
     as_json: AsJson = False,
 ) -> None:
     """在数据集上评测,附 n 和 95% 区间。Score a data set; every figure with n and a 95 % interval.
 
     NAME 数据集: dxy, mz4, mz10, ai-hospital, dxbench, xywy-exams; 文本 texts: toyhom-department, toyhom-disease,
     dxy-text, mz10-text; 影像 imaging: nodule-windows (--data 预测 predictions, --truth 真值表 truth table);
-    分子 molecules: molecules (--data 训练表 training table).
+    分子 molecules: molecules (--data 训练表 training table);
+    考试 exams of a language model: cmexam, pubmedqa, mmlu-medical, xmedbench, cnmleqa (--model, --by).
     文本数据集用 --train 微调编码器,需数分钟,结果按摘要缓存。The text sets fine-tune the encoder on --train: minutes,
     kept by digest below XINGLIN_HOME/cache.
     """
@@ -67,6 +103,13 @@ def evaluate(
     from xinglin.apps.diagnosis.evaluate.door import Request
     from xinglin.errors import InvalidInputError
 
+    if is_exam(name):
+        given = Asked(by, shots, rotate, limit, max_tokens, training or [], answers, allow_remote, ledger)
+        with _progress() as report:
+            evaluate_exam(name, data, model, split, seed, given, as_json, report)
+        return
+    if data is None:
+        raise InvalidInputError(f"{name}: give the file to score: --data FILE")
     if name == MOLECULES:
         evaluate_molecules(data, split, only, seed, as_json)
         return
@@ -86,7 +129,11 @@ def evaluate(
             raise InvalidInputError(f"--graph: expected NAME=FILE, got {item!r}")
         graphs[key] = Path(path)
     with _progress() as report:
-        result = run(Request(name, data, train, graphs or None, seed, model, report=report))
+        result = run(
+            Request(
+                name, data, train, graphs or None, seed, None if model is None else Path(model), report=report
+            )
+        )
     if predictions is not None:
         lines = (json.dumps(case.as_json(), ensure_ascii=False) for case in result.cases)
         predictions.write_text("".join(line + "\n" for line in lines), encoding="utf-8")

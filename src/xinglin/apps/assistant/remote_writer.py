@@ -23,6 +23,8 @@ MAX_LINE = 1_000_000
 """Characters of one event of the stream."""
 MAX_REPLY = 200_000
 """Characters of one reply; beyond it the server is taken to be broken."""
+MAX_ANSWER = 64 << 20
+"""Bytes of an answer that comes as a whole."""
 
 
 def is_local(url: str) -> bool:
@@ -131,6 +133,28 @@ class RemoteWriter:
                         yield piece
         except httpx.HTTPError as error:
             raise BusyError(f"the model server cannot be reached ({type(error).__name__})") from error
+
+    def post(self, path: str, body: Mapping[str, Any]) -> Any:
+        """Return a whole JSON answer of the server, e.g. of ``/completions``.
+
+        Raises:
+            InputTooLargeError, InvalidInputError, BusyError: as :meth:`write`; or the answer is beyond its bound or no JSON.
+        """
+        found = bytearray()
+        try:
+            with self._client.stream("POST", f"{self.base}{path}", json=dict(body)) as response:
+                if response.status_code != 200:
+                    _refused(response)
+                for piece in response.iter_bytes():
+                    found += piece
+                    if len(found) > MAX_ANSWER:
+                        raise BusyError(f"the model server sent more than {MAX_ANSWER} bytes")
+        except httpx.HTTPError as error:
+            raise BusyError(f"the model server cannot be reached ({type(error).__name__})") from error
+        try:
+            return json.loads(found)
+        except (ValueError, RecursionError) as error:
+            raise BusyError("the model server sent what is no JSON") from error
 
     def notes(self) -> tuple[str, ...]:
         """Nothing: the server keeps its own counsel."""
