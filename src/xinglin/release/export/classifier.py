@@ -12,10 +12,8 @@ from pathlib import Path
 from xinglin.errors import CheckpointError, MissingExtraError
 from xinglin.model.checkpoint import amending, reseal_checkpoint, verify_checkpoint
 from xinglin.model.runtime import FP32, OF_CHECKPOINT
-from xinglin.release.quantise import quantise_int8
-from xinglin.release.report import ExportReport, export_report, parity, sample_texts
+from xinglin.release.export.report import parity, sample_texts
 
-__all__ = ["PARITY", "ExportReport", "export_onnx", "export_report", "quantise_int8"]
 PARITY = 1e-3
 """Largest difference of a logit to torch, as a share of the logits' spread, with which an export is kept."""
 FLOOR = 1e-4
@@ -40,7 +38,7 @@ def export_onnx(folder: Path) -> Path:
         import onnx
         import onnxscript  # noqa: F401  (torch's exporter needs it and fails late without)
 
-        from xinglin.release.trace import trace
+        from xinglin.release.export.trace import trace
     except ModuleNotFoundError as error:
         raise MissingExtraError("xinglin release export", "train") from error
     with amending(folder) as new:

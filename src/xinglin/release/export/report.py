@@ -91,7 +91,7 @@ def parity(folder: Path, precision: Precision, texts: Sequence[str]) -> Parity:
 
 def _by_torch(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
     try:
-        from xinglin.release.trace import torch_logits
+        from xinglin.release.export.trace import torch_logits
     except ModuleNotFoundError as error:
         raise MissingExtraError("xinglin release export", "train") from error
     return torch_logits(folder, texts)
