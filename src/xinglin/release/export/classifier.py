@@ -11,7 +11,7 @@ from pathlib import Path
 
 from xinglin.errors import CheckpointError, MissingExtraError
 from xinglin.model.checkpoint import amending, reseal_checkpoint, verify_checkpoint
-from xinglin.model.runtime import FP32, OF_CHECKPOINT
+from xinglin.model.runtime import FP32
 from xinglin.release.export.report import parity, sample_texts
 
 PARITY = 1e-3
@@ -38,13 +38,12 @@ def export_onnx(folder: Path) -> Path:
         import onnx
         import onnxscript  # noqa: F401  (torch's exporter needs it and fails late without)
 
+        from xinglin.release.export.source import open_source
         from xinglin.release.export.trace import trace
     except ModuleNotFoundError as error:
         raise MissingExtraError("xinglin release export", "train") from error
     with amending(folder) as new:
-        model = trace(new)
-        model.metadata_props.add(key=OF_CHECKPOINT, value=checkpoint.id)
-        onnx.save(model, str(new / FP32))
+        onnx.save(trace(open_source(new)), str(new / FP32))
         reseal_checkpoint(new)
         found = parity(new, "fp32", sample_texts(_SAMPLES))
         allowed = max(FLOOR, PARITY * found.spread)

@@ -101,15 +101,8 @@ def _parity(
     folder: Path, precision: Precision, texts: Sequence[str], expected: NDArray[np.float32]
 ) -> Parity:
     found = TextClassifier.load(folder, precision=precision).logits(texts)
-    delta = np.abs(found - expected)
-    return Parity(
-        precision=precision,
-        bytes=(folder / FILES[precision]).stat().st_size,
-        max_delta=float(delta.max()),
-        mean_delta=float(delta.mean()),
-        agreement=float((found.argmax(1) == expected.argmax(1)).mean()),
-        spread=float(expected.std()),
-    )
+    between = asdict(difference(found, expected))
+    return Parity(precision=precision, bytes=(folder / FILES[precision]).stat().st_size, **between)
 
 
 def sample_texts(count: int) -> list[str]:
