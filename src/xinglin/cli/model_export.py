@@ -49,7 +49,7 @@ def export(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """导出模型:在探测集上与原模型对照,未达标则拒绝。Export a model; it is compared with its source and refused if it falls short."""
+    """导出模型,与原模型对照,未达标则拒绝。Export a model; refused where it falls short of its source."""
     from xinglin.cli.model import folder_of
     from xinglin.errors import InvalidInputError
     from xinglin.release.export import export_model
