@@ -111,7 +111,11 @@ def _decoder(folder: Path, checkpoint: Checkpoint) -> Source:
 
     with quiet():
         model = AutoModelForCausalLM.from_pretrained(
-            folder, local_files_only=True, use_safetensors=True, dtype=torch.float32, attn_implementation="eager"
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            dtype=torch.float32,
+            attn_implementation="eager",
         )
     module = Next(apart(model)).eval()
     ids = torch.arange(5, 5 + 18).reshape(2, 9) % int(model.config.vocab_size)

@@ -93,7 +93,9 @@ def _reason(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     told = " ".join(str(error).split())[:400]
-    return f"has a part that ONNX has no operator for, or that cannot be traced ({type(error).__name__}: {told})"
+    return (
+        f"has a part that ONNX has no operator for, or that cannot be traced ({type(error).__name__}: {told})"
+    )
 
 
 @contextmanager
