@@ -5,7 +5,6 @@ from typing import Any
 
 _DOORS = {
     "ExportReport": "xinglin.release.export.report",
-    "PARITY": "xinglin.release.export.classifier",
     "TARGETS": "xinglin.release.export.targets",
     "export_model": "xinglin.release.export.door",
     "export_onnx": "xinglin.release.export.classifier",

@@ -12,12 +12,9 @@ from pathlib import Path
 from xinglin.errors import CheckpointError, MissingExtraError
 from xinglin.model.checkpoint import amending, reseal_checkpoint, verify_checkpoint
 from xinglin.model.runtime import FP32
+from xinglin.release.export.probe import EXACT, FLOOR
 from xinglin.release.export.report import parity, sample_texts
 
-PARITY = 1e-3
-"""Largest difference of a logit to torch, as a share of the logits' spread, with which an export is kept."""
-FLOOR = 1e-4
-"""Difference that float arithmetic alone can make, whatever the spread."""
 _SAMPLES = 16
 
 
@@ -46,7 +43,7 @@ def export_onnx(folder: Path) -> Path:
         onnx.save(trace(open_source(new)), str(new / FP32))
         reseal_checkpoint(new)
         found = parity(new, "fp32", sample_texts(_SAMPLES))
-        allowed = max(FLOOR, PARITY * found.spread)
+        allowed = max(FLOOR, EXACT.delta * found.spread)
         if not found.max_delta <= allowed:  # asked so that NaN is refused as well
             raise CheckpointError(
                 f"{folder}: the export disagrees with torch: logits differ by up to {found.max_delta:.2g} at a "

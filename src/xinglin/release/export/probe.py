@@ -8,7 +8,7 @@ the same state of the machine.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from typing import Any
@@ -18,8 +18,11 @@ from numpy.typing import NDArray
 
 from xinglin.errors import GateClosedError, InvalidInputError
 from xinglin.measure import debiased_ece, paired_accuracy
-from xinglin.release.export.source import Feed, Runner
 
+Feed = Mapping[str, NDArray[Any]]
+"""Named inputs of one run."""
+Runner = Callable[[Feed], NDArray[np.float32]]
+"""Answers one feed: logits (rows, labels), (rows, tokens, vocabulary), or maps of images."""
 LEAST = 20
 """Fewest inputs of a probe set."""
 

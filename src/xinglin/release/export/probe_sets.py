@@ -11,9 +11,8 @@ from xinglin.errors import InvalidInputError
 from xinglin.graph.importers import read_lines
 from xinglin.model.parts import CONFIG, check_parts, read_json
 from xinglin.model.tokenizer import load_tokenizer
-from xinglin.release.export.probe import ProbeSet
+from xinglin.release.export.probe import Feed, ProbeSet
 from xinglin.release.export.report import sample_texts
-from xinglin.release.export.source import Feed
 
 TEXTS = 200
 SEQUENCES = 40

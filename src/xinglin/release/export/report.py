@@ -16,6 +16,7 @@ from xinglin.graph.load import starter
 from xinglin.model.checkpoint import verify_checkpoint
 from xinglin.model.parts import WEIGHTS
 from xinglin.model.runtime import FILES, Precision, TextClassifier
+from xinglin.release.export.probe import difference
 
 TEXTS = 200
 """Sample texts of a report."""

@@ -5,7 +5,6 @@ Classifiers of text, decoders of tokens, detectors of images. Needs torch and tr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,8 @@ from torch import Tensor, nn
 from xinglin.errors import CheckpointError
 from xinglin.model.checkpoint import verify_checkpoint
 from xinglin.model.sizes import PAD
+from xinglin.release.export.probe import Feed
 from xinglin.types import Checkpoint
-
-Feed = Mapping[str, NDArray[Any]]
-"""Named inputs of one run."""
-Runner = Callable[[Feed], NDArray[np.float32]]
-"""Answers one feed: logits (rows, labels), (rows, tokens, vocabulary), or maps of images."""
 
 
 class Next(nn.Module):
@@ -104,19 +99,12 @@ def _classifier(folder: Path, checkpoint: Checkpoint) -> Source:
 
 
 def _decoder(folder: Path, checkpoint: Checkpoint) -> Source:
-    from transformers import AutoModelForCausalLM
-
+    from xinglin.model.decoder.opening import open_decoder
     from xinglin.release.export.trace import quiet
     from xinglin.train.quantize.experts import apart
 
     with quiet():
-        model = AutoModelForCausalLM.from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=True,
-            dtype=torch.float32,
-            attn_implementation="eager",
-        )
+        model = open_decoder(folder, options={"attn_implementation": "eager"}).model
     module = Next(apart(model)).eval()
     ids = torch.arange(5, 5 + 18).reshape(2, 9) % int(model.config.vocab_size)
     return Source(

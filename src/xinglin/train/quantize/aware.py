@@ -57,7 +57,9 @@ def insert(model: nn.Module, options: QuantizeOptions | None = None) -> nn.Modul
     """
     options = options or QuantizeOptions()
     if hasattr(model, GRIDS):
-        raise InvalidInputError("the network is quantised already: fold it first, or start from the float one")
+        raise InvalidInputError(
+            "the network is quantised already: fold it first, or start from the float one"
+        )
     apart(model)
     linears = quantised_linears(model)
     if not linears:
