@@ -99,14 +99,19 @@ def run(quick: bool) -> list[Line]:
             for _, body in chosen[: 2 if quick else WARM]:
                 tab.diagnose(body)
             told = [tab.diagnose(body) for _, body in chosen]
+            plain = [tab.diagnose({**body, "engine": "graph"}).body for _, body in chosen]
             vectors, load, sent = tab.vectors(), tab.load_ms, list(tab.requests)
         store = open_store(f"sqlite:///{Path(home) / 'server.db'}")
         app = create_app(load_differential(), store, workbench=False)
         with TestClient(app, base_url="http://127.0.0.1") as client:
             server = [client.post("/api/diagnose", json=body).json() for _, body in chosen]
+            alone = [
+                client.post("/api/diagnose", json={**body, "engine": "graph"}).json() for _, body in chosen
+            ]
         store.close()
     return [
         *_agreement(chosen, told, server),
+        _share("whole JSON, every digit, engine graph", [a == b for a, b in zip(alone, plain, strict=True)]),
         *_conformance(*vectors),
         *_time(told, load),
         *_rest(written.size, sent),
@@ -133,7 +138,9 @@ def _agreement(chosen: list[tuple[str, Row]], told: list[Told], server: list[Row
         _share("red flags", [a["red_flags"] == b.body["red_flags"] for a, b in _pairs(server, told)]),
         _share("findings read", [a["findings"] == b.body["findings"] for a, b in _pairs(server, told)]),
         _share("five candidates in order", [_order(server[i]) == _order(told[i].body) for i in ranked]),
-        _share("whole JSON, every digit", [a == b.body for a, b in _pairs(server, told)]),
+        _share(
+            "whole JSON, every digit, with the text model", [a == b.body for a, b in _pairs(server, told)]
+        ),
     ]
     for source in SOURCES:
         mine = [i for i in ranked if chosen[i][0] == source.name]
