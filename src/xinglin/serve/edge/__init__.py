@@ -4,6 +4,7 @@ from importlib import import_module
 from typing import Any
 
 _DOORS = {
+    "export_web": "xinglin.serve.edge.build",
     "mount_edge": "xinglin.serve.edge.mounting",
     "write_edge": "xinglin.serve.edge.build",
 }

@@ -19,11 +19,14 @@ from typing import Any
 import xinglin
 from xinglin.apps.diagnosis.differential import PACK_FILE, Differential, EngineName, load_differential
 from xinglin.errors import ConfigurationError, InvalidInputError
+from xinglin.ledger import append
 from xinglin.model.runtime import FILES, TextClassifier
+from xinglin.model.shipped import shipped_folder
 from xinglin.model.tokenizer import CONFIG as TOKENIZER_CONFIG
 from xinglin.model.tokenizer import FILE as TOKENIZER
 from xinglin.serve.edge.fetch import RUNTIME, RuntimeFile, check_runtime
 from xinglin.serve.edge.tab import PROFILE, SETTINGS
+from xinglin.store import open_store
 from xinglin.types import DISCLAIMER
 
 FORMAT = 1
@@ -124,6 +127,44 @@ def write_edge(
     finally:
         shutil.rmtree(new, ignore_errors=True)
     return EdgeFolder(out, version, sum(sizes), len(sizes))
+
+
+def export_web(model: str, out: Path, *, as_json: bool = False) -> EdgeFolder:
+    """``xinglin model export MODEL --to web --out DIR``: write the folder, remember it, and say what it is.
+
+    Args:
+        model: a model folder, or the name of a model that comes with the package.
+        out: as for :func:`write_edge`.
+        as_json: print what was written as JSON.
+
+    Raises:
+        XinglinError: as :func:`write_edge`; ``UnknownNameError`` for a name that is neither.
+    """
+    folder = Path(model) if Path(model).is_dir() else shipped_folder(model)
+    written = write_edge(out, model=folder)
+    store = open_store()
+    with store.write() as connection:
+        append(
+            connection,
+            "model.export",
+            actor="cli",
+            detail={"to": "web", "digest": written.version, "bytes": written.size, "files": written.files},
+        )
+    store.close()
+    if as_json:
+        shown = {
+            "folder": str(out),
+            "version": written.version,
+            "bytes": written.size,
+            "files": written.files,
+        }
+        print(json.dumps(shown, ensure_ascii=False, indent=2))
+    else:
+        print(
+            f"已写入 written {out}  {written.files} files, {written.size / 1e6:.1f} MB, {written.version[:12]}"
+        )
+        print(f"{DISCLAIMER['zh']} {DISCLAIMER['en']}")
+    return written
 
 
 def _may_replace(out: Path) -> None:
