@@ -58,12 +58,16 @@ def exported(trained: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     place = tmp_path_factory.mktemp("exported")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XINGLIN_HOME", str(place / "home"))
-        said = json.loads(good("model", "export", str(trained), "--to", "onnx-int8", "--out", str(place / "out"), "--json"))
+        said = json.loads(
+            good("model", "export", str(trained), "--to", "onnx-int8", "--out", str(place / "out"), "--json")
+        )
         ledger = [json.loads(line) for line in good("audit", "list").splitlines()]
     return place / "out", said, ledger
 
 
-def test_an_export_is_measured_sealed_and_entered(trained: Path, exported: tuple[Path, dict[str, Any], Any]) -> None:
+def test_an_export_is_measured_sealed_and_entered(
+    trained: Path, exported: tuple[Path, dict[str, Any], Any]
+) -> None:
     out, said, ledger = exported
     body = verify_export(out)
     identity = verify_checkpoint(trained).id
@@ -98,7 +102,9 @@ def test_the_scales_of_the_file_are_those_that_were_trained(
         assert found[f"{name}.input.q"] == np.float32(grid.scale)
         levels, scales = constants[f"{name}.weight.levels"], constants[f"{name}.weight.scales"]
         assert levels.dtype == np.int8
-        assert np.array_equal(levels.T * scales[:, None], weights[name]), "the file's weights are the trained ones"
+        assert np.array_equal(levels.T * scales[:, None], weights[name]), (
+            "the file's weights are the trained ones"
+        )
     floats = [name for name, value in constants.items() if value.dtype == np.float32 and value.size > 1000]
     assert {name.split(".")[1] for name in floats} == {"head"}
 
@@ -172,7 +178,9 @@ def test_what_falls_short_leaves_nothing_but_an_entry(trained: Path, tmp_path: P
     shutil.copytree(trained, bad)
     with amending(bad) as new:
         body = json.loads((new / FILE).read_text())
-        body["activations"] = {name: [scale * 1e4, zero] for name, (scale, zero) in body["activations"].items()}
+        body["activations"] = {
+            name: [scale * 1e4, zero] for name, (scale, zero) in body["activations"].items()
+        }
         (new / FILE).write_text(json.dumps(body))
     out = tmp_path / "out"
     with pytest.raises(GateClosedError, match=r"refused, 200 rows.*agreement lost.*Nothing was written"):
@@ -201,7 +209,9 @@ def test_labelled_texts_give_accuracy_and_calibration(trained: Path, tmp_path: P
     rows = [{"text": f"{text}{i}", "label": LABELS[i % 3]} for i, text in enumerate(SENTENCES * 4)]
     path = tmp_path / "probe.jsonl"
     path.write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in rows), encoding="utf-8")
-    said = good("model", "export", str(trained), "--to", "onnx", "--out", str(tmp_path / "out"), "--probe", str(path))
+    said = good(
+        "model", "export", str(trained), "--to", "onnx", "--out", str(tmp_path / "out"), "--probe", str(path)
+    )
     assert "准确率 accuracy" in said
     assert "ECE" in said
     body = verify_export(tmp_path / "out")
@@ -213,7 +223,17 @@ def test_labelled_texts_give_accuracy_and_calibration(trained: Path, tmp_path: P
     ):
         path.write_text(json.dumps(wrong))
         refused = run(
-            *("model", "export", str(trained), "--to", "onnx", "--out", str(tmp_path / "o"), "--probe", str(path))
+            *(
+                "model",
+                "export",
+                str(trained),
+                "--to",
+                "onnx",
+                "--out",
+                str(tmp_path / "o"),
+                "--probe",
+                str(path),
+            )
         )
         assert refused.returncode != 0
         assert why in refused.stderr

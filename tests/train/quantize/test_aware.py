@@ -9,9 +9,10 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from tests.train.quantize.networks import NETWORKS, answer, experts  # noqa: E402
 from torch import nn  # noqa: E402
 from torch.nn.utils import parametrize  # noqa: E402
+
+from tests.train.quantize.networks import NETWORKS, answer, experts  # noqa: E402
 from xinglin.errors import InvalidInputError  # noqa: E402
 from xinglin.model.quantisation import quantise_weights, stays_float  # noqa: E402
 from xinglin.train.quantize import fold, insert  # noqa: E402
