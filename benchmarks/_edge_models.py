@@ -1,4 +1,4 @@
-"""The department classifier of the edge's table: trained in float, trained on in float and for 8 bits, exported every way."""
+"""The department classifier of the edge's table: trained in float, on in float and for 8 bits, exported every way."""
 
 from __future__ import annotations
 

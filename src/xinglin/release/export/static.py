@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import numpy as np
+
 from xinglin.errors import InvalidInputError, MissingExtraError
 from xinglin.model.quantisation import Grid
 from xinglin.release.export.probe import Feed
@@ -108,7 +110,8 @@ def _ranges(
         for start in range(0, len(inputs), CHUNK):
             calibrator.collect_data(_Reader(inputs[start : start + CHUNK]))
         found = calibrator.compute_data().data
-    return {name: tuple(float(end) for end in found[name].range_value) for name in tensors}
+    ends = {name: found[name].range_value for name in tensors}
+    return {name: (float(np.min(low)), float(np.max(high))) for name, (low, high) in ends.items()}
 
 
 class _Reader:
