@@ -34,7 +34,6 @@ MANIFEST = "edge.json"
 PAGE = Path(__file__).parent / "page"
 VERSIONED = ("index.html", "sw.js")
 """Files that carry the version, and so cannot be in the list that it is the digest of."""
-PLACEHOLDER = "@EDGE_VERSION@"
 PACKAGE = "xinglin.zip"
 CARRIED = (
     "__init__.py",
@@ -113,8 +112,15 @@ def write_edge(
             if page.name not in VERSIONED:
                 shutil.copyfile(page, new / page.name)
         version = _write_manifest(new, differential, encoder, kept)
+        filled = {
+            "@EDGE_VERSION@": version,
+            "@DISCLAIMER_ZH@": DISCLAIMER["zh"],
+            "@DISCLAIMER_EN@": DISCLAIMER["en"],
+        }
         for name in VERSIONED:
-            text = (PAGE / name).read_text(encoding="utf-8").replace(PLACEHOLDER, version)
+            text = (PAGE / name).read_text(encoding="utf-8")
+            for placeholder, value in filled.items():
+                text = text.replace(placeholder, value)
             (new / name).write_text(text, encoding="utf-8")
         sizes = [path.stat().st_size for path in new.rglob("*") if path.is_file()]
         if sum(sizes) > LARGEST:
@@ -253,7 +259,6 @@ def _write_manifest(
         "encoder": encoder.id if encoder is not None else None,
         "package": PACKAGE,
         "wheels": wheels,
-        "disclaimer": DISCLAIMER,
         "files": files,
     }
     content = json.dumps(body, ensure_ascii=False, indent=1).encode() + b"\n"

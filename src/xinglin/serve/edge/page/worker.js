@@ -61,7 +61,7 @@ async function open(version) {
   }
   const first = await respond(JSON.stringify({ text: "头痛" }));  // the first answer fills caches of the engine
   return {
-    choices: JSON.parse(tab.choices()), model: JSON.parse(tab.model()), disclaimer: manifest.disclaimer,
+    choices: JSON.parse(tab.choices()), names: JSON.parse(tab.names()), model: JSON.parse(tab.model()),
     xinglin: manifest.xinglin, ready: first.reply.status === 200, ms: performance.now() - started,
   };
 }
