@@ -106,7 +106,7 @@ def write_edge(
         for item in kept:
             shutil.copyfile(runtime / item.name, new / "runtime" / item.name)
         encoder = _write_encoder(differential, new)
-        _write_package(new / PACKAGE, _settings(differential, encoder), model, profile)
+        _write_package(new / PACKAGE, settings_of(differential, encoder), model, profile)
         (new / "NOTICE.md").write_text(_notice(kept), encoding="utf-8")
         for page in sorted(PAGE.iterdir()):
             if page.name not in VERSIONED:
@@ -197,7 +197,8 @@ def _write_encoder(differential: Differential, new: Path) -> TextClassifier | No
     return encoder
 
 
-def _settings(differential: Differential, encoder: TextClassifier | None) -> dict[str, Any]:
+def settings_of(differential: Differential, encoder: TextClassifier | None) -> dict[str, Any]:
+    """Return what a tab must know beside the package: the engine and the text model that answers outside Python."""
     described = None
     if encoder is not None:
         described = {
