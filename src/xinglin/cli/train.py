@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from xinglin.cli import train_align, train_molecules
+from xinglin.cli import train_align, train_assistant, train_molecules
 from xinglin.cli.options import AsJson, Seed
 from xinglin.cli.train_graph import graph as graph_embeddings
 from xinglin.cli.train_nodules import nodules
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from xinglin.types import Checkpoint
 
 app = typer.Typer(
-    help="训练 Train: encoder, diagnosis, department, graph, open-model, nodules, align, molecules, sweep.",
+    help="训练 Train: encoder, diagnosis, department, graph, open-model, nodules, align, molecules, assistant, sweep.",
     no_args_is_help=True,
 )
 
@@ -231,6 +231,7 @@ def open_model(
 app.command("graph")(graph_embeddings)
 app.command("sweep")(sweep)
 app.command("nodules")(nodules)
+train_assistant.register(app)
 train_align.register(app)
 app.add_typer(train_molecules.app, name="molecules")
 

@@ -86,8 +86,8 @@ def seal_checkpoint(
         folder: holds config.json, model.safetensors, tokenizer.json, tokenizer_config.json and what else belongs
             to the model; every file but hidden ones goes into the manifest.
         name: the model's name.
-        kind: ``encoder`` or ``classifier`` of text, ``decoder`` of molecules; ``detector``: a network of images, which
-            has no tokenizer; ``aligned``: images and words.
+        kind: ``encoder`` or ``classifier`` of text, ``decoder`` of text or molecules; ``detector``: a network of images,
+            which has no tokenizer; ``aligned``: images and words.
         data: one object a data set: name, sha256, records, licence, weak (bool).
         settings: every setting that the run had.
         seeds: every seed it drew from.
@@ -265,7 +265,7 @@ def _required(kind: Kind) -> tuple[str, ...]:
 
 
 def _parts(folder: Path, kind: Kind) -> Parts:
-    return check_image_parts(folder) if kind == "detector" else check_parts(folder)
+    return check_image_parts(folder) if kind == "detector" else check_parts(folder, padded=kind == "decoder")
 
 
 def _digests(folder: Path, kind: Kind) -> dict[str, str]:

@@ -39,8 +39,12 @@ class Parts:
     """Names of the classes in order; empty without a classification head."""
 
 
-def check_parts(folder: Path) -> Parts:
+def check_parts(folder: Path, *, padded: bool = False) -> Parts:
     """Check that the parts of a folder are whole and of one model.
+
+    Args:
+        folder: the folder.
+        padded: the vocabulary of the weights may be any size from the tokenizer's up, as language models pad it.
 
     Raises:
         CheckpointError: names the file, what was expected of it and what came.
@@ -58,7 +62,7 @@ def check_parts(folder: Path) -> Parts:
             f"{folder}: auto_map asks for code of its own: a checkpoint here carries no code"
         )
     vocabulary = _whole(config, "vocab_size")
-    _check_tokenizer(read_json(folder / TOKENIZER, MAX_TOKENIZER), named, config, vocabulary)
+    _check_tokenizer(read_json(folder / TOKENIZER, MAX_TOKENIZER), named, config, vocabulary, padded)
     tensors = read_header(folder / WEIGHTS)
     for name, tensor in tensors.items():
         if name.endswith(_EMBEDDINGS) and tensor.shape[:1] != (vocabulary,):
@@ -132,12 +136,12 @@ def _whole(config: dict[str, Any], key: str) -> int:
 
 
 def _check_tokenizer(
-    tokenizer: dict[str, Any], named: dict[str, Any], config: dict[str, Any], vocabulary: int
+    tokenizer: dict[str, Any], named: dict[str, Any], config: dict[str, Any], vocabulary: int, padded: bool
 ) -> None:
     ids = _token_ids(tokenizer)
     size = max(ids.values(), default=-1) + 1
     rounded = -(-size // ROUNDED) * ROUNDED
-    if vocabulary not in (size, rounded):
+    if vocabulary < size or (vocabulary not in (size, rounded) and not padded):
         raise CheckpointError(
             f"{TOKENIZER}: {size} tokens, {CONFIG} says a vocabulary of {vocabulary}: the tokenizer of another model"
         )

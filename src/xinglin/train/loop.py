@@ -153,7 +153,7 @@ def train(
     prepared.train()
     started = time.perf_counter()
     seen = 0
-    with _interruptible() as interrupted, lost_worker_named(state):
+    with interruptible() as interrupted, lost_worker_named(state):
         require_same(accelerator, first, plan.digest, state)
         for step in range(first, plan.steps):
             rate = schedule(step, plan.steps, plan.warmup)
@@ -334,7 +334,7 @@ def _require_fit(folder: Path, states: Mapping[int, Mapping[str, Tensor]], param
 
 
 @contextmanager
-def _interruptible() -> Iterator[threading.Event]:
+def interruptible() -> Iterator[threading.Event]:
     """Turn Ctrl-C and TERM into a flag read between steps; a second Ctrl-C interrupts at once.
 
     Not under torchrun: there a signal comes twice, to the whole group and once more from the launcher.

@@ -13,8 +13,8 @@ from xinglin.apps.assistant.conversation import (
     conversation,
     read_messages,
 )
-from xinglin.apps.assistant.local_writer import check_folder
 from xinglin.errors import CheckpointError, InputTooLargeError, InvalidInputError, MissingDataError
+from xinglin.model.decoder import check_folder
 
 
 def user(text: object) -> dict[str, object]:

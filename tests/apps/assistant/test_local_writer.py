@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from xinglin.apps.assistant.local_writer import LocalWriter, check_folder
+from xinglin.apps.assistant.local_writer import LocalWriter
 from xinglin.apps.assistant.writer import Sampling
 from xinglin.errors import BusyError, CheckpointError, InputTooLargeError, InvalidInputError, MissingDataError
+from xinglin.model.decoder import check_folder
 
 torch = pytest.importorskip("torch")
 pytestmark = pytest.mark.slow  # the import of torch and transformers is most of it

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from xinglin.apps.assistant.writer import Sampling
-from xinglin.errors import BusyError, CheckpointError, InputTooLargeError, MissingDataError, MissingExtraError
+from xinglin.errors import BusyError, InputTooLargeError
+from xinglin.model.decoder.chat import prompt_text
+from xinglin.model.decoder.opening import context_of, open_decoder
 
 LARGEST = 8
 """Most requests of one batch."""
@@ -25,7 +27,6 @@ WAITING = 64
 """Most requests that wait."""
 PATIENCE = 600.0
 """Seconds for the next piece: beyond any batch, so only a dead worker reaches it."""
-PICKLED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".h5", ".msgpack")
 SMALLER = "显存不足,批量已减为{size} Out of memory: the batch was reduced to {size}."
 
 
@@ -40,30 +41,6 @@ class _Job:
     sent: int = 0
     """Characters of it that were handed out."""
     made: list[int] = field(default_factory=list)
-
-
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that could run code or holds no safe weights; reads file names and ``config.json`` only.
-
-    Raises:
-        MissingDataError: no model folder.
-        CheckpointError: it needs code of its own (``auto_map``, ``.py`` files) or holds pickled weights alone.
-    """
-    from xinglin.model.parts import CONFIG, read_json
-
-    if not (folder / CONFIG).is_file():
-        raise MissingDataError(f"{folder}: no model folder: it has no {CONFIG}")
-    config = read_json(folder / CONFIG)
-    code = sorted(path.name for path in folder.rglob("*.py"))
-    if "auto_map" in config or code:
-        raise CheckpointError(
-            f"{folder.name}: the model needs code of its own ({', '.join(code[:3]) or 'auto_map'}), which is never run: "
-            "take one of transformers' own architectures"
-        )
-    if not any(folder.glob("*.safetensors")):
-        pickled = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLED)
-        found = f"only pickled weights ({pickled[0]}), which can run code" if pickled else "no weights"
-        raise CheckpointError(f"{folder.name}: {found}: convert them to safetensors")
 
 
 class LocalWriter:
@@ -88,28 +65,15 @@ class LocalWriter:
 
         Raises:
             MissingExtraError: torch or transformers is not installed.
-            MissingDataError, CheckpointError: as :func:`check_folder`, or the weights do not fit the configuration.
+            MissingDataError, CheckpointError: as :func:`xinglin.model.decoder.open_decoder`.
         """
-        check_folder(folder)
-        try:
-            from transformers import AutoModelForCausalLM, AutoTokenizer
-        except ImportError as error:
-            raise MissingExtraError("语言模型 a language model of transformers", "train") from error
-        try:
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-            model: Any = AutoModelForCausalLM.from_pretrained(
-                folder, local_files_only=True, trust_remote_code=False, use_safetensors=True
-            )
-        except (OSError, ValueError, KeyError, RuntimeError) as error:
-            raise CheckpointError(
-                f"{folder.name}: transformers cannot load it ({type(error).__name__})"
-            ) from error
-        return LocalWriter(model.eval().to(device), tokenizer, folder.name, largest=largest)
+        opened = open_decoder(folder, device=device)
+        return LocalWriter(opened.model, opened.tokenizer, folder.name, largest=largest)
 
     @property
     def context(self) -> int:
         """Tokens that the model can see."""
-        return int(getattr(self._model.config, "max_position_embeddings", 2_048))
+        return context_of(self._model)
 
     def write(self, messages: Sequence[Mapping[str, str]], sampling: Sampling) -> Iterator[str]:
         """Yield a draft in pieces; closing the iterator takes the request out of its batch.
@@ -167,13 +131,7 @@ class LocalWriter:
             job.cancelled = True
 
     def _ids(self, messages: Sequence[Mapping[str, str]]) -> list[int]:
-        """The prompt by the model's own chat template, or as plain lines where it has none."""
-        if getattr(self._tokenizer, "chat_template", None):
-            text = self._tokenizer.apply_chat_template(
-                list(messages), tokenize=False, add_generation_prompt=True
-            )
-        else:
-            text = "\n".join(f"{item['role']}: {item['content']}" for item in messages) + "\nassistant:"
+        text = prompt_text(self._tokenizer, messages)
         ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
         return ids
 
