@@ -56,6 +56,17 @@ class MissingProgramError(XinglinError):
     status = 501
 
 
+class DeviceError(XinglinError):
+    """A device is not there, does not do what it says, or computes wrong: nothing runs elsewhere in its stead."""
+
+    title = "device refused"
+    status = 501
+
+
+class NotPlacedError(DeviceError):
+    """A device takes no node of a model: all of it would run on the CPU."""
+
+
 class MissingDataError(XinglinError, FileNotFoundError):
     """A file or data set is absent."""
 

@@ -20,7 +20,7 @@ from xinglin.errors import CheckpointError
 from xinglin.model.checkpoint import amending, seal_checkpoint, verify_checkpoint
 from xinglin.model.runtime import FP32, INT8, TextClassifier
 from xinglin.release import export_onnx, export_report, quantise_int8
-from xinglin.release.report import sample_texts
+from xinglin.release.export.report import sample_texts
 
 pytest.importorskip("torch")
 LABELS = tuple(f"病{i}" for i in range(40))

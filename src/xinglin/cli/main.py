@@ -28,6 +28,9 @@ from xinglin.cli import (
     ledger_consents,
     ledger_credit,
     model,
+    model_conformance,
+    model_devices,
+    model_export,
     plugins,
     records,
     records_deidentify,
@@ -40,6 +43,7 @@ from xinglin.cli import (
     terms,
     train,
 )
+from xinglin.cli.options import Provider
 from xinglin.errors import XinglinError
 
 app = typer.Typer(
@@ -65,6 +69,9 @@ app.add_typer(ledger.app, name="audit")
 ledger_chain.register(app)
 app.add_typer(train.app, name="train")
 registry.register(model.app)
+model_devices.register(model.app)
+model_conformance.register(model.app)
+model_export.register(model.app)
 app.add_typer(model.app, name="model")
 app.add_typer(release.app, name="release")
 app.add_typer(data.app, name="data")
@@ -85,8 +92,12 @@ ledger_consents.register(ledger_chain.app)
 
 
 @app.callback(invoke_without_command=True)
-def root(version: bool = typer.Option(False, "--version", help="显示版本 Show the version.")) -> None:
-    """Show the version when asked."""
+def root(
+    provider: Provider = None,
+    version: bool = typer.Option(False, "--version", help="显示版本 Show the version."),
+) -> None:
+    """Choose the device of every model; show the version when asked."""
+    model_devices.use_provider(provider)
     if version:
         typer.echo(f"xinglin {__version__}")
         raise typer.Exit

@@ -66,7 +66,7 @@ def show(
     if "@" in named:
         show_version(named, as_json)
         return
-    manifest = verify_checkpoint(_folder(named)).manifest
+    manifest = verify_checkpoint(folder_of(named)).manifest
     if as_json:
         typer.echo(json.dumps(manifest, ensure_ascii=False, indent=2))
         return
@@ -79,13 +79,13 @@ def verify(named: Named) -> None:
     """核对每个文件的摘要和各部分是否同属一个模型。Check every file's digest and that the parts are of one model."""
     from xinglin.model.checkpoint import verify_checkpoint
 
-    checkpoint = verify_checkpoint(_folder(named))
+    checkpoint = verify_checkpoint(folder_of(named))
     count = len(checkpoint.manifest["files"])
     typer.echo(f"完好 intact: {count} 个文件 files, id {checkpoint.id}")
 
 
-def _folder(named: str) -> Path:
-    """A folder by path; else, for a bare word, the model of that name."""
+def folder_of(named: str) -> Path:
+    """Return a folder by path; else, for a bare word, the model of that name."""
     from xinglin.errors import MissingDataError
     from xinglin.model.checkpoint import heal
     from xinglin.model.shipped import shipped_folder

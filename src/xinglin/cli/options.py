@@ -22,3 +22,11 @@ Engine = Annotated[str | None, typer.Option(help="graph 图谱, model 文本模�
 Profile = Annotated[Path | None, typer.Option(help="本院条件 TOML The clinic's profile.")]
 Ledger = Annotated[bool, typer.Option(help="写入审计链 Append to the audit chain.")]
 Seed = Annotated[int, typer.Option(min=0, help="随机种子 Seed of every random draw.")]
+Provider = Annotated[
+    str | None,
+    typer.Option(
+        "--provider",
+        envvar="XINGLIN_PROVIDER",
+        help="计算设备 Execution provider: cpu, cuda, tensorrt, openvino, cann, coreml.",
+    ),
+]

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from xinglin.errors import CheckpointError, InputTooLargeError, InvalidInputError
+from xinglin.errors import CheckpointError, DeviceError, InputTooLargeError, InvalidInputError
 from xinglin.model.checkpoint import verify_checkpoint
 from xinglin.model.parts import CONFIG, check_parts, read_json
+from xinglin.model.providers import CPU, chosen, require_sound, start
 from xinglin.model.sizes import CLS, PAD, SEP
 from xinglin.model.tokenizer import load_tokenizer
 from xinglin.terms.characters import without_surrogates
@@ -201,17 +202,27 @@ def window_starts(tokens: int, room: int) -> list[int]:
     return starts
 
 
-def open_session(model: Path | bytes, threads: int) -> InferenceSession:
+def open_session(model: Path | bytes, threads: int, *, provider: str | None = None) -> InferenceSession:
     """Open an ONNX model, from a file or from memory, with this runtime's settings.
+
+    Args:
+        model: the file, or its bytes.
+        threads: CPU threads for one run.
+        provider: one of :data:`xinglin.model.providers.PROVIDERS`; ``None``: as ``XINGLIN_PROVIDER`` says, else the CPU.
 
     Raises:
         InvalidInputError: less than one thread.
+        UnknownNameError: no such provider.
+        DeviceError: the provider is missing, does not start, holds no node of the model, or computes wrong.
         CheckpointError: ONNX Runtime cannot run it.
     """
     import onnxruntime
 
     if threads < 1:
         raise InvalidInputError(f"threads: expected at least 1, got {threads}")
+    name = chosen(provider)
+    if name != CPU:
+        require_sound(name)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1  # the graph is one chain: nothing to run beside it
@@ -223,11 +234,13 @@ def open_session(model: Path | bytes, threads: int) -> InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         given = model if isinstance(model, bytes) else str(model)
-        return onnxruntime.InferenceSession(given, options, providers=["CPUExecutionProvider"])
+        return start(name, options, given)
+    except DeviceError:
+        raise
     except Exception as error:  # ONNX Runtime raises a class of its own for every status
         reason = str(error).splitlines()[0][:200]
-        name = "ONNX model" if isinstance(model, bytes) else model.name
-        raise CheckpointError(f"{name}: cannot be run ({reason}): export it again") from error
+        said = "ONNX model" if isinstance(model, bytes) else model.name
+        raise CheckpointError(f"{said}: cannot be run ({reason}): export it again") from error
 
 
 def _check(session: InferenceSession, path: Path, identity: str, labels: int) -> int:

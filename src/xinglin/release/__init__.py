@@ -4,11 +4,11 @@ from importlib import import_module
 from typing import Any
 
 _DOORS = {
-    "ExportReport": "xinglin.release.report",
+    "ExportReport": "xinglin.release.export.report",
     "certificate_html": "xinglin.release.certificate_page",
-    "export_onnx": "xinglin.release.export",
-    "export_report": "xinglin.release.report",
-    "quantise_int8": "xinglin.release.quantise",
+    "export_onnx": "xinglin.release.export.classifier",
+    "export_report": "xinglin.release.export.report",
+    "quantise_int8": "xinglin.release.export.dynamic",
 }
 __all__ = list(_DOORS)
 

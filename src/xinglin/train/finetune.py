@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -176,6 +176,7 @@ def fine_tune(
     weights: Floats | None = None,
     head: Floats | None = None,
     state: Path | None = None,
+    prepare: Callable[[nn.Module], nn.Module] | None = None,
     report: Report | None = None,
 ) -> Classifier:
     """Fine-tune a checkpoint as a classifier.
@@ -189,6 +190,7 @@ def fine_tune(
         weights: weight of each example, > 0; ``None``: all 1.
         head: rows of a fresh head to start from, shape (classes, hidden); ``None``: random.
         state: folder of the resumable state, removed by :meth:`Classifier.save`; ``None``: it cannot be resumed.
+        prepare: changes the opened model in place before it is trained (``train.quantize``).
         report: progress.
 
     Raises:
@@ -203,6 +205,8 @@ def fine_tune(
     tokenizer = load_tokenizer(checkpoint)
     torch.manual_seed(options.seed)
     model = open_classifier(checkpoint, names, options, head)
+    if prepare is not None:
+        prepare(model)
     rows = encode(tokenizer, texts, options.max_length)
     steps = max(1, round(options.epochs * len(rows) / (options.batch_size * shards)))
     plan = Plan(

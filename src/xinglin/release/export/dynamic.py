@@ -1,7 +1,8 @@
-"""Dynamic INT8: weights in 8 bits on disk, activations scaled as they come.
+"""INT8: weights in 8 bits on disk; activations scaled as they come (dynamic), or by scales that were learnt (QDQ).
 
-What stays in float, and why (a 4-layer, 256-wide classifier trained on 3,835 questions, 400 others to compare,
-spread of the logits 3.2; figures are the largest and mean difference of a logit to fp32):
+A checkpoint that was trained for 8 bits (``quantization.json``) gets QDQ nodes with its own scales. Any other gets dynamic
+INT8, which needs no data. What stays in float there, and why (a 4-layer, 256-wide classifier trained on 3,835 questions, 400
+others to compare, spread of the logits 3.2; figures are the largest and mean difference of a logit to fp32):
 
 * everything in INT8, embeddings with one scale: 0.084, 0.0157; first label as in fp32 99.75 %
 * a scale for each row of the embedding: 0.082, 0.0138, for 64 KB more
@@ -20,20 +21,18 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from xinglin.errors import CheckpointError, MissingExtraError
 from xinglin.model.checkpoint import amending, verify_checkpoint
+from xinglin.model.parts import WEIGHTS
+from xinglin.model.quantisation import FILE as GRIDS
+from xinglin.model.quantisation import read_grids
 from xinglin.model.runtime import FP32, INT8
+from xinglin.model.weights import read_header
+from xinglin.release.export.qdq import linear_weights, quantise_rows, require_float, unmatched, write_qdq
 
-if TYPE_CHECKING:
-    from onnx import GraphProto, ModelProto
-
-EMBEDDING = "tok_embeddings.weight"
-HEAD = ("whole.head.", "whole.classifier.")
-"""How the initializers of the head are called in the exported graph."""
+HEAD = "classifier.weight"
+"""What a classifier's weights have and a decoder's have not."""
 
 
 def quantise_int8(folder: Path, *, keep_fp32: bool = True) -> Path:
@@ -53,20 +52,39 @@ def quantise_int8(folder: Path, *, keep_fp32: bool = True) -> Path:
             f"{folder}: expected {FP32}; there is none: export it first (xinglin release export)"
         )
     with amending(folder) as new:
-        _quantise_file(new / FP32, new / INT8)
+        write_int8(new, new / FP32, new / INT8)
         if not keep_fp32:
             (new / FP32).unlink()
     return folder / INT8
 
 
-def _quantise_file(source: Path, target: Path) -> None:
+def write_int8(folder: Path, source: Path, target: Path) -> None:
+    """Write a float graph of a checkpoint in 8 bits: with the scales it was trained for if it has them, else dynamic.
+
+    Raises:
+        InvalidInputError: the graph is quantised already.
+        CheckpointError: the graph is not the checkpoint's.
+        MissingExtraError: onnx is not installed.
+    """
     try:
         import onnx
         from onnxruntime.quantization import QuantType, quantize_dynamic
     except ModuleNotFoundError as error:
         raise MissingExtraError("xinglin release export --int8", "train") from error
     model = onnx.load(str(source))
-    _quantise_rows(model)
+    require_float(model)
+    weights = linear_weights(folder)
+    left = unmatched(model.graph, weights)
+    if (folder / GRIDS).is_file():
+        write_qdq(model, weights, read_grids(folder))
+        quantise_rows(model)
+        onnx.save(model, str(target))
+        return
+    # A decoder may share its embedding with its head, which stays in float.
+    if not quantise_rows(model) and HEAD in read_header(folder / WEIGHTS):
+        raise CheckpointError(
+            f"{source.name}: has no Gather over tok_embeddings.weight: export it again (xinglin release export)"
+        )
     with _quiet():
         quantize_dynamic(
             model,
@@ -75,71 +93,14 @@ def _quantise_file(source: Path, target: Path) -> None:
             per_channel=True,
             reduce_range=True,
             weight_type=QuantType.QInt8,
-            nodes_to_exclude=_head(model.graph),
+            # The quantiser turns a Gemm into a MatMul of that name before it starts.
+            nodes_to_exclude=[*left, *(f"{name}_MatMul" for name in left)],
         )
     small = onnx.load(str(target))
     del small.metadata_props[:]
     small.metadata_props.extend(model.metadata_props)  # which checkpoint it is of
     onnx.checker.check_model(small)
     onnx.save(small, str(target))
-
-
-def _quantise_rows(model: ModelProto) -> None:
-    """Store the token embedding in 8 bits with a scale for each row: gather both, then multiply.
-
-    ONNX Runtime's own quantiser gives the whole matrix one scale, set by its largest entry.
-    """
-    from onnx import TensorProto, helper, numpy_helper
-
-    graph = model.graph
-    place, gather = next(
-        (
-            (i, n)
-            for i, n in enumerate(graph.node)
-            if n.op_type == "Gather" and n.input[0].endswith(EMBEDDING)
-        ),
-        (-1, None),
-    )
-    if gather is None:
-        raise CheckpointError(
-            f"{FP32}: has no Gather over {EMBEDDING}: export it again (xinglin release export)"
-        )
-    stored = next(item for item in graph.initializer if item.name == gather.input[0])
-    weights = numpy_helper.to_array(stored)
-    scale = np.maximum(np.abs(weights).max(axis=1, keepdims=True), 1e-12) / 127
-    graph.initializer.remove(stored)
-    graph.initializer.extend(
-        [
-            numpy_helper.from_array(np.rint(weights / scale).astype(np.int8), f"{EMBEDDING}.rows"),
-            numpy_helper.from_array(scale.astype(np.float32), f"{EMBEDDING}.scales"),
-        ]
-    )
-    ids, out = gather.input[1], gather.output[0]
-    graph.node.remove(gather)
-    nodes = [
-        helper.make_node("Gather", [f"{EMBEDDING}.rows", ids], ["embedding_int8"], "embedding_rows"),
-        helper.make_node(
-            "Cast", ["embedding_int8"], ["embedding_cast"], "embedding_cast", to=TensorProto.FLOAT
-        ),
-        helper.make_node("Gather", [f"{EMBEDDING}.scales", ids], ["embedding_scale"], "embedding_scales"),
-        helper.make_node("Mul", ["embedding_cast", "embedding_scale"], [out], "embedding_scaled"),
-    ]
-    for node in reversed(nodes):
-        graph.node.insert(place, node)
-
-
-def _head(graph: GraphProto) -> list[str]:
-    """Names of the nodes that read a weight of the head, also as the quantiser renames a Gemm before it starts."""
-    names = [
-        node.name
-        for node in graph.node
-        if node.op_type in ("MatMul", "Gemm") and any(name.startswith(HEAD) for name in node.input)
-    ]
-    if len(names) != len(HEAD):
-        raise CheckpointError(
-            f"{FP32}: expected a dense layer and a classifier in the head; found {len(names)}"
-        )
-    return [*names, *(f"{name}_MatMul" for name in names)]
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from xinglin.graph.load import starter
 from xinglin.model.checkpoint import verify_checkpoint
 from xinglin.model.parts import WEIGHTS
 from xinglin.model.runtime import FILES, Precision, TextClassifier
+from xinglin.release.export.probe import difference
 
 TEXTS = 200
 """Sample texts of a report."""
@@ -91,7 +92,7 @@ def parity(folder: Path, precision: Precision, texts: Sequence[str]) -> Parity:
 
 def _by_torch(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
     try:
-        from xinglin.release.trace import torch_logits
+        from xinglin.release.export.trace import torch_logits
     except ModuleNotFoundError as error:
         raise MissingExtraError("xinglin release export", "train") from error
     return torch_logits(folder, texts)
@@ -101,28 +102,25 @@ def _parity(
     folder: Path, precision: Precision, texts: Sequence[str], expected: NDArray[np.float32]
 ) -> Parity:
     found = TextClassifier.load(folder, precision=precision).logits(texts)
-    delta = np.abs(found - expected)
-    return Parity(
-        precision=precision,
-        bytes=(folder / FILES[precision]).stat().st_size,
-        max_delta=float(delta.max()),
-        mean_delta=float(delta.mean()),
-        agreement=float((found.argmax(1) == expected.argmax(1)).mean()),
-        spread=float(expected.std()),
-    )
+    between = asdict(difference(found, expected))
+    return Parity(precision=precision, bytes=(folder / FILES[precision]).stat().st_size, **between)
 
 
 def sample_texts(count: int) -> list[str]:
     """Return texts with many findings and few, Chinese and English, without any draw."""
+    return [text for text, _ in rendered_texts(count)]
+
+
+def rendered_texts(count: int) -> list[tuple[str, str]]:
+    """Return texts of the graph's diseases, many findings and few, Chinese and English, each with its disease."""
     knowledge = starter()
     texts = []
-    for place, rows in enumerate(islice(knowledge.by_disease.values(), count)):
+    for place, (disease, rows) in enumerate(islice(knowledge.by_disease.items(), count)):
         findings = [row.target for row in rows if row.relation == "has_finding"][: 1 + place % 12]
         if place % 5 == 4:
             told = ", ".join(knowledge.finding_codes[name].value.replace("-", " ") for name in findings)
-            texts.append(
-                f"{20 + place % 60} year old with {told or 'no complaints'} for {1 + place % 9} days"
-            )
+            text = f"{20 + place % 60} year old with {told or 'no complaints'} for {1 + place % 9} days"
         else:
-            texts.append(f"患者{20 + place % 60}岁,{'、'.join(findings) or '无不适'}{1 + place % 9}天")
+            text = f"患者{20 + place % 60}岁,{'、'.join(findings) or '无不适'}{1 + place % 9}天"
+        texts.append((text, disease))
     return texts

@@ -11,15 +11,10 @@ from pathlib import Path
 
 from xinglin.errors import CheckpointError, MissingExtraError
 from xinglin.model.checkpoint import amending, reseal_checkpoint, verify_checkpoint
-from xinglin.model.runtime import FP32, OF_CHECKPOINT
-from xinglin.release.quantise import quantise_int8
-from xinglin.release.report import ExportReport, export_report, parity, sample_texts
+from xinglin.model.runtime import FP32
+from xinglin.release.export.probe import EXACT, FLOOR
+from xinglin.release.export.report import parity, sample_texts
 
-__all__ = ["PARITY", "ExportReport", "export_onnx", "export_report", "quantise_int8"]
-PARITY = 1e-3
-"""Largest difference of a logit to torch, as a share of the logits' spread, with which an export is kept."""
-FLOOR = 1e-4
-"""Difference that float arithmetic alone can make, whatever the spread."""
 _SAMPLES = 16
 
 
@@ -40,16 +35,15 @@ def export_onnx(folder: Path) -> Path:
         import onnx
         import onnxscript  # noqa: F401  (torch's exporter needs it and fails late without)
 
-        from xinglin.release.trace import trace
+        from xinglin.release.export.source import open_source
+        from xinglin.release.export.trace import trace
     except ModuleNotFoundError as error:
         raise MissingExtraError("xinglin release export", "train") from error
     with amending(folder) as new:
-        model = trace(new)
-        model.metadata_props.add(key=OF_CHECKPOINT, value=checkpoint.id)
-        onnx.save(model, str(new / FP32))
+        onnx.save(trace(open_source(new)), str(new / FP32))
         reseal_checkpoint(new)
         found = parity(new, "fp32", sample_texts(_SAMPLES))
-        allowed = max(FLOOR, PARITY * found.spread)
+        allowed = max(FLOOR, EXACT.delta * found.spread)
         if not found.max_delta <= allowed:  # asked so that NaN is refused as well
             raise CheckpointError(
                 f"{folder}: the export disagrees with torch: logits differ by up to {found.max_delta:.2g} at a "

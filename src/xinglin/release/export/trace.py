@@ -1,4 +1,4 @@
-"""A checkpoint in plain ``transformers``, traced to an ONNX graph. Needs torch; only the export opens this file."""
+"""A checkpoint traced to an ONNX graph. Needs torch; only the export opens this file."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from transformers.models.modernbert.modeling_modernbert import ModernBertAttenti
 from transformers.utils import logging as transformers_logging
 
 from xinglin.errors import CheckpointError
-from xinglin.model.sizes import PAD
+from xinglin.model.runtime import OF_CHECKPOINT
 from xinglin.model.tokenizer import load_tokenizer
+from xinglin.release.export.source import Source
 
 
 class Both(nn.Module):
@@ -45,7 +46,7 @@ def load(folder: Path) -> Any:
         CheckpointError: it is not a ModernBERT with mean pooling, which is all that is exported here.
     """
     # Eager attention writes the masks as plain sums: a fifth fewer nodes than the fused one, same numbers.
-    with _quiet():
+    with quiet():
         model = AutoModelForSequenceClassification.from_pretrained(
             folder, local_files_only=True, dtype=torch.float32, attn_implementation="eager"
         )
@@ -58,33 +59,43 @@ def load(folder: Path) -> Any:
     return model.eval()
 
 
-def trace(folder: Path) -> ModelProto:
-    """Return the ONNX graph with a batch and a length that stay free.
+def trace(source: Source) -> ModelProto:
+    """Return the ONNX graph of a checkpoint, with the axes free that the source says; it names the checkpoint.
 
     Raises:
-        CheckpointError: as :func:`load`.
+        CheckpointError: torch cannot trace it.
     """
-    model = Both(load(folder)).eval()
-    # Two rows of unlike length: a size of one would be taken for a constant.
-    ids = torch.full((2, 12), PAD + 5)
-    mask = torch.ones_like(ids)
-    ids[1, 7:], mask[1, 7:] = PAD, 0
-    free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    with _quiet(), _short_attention():
-        program = torch.onnx.export(
-            model,
-            (ids, mask),
-            input_names=["input_ids", "attention_mask"],
-            output_names=["logits", "pooled"],
-            dynamic_shapes=(free, free),
-            dynamo=True,
-            verbose=False,
-        )
+    with quiet(), _short_attention():
+        try:
+            program = torch.onnx.export(
+                source.module,
+                source.example,
+                input_names=list(source.inputs),
+                output_names=list(source.outputs),
+                dynamic_shapes=tuple(dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for axes in source.free),
+                dynamo=True,
+                verbose=False,
+            )
+        except torch.onnx.errors.OnnxExporterError as error:
+            raise CheckpointError(f"{source.folder}: {_reason(error)}") from error
     if program is None:
-        raise CheckpointError(f"{folder}: torch exported nothing: check the versions of torch and onnxscript")
+        raise CheckpointError(
+            f"{source.folder}: torch exported nothing: check the versions of torch and onnxscript"
+        )
     graph: ModelProto = program.model_proto
-    _without_traces(graph)
+    _without_traces(graph, source)
+    graph.metadata_props.add(key=OF_CHECKPOINT, value=source.checkpoint.id)
     return graph
+
+
+def _reason(error: BaseException) -> str:
+    """What torch could not trace: its innermost cause, which names the node and the operator."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    told = " ".join(str(error).split())[:400]
+    return (
+        f"has a part that ONNX has no operator for, or that cannot be traced ({type(error).__name__}: {told})"
+    )
 
 
 @contextmanager
@@ -125,18 +136,19 @@ def _attention(
     return self.Wo(mixed), None
 
 
-def _without_traces(model: ModelProto) -> None:
+def _without_traces(model: ModelProto, source: Source) -> None:
     """Drop what the exporter notes of its own run: source lines with paths of this machine."""
     graph = model.graph
     for item in (model, graph, *graph.node, *graph.initializer, *graph.input, *graph.output):
         item.ClearField("metadata_props")
         item.ClearField("doc_string")
     graph.ClearField("value_info")
-    names = {"input_ids": ("batch", "length"), "attention_mask": ("batch", "length")}
+    names = dict(zip(source.inputs, source.free, strict=True))
     for value in (*graph.input, *graph.output):
-        dims = value.type.tensor_type.shape.dim
-        for dim, name in zip(dims, names.get(value.name, ("batch",)), strict=False):
-            dim.dim_param = name
+        for axis, dim in enumerate(value.type.tensor_type.shape.dim):
+            name = names.get(value.name, {0: "batch"}).get(axis)
+            if name is not None:
+                dim.dim_param = name
 
 
 @torch.no_grad()
@@ -152,7 +164,7 @@ def torch_logits(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep loading bars and the exporter's notes on torchvision and its own deprecations from the user."""
     log = logging.getLogger("torch.onnx")
     level, bars = log.level, transformers_logging.is_progress_bar_enabled()
