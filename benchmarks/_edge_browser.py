@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import tempfile
 import threading
@@ -47,7 +48,7 @@ class Told:
     engine_ms: float
     """Reading, graph, rules and rendering."""
     ms: float
-    """Both."""
+    """Both, by the clock on the wall."""
 
 
 @dataclass
@@ -59,6 +60,8 @@ class BrowserTab:
     """Files checked, Python, graph and text model ready, first answer given."""
     requests: list[str]
     """What went out after it was open."""
+    threads: list[Path]
+    """The engine's thread, as the system's accounts name it."""
 
     def diagnose(self, body: dict[str, Any]) -> Told:
         """Answer one request body of ``POST /api/diagnose``."""
@@ -66,6 +69,15 @@ class BrowserTab:
         got = self.page.evaluate("(body) => window.ask({ kind: 'diagnose', body })", sent)
         ms = got["ms"]
         return Told(got["reply"]["status"], got["reply"]["body"], ms["model"], ms["engine"], ms["total"])
+
+    def spent(self) -> float | None:
+        """Seconds that the engine's thread has run on a processor; ``None`` where the system does not tell."""
+        try:
+            fields = [path.read_text().rpartition(")")[2].split() for path in self.threads]
+            ticks = sum(int(row[11]) + int(row[12]) for row in fields)
+        except (OSError, IndexError, ValueError):
+            return None
+        return ticks / os.sysconf("SC_CLK_TCK") or None
 
     def vectors(self) -> tuple[int, int]:
         """Run the conformance vectors in the tab: how many agree, of how many."""
@@ -115,8 +127,28 @@ def opened(folder: Path) -> Iterator[BrowserTab]:
         sent: list[str] = []
         context.on("request", lambda request: sent.append(request.url))
         context.set_offline(True)
-        yield BrowserTab(page, load, sent)
+        yield BrowserTab(page, load, sent, _workers())
         browser.close()
+
+
+def _workers() -> list[Path]:
+    """Accounts (``/proc/PID/task/TID/stat``) of the workers' threads among our own descendants; Linux only."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:  # it ended in between
+            continue
+        parents[int(stat.parent.name)] = int(fields[1])
+    mine = {os.getpid()}
+    while grown := {child for child, parent in parents.items() if parent in mine} - mine:
+        mine |= grown
+    return [
+        comm.with_name("stat")
+        for pid in mine
+        for comm in Path(f"/proc/{pid}/task").glob("*/comm")
+        if comm.read_text().startswith("DedicatedWorker")
+    ]
 
 
 def _version(folder: Path) -> str:

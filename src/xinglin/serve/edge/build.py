@@ -34,7 +34,6 @@ MANIFEST = "edge.json"
 PAGE = Path(__file__).parent / "page"
 VERSIONED = ("index.html", "sw.js")
 """Files that carry the version, and so cannot be in the list that it is the digest of."""
-PLACEHOLDER = "@EDGE_VERSION@"
 PACKAGE = "xinglin.zip"
 CARRIED = (
     "__init__.py",
@@ -107,14 +106,21 @@ def write_edge(
         for item in kept:
             shutil.copyfile(runtime / item.name, new / "runtime" / item.name)
         encoder = _write_encoder(differential, new)
-        _write_package(new / PACKAGE, _settings(differential, encoder), model, profile)
+        _write_package(new / PACKAGE, settings_of(differential, encoder), model, profile)
         (new / "NOTICE.md").write_text(_notice(kept), encoding="utf-8")
         for page in sorted(PAGE.iterdir()):
             if page.name not in VERSIONED:
                 shutil.copyfile(page, new / page.name)
         version = _write_manifest(new, differential, encoder, kept)
+        filled = {
+            "@EDGE_VERSION@": version,
+            "@DISCLAIMER_ZH@": DISCLAIMER["zh"],
+            "@DISCLAIMER_EN@": DISCLAIMER["en"],
+        }
         for name in VERSIONED:
-            text = (PAGE / name).read_text(encoding="utf-8").replace(PLACEHOLDER, version)
+            text = (PAGE / name).read_text(encoding="utf-8")
+            for placeholder, value in filled.items():
+                text = text.replace(placeholder, value)
             (new / name).write_text(text, encoding="utf-8")
         sizes = [path.stat().st_size for path in new.rglob("*") if path.is_file()]
         if sum(sizes) > LARGEST:
@@ -191,7 +197,8 @@ def _write_encoder(differential: Differential, new: Path) -> TextClassifier | No
     return encoder
 
 
-def _settings(differential: Differential, encoder: TextClassifier | None) -> dict[str, Any]:
+def settings_of(differential: Differential, encoder: TextClassifier | None) -> dict[str, Any]:
+    """Return what a tab must know beside the package: the engine and the text model that answers outside Python."""
     described = None
     if encoder is not None:
         described = {
@@ -253,7 +260,6 @@ def _write_manifest(
         "encoder": encoder.id if encoder is not None else None,
         "package": PACKAGE,
         "wheels": wheels,
-        "disclaimer": DISCLAIMER,
         "files": files,
     }
     content = json.dumps(body, ensure_ascii=False, indent=1).encode() + b"\n"

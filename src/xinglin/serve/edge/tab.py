@@ -152,6 +152,14 @@ class Tab:
         findings = self.differential.pack.findings
         return _dumps([[item.key, item.name, item.en] for item in findings])
 
+    def names(self) -> str:
+        """Return the English of every Chinese name that an answer gives in Chinese only (facts of the rules)."""
+        found = {"年龄": "age", "男": "male", "女": "female"}
+        found.update((item.name, item.en) for item in self.differential.vocabulary.analytes.values())
+        found.update((item.name, item.en) for item in self.differential.pack.diseases)
+        found.update((item.name, item.en) for item in self.differential.pack.findings)
+        return _dumps(found)
+
     def model(self) -> str:
         """Return which model is loaded, as ``GET /api/health`` names it."""
         return _dumps(model_json(self.differential))

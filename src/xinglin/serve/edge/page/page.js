@@ -51,8 +51,8 @@ function badge() {
   $("badge").textContent = say(key);
 }
 function foot() {
+  $("disclaimer").textContent = $("disclaimer").dataset[language()];
   if (!opened) return;
-  $("disclaimer").textContent = opened.disclaimer[language()];
   $("versions").textContent = say("versions", { xinglin: opened.xinglin, pack: opened.model.version, engine: opened.model.engine, edge: version.slice(0, 12) });
 }
 const length = (text) => [...text].length;
@@ -118,7 +118,7 @@ async function analyse() {
     const { reply, ms } = await ask({ kind: "diagnose", body: JSON.stringify(body) });
     if (reply.status !== 200) { $("error").textContent = reply.body.detail; return; }
     last = body;
-    show($("answer"), reply.body, ms, (key, given) => { tick(key, given); analyse(); });
+    show($("answer"), reply.body, ms, opened.names, (key, given) => { tick(key, given); analyse(); });
     $("answer").focus({ preventScroll: true });
     $("answer").scrollIntoView({ block: "start" });
   } catch (error) {

@@ -19,12 +19,22 @@ function triage(answer) {
   return make("div", { class: `triage level-${answer.triage_level}` }, make("strong", {}, answer.triage));
 }
 
-function redFlags(answer) {
+// A fact that the answer names in Chinese only.
+const told = (name, names) => (language() === "zh" ? name : name.split("或").map((part) => names[part] ?? part).join(" or "));
+
+// Flags that ask for the same act stand together, so that the act is read once; none is left out.
+function redFlags(answer, names) {
   if (!answer.red_flags.length) return null;
-  return section(say("redFlags"), "red", make("ul", { class: "rows" }, ...answer.red_flags.map((flag) => make("li", {},
-    make("b", {}, flag.display), " ", make("span", { class: `pill level-${flag.level}` }, flag.level_display),
-    make("p", {}, flag.action),
-    flag.facts.length ? make("p", { class: "muted" }, say("because") + joined(flag.facts)) : null))));
+  const acts = new Map();
+  for (const flag of answer.red_flags) {
+    const key = `${flag.level} ${flag.action}`;
+    acts.set(key, [...(acts.get(key) ?? []), flag]);
+  }
+  return section(say("redFlags"), "red", make("ul", { class: "rows" }, ...[...acts.values()].map((flags) => make("li", {},
+    make("span", { class: `pill level-${flags[0].level}` }, flags[0].level_display), " ",
+    make("b", {}, joined(flags.map((flag) => flag.display))),
+    make("p", {}, flags[0].action),
+    make("p", { class: "muted" }, say("because") + joined([...new Set(flags.flatMap((flag) => flag.facts))].map((name) => told(name, names))))))));
 }
 
 function open(answer) {
@@ -47,12 +57,12 @@ function evidence(candidate) {
 
 function options(candidate) {
   if (!candidate.options.length) return null;
-  return make("div", {}, make("h4", {}, say("options")), make("ul", { class: "rows small" }, ...candidate.options.map((option) => {
+  return make("div", {}, make("details", {}, make("summary", {}, say("options")), make("ul", { class: "rows small" }, ...candidate.options.map((option) => {
     const notes = option.checks.filter((check) => check.outcome !== "clear").map((check) =>
       `${check.check_display}: ${check.display}${check.condition ? ` (${check.condition})` : ""}`);
     return make("li", {}, make("b", {}, option.display), " ", make("span", { class: "muted" }, option.kind_display),
       notes.length ? make("p", { class: "muted" }, notes.join(language() === "zh" ? ";" : "; ")) : null);
-  })));
+  }))));
 }
 
 function candidate(item, index) {
@@ -104,9 +114,9 @@ function problems(answer) {
   return section(say("problems"), "amber", make("ul", { class: "plain" }, ...answer.problems.map((line) => make("li", {}, line))));
 }
 
-export function show(place, answer, ms, tick) {
+export function show(place, answer, ms, names, tick) {
   place.replaceChildren(...[
-    triage(answer), redFlags(answer), open(answer), problems(answer), differential(answer), exams(answer), question(answer, tick), read(answer),
+    triage(answer), redFlags(answer, names), open(answer), problems(answer), differential(answer), exams(answer), question(answer, tick), read(answer),
     make("p", { class: "muted foot" }, say("answered", { ms: Math.round(ms.total) }), " · ", make("button", { type: "button", class: "link", on: () => print() }, say("print"))),
   ].filter((part) => part !== null));
 }

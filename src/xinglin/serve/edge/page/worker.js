@@ -33,7 +33,7 @@ async function verified(version, progress) {
   return { manifest, bytes };
 }
 
-let tab = null, session = null, tokenizer = null, ort = null;
+let python = null, tab = null, session = null, tokenizer = null, ort = null;
 
 async function open(version) {
   const started = performance.now();
@@ -41,7 +41,7 @@ async function open(version) {
   const { manifest, bytes } = await verified(version, progress);
   progress("python", 0);
   const { loadPyodide } = await import("./runtime/pyodide.mjs");
-  const python = await loadPyodide({ indexURL: new URL("./runtime/", self.location.href).href });
+  python = await loadPyodide({ indexURL: new URL("./runtime/", self.location.href).href });
   progress("python", 0.3);
   for (const wheel of manifest.wheels) python.unpackArchive(bytes[wheel], "wheel");
   const site = python.runPython("import site; site.getsitepackages()[0]");
@@ -61,7 +61,7 @@ async function open(version) {
   }
   const first = await respond(JSON.stringify({ text: "头痛" }));  // the first answer fills caches of the engine
   return {
-    choices: JSON.parse(tab.choices()), model: JSON.parse(tab.model()), disclaimer: manifest.disclaimer,
+    choices: JSON.parse(tab.choices()), names: JSON.parse(tab.names()), model: JSON.parse(tab.model()),
     xinglin: manifest.xinglin, ready: first.reply.status === 200, ms: performance.now() - started,
   };
 }
@@ -91,7 +91,7 @@ async function respond(body) {
   const started = performance.now();
   const logits = session ? await logitsOf(tab.words(body)) : null;
   const told = performance.now();
-  const reply = JSON.parse(tab.respond(body, logits === null ? undefined : logits));
+  const reply = JSON.parse(tab.respond(body, logits === null ? undefined : python.toPy(logits)));
   const ended = performance.now();
   return { reply, ms: { model: told - started, engine: ended - told, total: ended - started } };
 }
