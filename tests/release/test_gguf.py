@@ -6,7 +6,6 @@ import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +207,7 @@ def test_other_architectures_and_tokenizers_are_refused(folders: dict[str, Path]
         export(folders["llama"], tmp_path, kind="Q4_K")
     shutil.copytree(folders["llama"], tmp_path / "odd")
     tokenizer(r"\p{L}+|\s+|\S").save_pretrained(tmp_path / "odd")
-    with pytest.raises(CheckpointError, match="cutting|cut"):
+    with pytest.raises(CheckpointError, match="cutting"):
         export(tmp_path / "odd", tmp_path)
     assert not (tmp_path / FILE).exists() or (tmp_path / FILE).stat().st_size == 0
 
@@ -235,7 +234,7 @@ def test_the_cutting_rule_is_known_or_refused(caplog: pytest.LogCaptureFixture) 
         plain | {"normalizer": {"type": "Lowercase"}},
         split(QWEN2 + "|x"),
     ):
-        with pytest.raises(CheckpointError, match="^m: gguf"):
+        with pytest.raises(CheckpointError, match=r"^m: gguf"):
             cutting_rule(bad, "m")
 
 
@@ -255,10 +254,10 @@ def test_no_runner_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> N
 
 
 @pytest.fixture
-def installed() -> Iterator[None]:
+def installed() -> None:
     if not os.environ.get(llama_cpp.VARIABLE):
         pytest.skip(f"no llama.cpp: set {llama_cpp.VARIABLE}")
-    yield
+    return
 
 
 def rounded(model: Any, kind: Any) -> Any:
@@ -314,5 +313,5 @@ def test_half_precision_is_nearly_exact_and_a_broken_file_is_refused(
     found = runner(tmp_path)[0]({"input_ids": np.array([ids])})
     assert np.abs(found - right).max() < 0.02 * right.std()
     (tmp_path / FILE).write_bytes((tmp_path / FILE).read_bytes()[:2000])
-    with pytest.raises(CheckpointError, match="llama.cpp"):
+    with pytest.raises(CheckpointError, match=r"llama\.cpp"):
         llama_cpp.LlamaCpp(tmp_path / FILE)

@@ -159,7 +159,7 @@ def test_a_signed_report_that_contradicts_itself_is_refused(
     public = new_key(tmp_path / "vendor.pem")
     body = json.loads(json.dumps(report))
     change(body)
-    with pytest.raises(InvalidInputError, match="does not follow|in order"):
+    with pytest.raises(InvalidInputError, match=r"does not follow|in order"):
         check_report(signed(body, tmp_path / "vendor.pem"), asked, public)
 
 

@@ -115,7 +115,7 @@ def cutting_rule(body: Mapping[str, Any], name: str) -> str:
         rule = None
     if rule is None:
         raise CheckpointError(
-            f"{name}: gguf: its way of cutting texts is none that llama.cpp is known to share (GPT-2, Llama 3, Qwen 2): "
+            f"{name}: gguf: its rule of cutting texts is none that llama.cpp is known to share (GPT-2, Llama 3, Qwen 2): "
             "the tokens would differ without an error"
         )
     return rule
