@@ -54,11 +54,15 @@ def sample(
     chances = torch.rand(count, decoder.size.positions - 1, generator=generator)
     workers = min(torch.get_num_threads(), -(-count // SHARE))
     if workers < 2:
-        return [ids for part in chances.split(batch) for ids in _batch(decoder, part, temperature)]
-    parts = chances.split(min(batch, -(-count // workers)))
+        return [ids for part in _parts(chances, batch) for ids in _batch(decoder, part, temperature)]
+    parts = _parts(chances, min(batch, -(-count // workers)))
     with _one_thread_each(), ThreadPoolExecutor(workers) as pool:
         drawn = pool.map(lambda part: _batch(decoder, part, temperature), parts)
         return [ids for part in drawn for ids in part]
+
+
+def _parts(chances: Tensor, rows: int) -> list[Tensor]:
+    return [chances[start : start + rows] for start in range(0, len(chances), rows)]
 
 
 @contextmanager

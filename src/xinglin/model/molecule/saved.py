@@ -22,7 +22,7 @@ from scipy.sparse import csr_matrix
 from xinglin.errors import CheckpointError
 from xinglin.measure.normalised import NormalisedInterval
 from xinglin.measure.venn_abers import VennAbers
-from xinglin.model.checkpoint import seal_checkpoint, verify_checkpoint
+from xinglin.model.checkpoint import Kind, seal_checkpoint, verify_checkpoint
 from xinglin.model.molecule.activity import ActivityModel, Panel
 from xinglin.model.molecule.domain import Domain
 from xinglin.model.molecule.features import FAMILIES, WIDTH, Features
@@ -32,7 +32,8 @@ from xinglin.model.parts import ARRAYS, CONFIG, read_json
 from xinglin.model.saving import saving
 from xinglin.types import Checkpoint
 
-CARD, KIND = "README.md", "molecules"
+CARD = "README.md"
+KIND: Kind = "molecules"
 FORMAT = 1
 """Of the arrays."""
 MAX_BYTES = 512 * 2**20
