@@ -43,11 +43,11 @@ def conformance(
         if public_key is None:
             raise InvalidInputError("--check needs --public-key: the one that you had from the vendor")
         found = _read(check)
-        passed = check_report(found, suite(model, precision=precision), public_key)  # type: ignore[arg-type]
+        passed = check_report(found, suite(model, precision=precision), public_key)
         _shown(found, as_json)
     else:
         device, versions = backend(provider)
-        asked = suite(model, precision=precision)  # type: ignore[arg-type]
+        asked = suite(model, precision=precision)
         found = conform(device, asked, name=provider, versions=versions)
         passed = found["passed"]
         _shown(found if key is None else signed(found, key), as_json)

@@ -127,7 +127,8 @@ def _edge_folder(model: Path | None, profile: Path | None, engine: EngineName | 
     from xinglin.serve.edge import write_edge
     from xinglin.store import home_folder
 
-    return write_edge(home_folder() / "edge", model=model, profile=profile, engine=engine).path
+    written: Path = write_edge(home_folder() / "edge", model=model, profile=profile, engine=engine).path
+    return written
 
 
 def _searcher(folder: Path | None) -> Searcher | None:

@@ -88,9 +88,10 @@ def assistant(
         raise InvalidInputError("--out: 需要输出文件夹 expected the folder of the new checkpoint")
     options = StageOptions(
         steps=steps, batch_size=batch_size, accumulate=accumulate, learning_rate=learning_rate, length=length,
-        adapter=adapter, rank=rank, alpha=2 * rank, beta=beta, temperature=temperature, generations=generations,
+        adapter=adapter,  # type: ignore[arg-type]
+        rank=rank, alpha=2 * rank, beta=beta, temperature=temperature, generations=generations,
         answer=answer, save_every=save_every, seed=seed, threads=threads,
-    )  # type: ignore[arg-type]  # fmt: skip
+    )  # fmt: skip
     if stage == "merge":
         made = _merged(_start(model), out, others or (), method, adapter_folder, base, dtype)
     else:

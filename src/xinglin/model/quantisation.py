@@ -51,7 +51,8 @@ def stays_float(name: str) -> bool:
 
 def weight_scales(weights: Floats) -> Floats:
     """Return one scale for each row of a matrix (outputs, inputs)."""
-    return (np.maximum(np.abs(weights).max(axis=1), SMALLEST) / WEIGHT_LEVELS).astype(np.float32)
+    scales: NDArray[np.float32] = np.maximum(np.abs(weights).max(axis=1), SMALLEST) / WEIGHT_LEVELS
+    return scales.astype(np.float32)
 
 
 def quantise_weights(weights: Floats) -> tuple[NDArray[np.int8], Floats]:

@@ -231,10 +231,11 @@ def _item(
 
 def _cmexam(row: Mapping[str, Any], _: int) -> ExamItem:
     said = row.get("explanation")
-    known = isinstance(said, str) and said.strip() and said.strip() != "nan"  # a table's empty cell
+    told = said.strip() if isinstance(said, str) else ""
     return _item(
         "cmexam", _text(row, "id"), row, row["options"], _text(row, "answer"),
-        explanation=said.strip() if known else None, subject=row.get("subject"),
+        explanation=told if told not in ("", "nan") else None,  # nan: a table's empty cell
+         subject=row.get("subject"),
     )  # fmt: skip
 
 

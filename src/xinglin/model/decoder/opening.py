@@ -66,7 +66,7 @@ def open_decoder(
     more = dict(options or {})
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        model, report = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             folder,
             local_files_only=True,
             trust_remote_code=False,
@@ -75,6 +75,7 @@ def open_decoder(
             output_loading_info=True,
             **more,
         )
+        model, report = loaded
         if not more:
             model = model.to(device)
     except (OSError, ValueError, KeyError, RuntimeError, MemoryError) as error:

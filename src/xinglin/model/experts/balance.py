@@ -37,8 +37,9 @@ def balancing_loss(
 
     if not logits:
         raise InvalidInputError("no router logits: call a mixture of experts with output_router_logits=True")
+    gathered: Any = tuple(logits)  # declared there as a tuple of one
     loss = load_balancing_loss_func(
-        tuple(logits), number_of_experts(config), int(config.num_experts_per_tok), mask
+        gathered, number_of_experts(config), int(config.num_experts_per_tok), mask
     )
     if isinstance(loss, int):
         raise InvalidInputError("router logits: expected one tensor a layer")

@@ -113,7 +113,7 @@ def target_config(config: PretrainedConfig, options: UpcycleOptions) -> Pretrain
     width = options.width(int(config.intermediate_size))
     kept = {key: getattr(config, key) for key in _KEPT if hasattr(config, key)}
     labelled = {"id2label": config.id2label, "label2id": config.label2id}
-    own: dict[str, Any] = {
+    families: dict[str, dict[str, Any]] = {
         "qwen3_moe": {
             "num_experts": options.experts,
             "moe_intermediate_size": width,
@@ -143,8 +143,8 @@ def target_config(config: PretrainedConfig, options: UpcycleOptions) -> Pretrain
             "intermediate_size": width,
             "head_dim": head_size(config),
         },
-    }[target]
-    settings = {"intermediate_size": config.intermediate_size, **kept, **labelled, **own}
+    }
+    settings = {"intermediate_size": config.intermediate_size, **kept, **labelled, **families[target]}
     if target != "dots1":  # its class has no such loss of its own: see balance.py
         settings |= {"output_router_logits": True, "router_aux_loss_coef": options.balance}
     return AutoConfig.for_model(target, num_experts_per_tok=options.per_token, **settings)

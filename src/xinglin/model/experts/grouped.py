@@ -70,7 +70,7 @@ def quicken(model: PreTrainedModel) -> str:
     """
     from transformers.integrations.moe import ALL_EXPERTS_FUNCTIONS
 
-    layers = [
+    layers: list[Any] = [
         module
         for module in model.modules()
         if hasattr(module, "gate_up_proj") and hasattr(module, "num_experts")
@@ -78,7 +78,7 @@ def quicken(model: PreTrainedModel) -> str:
     fits = model.device.type == "cpu" and bool(layers)
     for layer in layers:
         for matrix in (layer.gate_up_proj, layer.down_proj):
-            fits = fits and matrix.shape[-1] * matrix.element_size() % ALIGNED == 0
+            fits = fits and int(matrix.shape[-1] * matrix.element_size()) % ALIGNED == 0
     if not fits:
         return str(model.config._experts_implementation)
     ALL_EXPERTS_FUNCTIONS.register(NAME, grouped_experts)

@@ -60,7 +60,7 @@ class ExpertLoad:
 
     def shares(self) -> NDArray[np.float64]:
         """Return department x layer x expert: each expert's share of its department's choices in a layer."""
-        return self.choices / self.choices.sum(axis=2, keepdims=True)
+        return np.asarray(self.choices / self.choices.sum(axis=2, keepdims=True))
 
 
 def grouped_texts(path: Path, text: str, group: str, most: int = 200) -> list[tuple[str, str]]:
@@ -176,14 +176,17 @@ def information(choices: Counts) -> NDArray[np.float64]:
 def _by_group(counts: Counts, group: NDArray[np.int64], groups: int) -> Counts:
     """Sum document x layer x expert into group x layer x expert."""
     member = (np.arange(groups)[:, None] == group).astype(np.int64)
-    return (member @ counts.reshape(len(counts), -1)).reshape(groups, *counts.shape[1:])
+    summed: NDArray[np.int64] = (member @ counts.reshape(len(counts), -1)).reshape(groups, *counts.shape[1:])
+    return summed
 
 
 @contextmanager
 def _listening(model: PreTrainedModel) -> Iterator[list[Any]]:
     """Collect the indices that every router chooses, one tensor (tokens x chosen) a layer, in order."""
     heard: list[Any] = []
-    blocks = [block for block in model.modules() if hasattr(block, "experts") and hasattr(block, "gate")]
+    blocks: list[Any] = [
+        block for block in model.modules() if hasattr(block, "experts") and hasattr(block, "gate")
+    ]
     hooks = [
         block.gate.register_forward_hook(lambda _module, _given, made: heard.append(made[2]))
         for block in blocks

@@ -58,7 +58,8 @@ def upcycle(model: PreTrainedModel, options: UpcycleOptions | None = None) -> Pr
     generation = getattr(model, "generation_config", None)
     if generation is not None and mixture.can_generate():
         mixture.generation_config = generation
-    return mixture.eval()
+    mixture.train(False)
+    return mixture
 
 
 def _empty(model: PreTrainedModel, target: str, config: object) -> PreTrainedModel:
@@ -74,7 +75,8 @@ def _empty(model: PreTrainedModel, target: str, config: object) -> PreTrainedMod
     if auto is None:
         raise InvalidInputError(f"{head}: expected a class that ends in {' or '.join(heads)}")
     try:
-        return auto.from_config(config, dtype=model.dtype)
+        empty: PreTrainedModel = auto.from_config(config, dtype=model.dtype)  # type: ignore[no-untyped-call]
+        return empty
     except ValueError as error:
         raise InvalidInputError(
             f"{head}: {target} has no such head in transformers: take another --shared"

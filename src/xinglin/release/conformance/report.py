@@ -119,9 +119,10 @@ def _holds(item: Mapping[str, Any], case: Case) -> bool:
     if item.get("verdict") != "right":
         return _good(item.get("verdict"), case.operator)
     difference, allowed = item.get("difference"), item.get("allowed")
-    numbers = isinstance(difference, (int, float)) and isinstance(allowed, (int, float))
+    if not isinstance(difference, (int, float)) or not isinstance(allowed, (int, float)):
+        return False
     most = max(case.allowed(name) for name in case.answers)
-    return numbers and difference <= allowed <= 1.01 * most + 1e-9
+    return difference <= allowed <= 1.01 * most + 1e-9
 
 
 def _asked(device: Backend, case: Case) -> Result:

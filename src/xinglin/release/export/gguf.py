@@ -213,4 +213,5 @@ def _kind_of(name: str, values: NDArray[np.float32], kind: str) -> GGMLQuantizat
         return gguf.GGMLQuantizationType.F32
     if kind == "F16" or values.shape[-1] % 32:  # a block is 32 weights of one row
         return gguf.GGMLQuantizationType.F16
-    return getattr(gguf.GGMLQuantizationType, "Q8_0" if name in WIDE else kind)
+    chosen: GGMLQuantizationType = getattr(gguf.GGMLQuantizationType, "Q8_0" if name in WIDE else kind)
+    return chosen

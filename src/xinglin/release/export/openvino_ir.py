@@ -80,7 +80,8 @@ def open_ir(path: Path) -> tuple[Runner, str]:
     return run, f"openvino {openvino.__version__.split('-')[0]}, CPU, float32 outside INT8"
 
 
-def _library():  # type: ignore[no-untyped-def]  # the library's own module
+def _library() -> Any:
+    """The library's own module."""
     try:
         import openvino
     except ModuleNotFoundError as error:

@@ -88,9 +88,14 @@ TARGETS: dict[str, Target] = {
         Target("onnx", "ONNX,32 位", "ONNX in 32 bits", _ALL, EXACT, f"{_HERE}.onnx_float"),
         Target("onnx-int8", "ONNX,8 位权重", "ONNX in 8 bits", _ALL, EIGHT_BIT, f"{_HERE}.onnx_int8"),
         Target(
-            *("openvino", "OpenVINO 中间表示", "OpenVINO's intermediate representation"),
-            *(_ALL, EIGHT_BIT, f"{_HERE}.openvino_ir", EXACT),
-        ),
+            "openvino",
+            "OpenVINO 中间表示",
+            "OpenVINO's intermediate representation",
+            _ALL,
+            EIGHT_BIT,
+            f"{_HERE}.openvino_ir",
+            EXACT,
+        ),  # fmt: skip
         Target(
             *("executorch", "手机 ExecuTorch .pte", "ExecuTorch .pte for phones"),
             *(("classifier",), EIGHT_BIT, f"{_HERE}.executorch"),

@@ -40,7 +40,7 @@ def open_base(folder: Path, adapter: Adapter) -> Decoder:
             "QLoRA: 4 比特 4 bits by bitsandbytes (pip install bitsandbytes)", "assistant"
         ) from error
     cuda = torch.cuda.is_available()
-    four = BitsAndBytesConfig(
+    four = BitsAndBytesConfig(  # type: ignore[no-untyped-call]
         load_in_4bit=True,
         bnb_4bit_quant_type="nf4",
         bnb_4bit_use_double_quant=True,

@@ -57,14 +57,18 @@ def require_same_tokenizer(student: Decoder, teacher: Decoder) -> None:
         )
 
 
-class _Distilling(Trainer):  # type: ignore[misc]
+class _Distilling(Trainer):
     """``compute_loss`` is the place that ``transformers`` gives for another loss."""
 
     teacher: torch.nn.Module
     temperature: float
 
     def compute_loss(
-        self, model: Any, inputs: dict[str, Tensor], return_outputs: bool = False, **_: Any
+        self,
+        model: torch.nn.Module,
+        inputs: dict[str, Tensor | Any],
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
     ) -> Any:
         labels = inputs["labels"]
         seen = {"input_ids": inputs["input_ids"], "attention_mask": inputs["attention_mask"]}

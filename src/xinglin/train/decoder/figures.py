@@ -33,9 +33,9 @@ def text_nats(decoder: Decoder, texts: Sequence[str], length: int) -> NDArray[np
         windows += [(place, [end, *ids[at : at + step]]) for at in range(0, len(ids), step)]
     windows.sort(key=lambda one: len(one[1]))
     for batch in _batches(windows):
-        logits, ids, mask = _forward(decoder, [ids for _, ids in batch])
+        logits, seen, mask = _forward(decoder, [ids for _, ids in batch])
         nats = torch.nn.functional.cross_entropy(
-            logits[:, :-1].transpose(1, 2).float(), ids[:, 1:], reduction="none"
+            logits[:, :-1].transpose(1, 2).float(), seen[:, 1:], reduction="none"
         )
         summed = (nats * mask[:, 1:]).sum(1).cpu().numpy()
         for (place, _), value in zip(batch, summed, strict=True):

@@ -127,7 +127,7 @@ def merge_checkpoints(
                 merged[name] = slerp(parts[0], parts[1], chosen[1] / sum(chosen))
             elif start is not None:
                 merged[name] = ties(start[name], parts, chosen, density)
-    result = opened[0].model
+    result: PreTrainedModel = opened[0].model
     result.load_state_dict(merged)
     return result
 

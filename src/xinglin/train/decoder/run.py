@@ -106,7 +106,7 @@ def run(
             with interruptible() as asked:
                 watch = _Watch(options.steps, report, asked)
                 trainer.add_callback(watch)
-                last = get_last_checkpoint(str(state))
+                last = get_last_checkpoint(str(state))  # type: ignore[no-untyped-call]
                 trainer.train(resume_from_checkpoint=last)
             break
         except (RuntimeError, MemoryError) as error:
@@ -125,7 +125,8 @@ def run(
             f"stopped at step {trainer.state.global_step}; the same command resumes from {state}"
         )
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
-    trainer.model.eval()
+    if trainer.model is not None:
+        trainer.model.eval()
     return Ran(trainer, history, options, notes, time.perf_counter() - started)
 
 
@@ -145,7 +146,7 @@ def _claim(state: Path, digest: str) -> None:
     plan.write_text(json.dumps({"digest": digest}), encoding="utf-8")
 
 
-class _Watch(TrainerCallback):  # type: ignore[misc]
+class _Watch(TrainerCallback):
     """Reports steps, stops at a loss that is no number, and turns a signal into a saved stop."""
 
     def __init__(self, steps: int, report: Report | None, asked: Event) -> None:

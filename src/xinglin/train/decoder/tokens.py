@@ -62,7 +62,7 @@ def train_tokenizer(
         raise InvalidInputError(
             f"the text gives {raw.get_vocab_size()} tokens, {vocabulary} were asked for: more text, or fewer tokens"
         )
-    tokenizer = PreTrainedTokenizerFast(
+    tokenizer = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=raw,
         pad_token=PAD,
         eos_token=END,

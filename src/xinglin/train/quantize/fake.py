@@ -30,7 +30,7 @@ class _StraightThrough(torch.autograd.Function):
         ctx.save_for_backward(output[1])
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor, _: Tensor) -> tuple:  # type: ignore[type-arg, override]
+    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: Tensor, _: Tensor) -> tuple:  # type: ignore[type-arg]
         (inside,) = ctx.saved_tensors  # type: ignore[attr-defined]
         return gradient * inside, None, None, None, None
 

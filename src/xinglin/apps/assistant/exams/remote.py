@@ -69,8 +69,7 @@ class RemoteLikelihood:
         ]  # an unfit server is told by one item
         with ThreadPoolExecutor(self.at_once) as pool:
             rows = [
-                pool.submit(patiently, lambda one=one: self._item(one), self.waits)  # type: ignore[misc]
-                for one in requests[1:]
+                pool.submit(patiently, lambda one=one: self._item(one), self.waits) for one in requests[1:]
             ]
             try:
                 for row in rows:
