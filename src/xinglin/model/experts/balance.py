@@ -6,7 +6,7 @@ sets; ``dots1`` returns the router's logits and leaves the loss to the trainer. 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from xinglin.errors import InvalidInputError
 from xinglin.model.experts.families import number_of_experts

@@ -95,7 +95,7 @@ TARGETS: dict[str, Target] = {
             EIGHT_BIT,
             f"{_HERE}.openvino_ir",
             EXACT,
-        ),  # fmt: skip
+        ),
         Target(
             *("executorch", "手机 ExecuTorch .pte", "ExecuTorch .pte for phones"),
             *(("classifier",), EIGHT_BIT, f"{_HERE}.executorch"),
