@@ -88,7 +88,7 @@ class Served:
 
 
 def run(quick: bool) -> list[Line]:
-    texts = _texts(24 if quick else 600)
+    texts = texts_asked(24 if quick else 600)
     given = os.environ.get("XINGLIN_MODEL")
     folder = Path(given) if given else shipped_folder()
     small = TextClassifier.load(folder, precision="int8")
@@ -111,7 +111,8 @@ def run(quick: bool) -> list[Line]:
     return lines + early_exit(folder, quick)
 
 
-def _texts(count: int) -> list[str]:
+def texts_asked(count: int) -> list[str]:
+    """Return questions of patients in a seeded order; the authored texts where the data are absent."""
     path = DATA / ASKED
     if not path.is_file():
         from benchmarks._texts import TEXTS
