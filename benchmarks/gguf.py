@@ -95,7 +95,12 @@ def _losses(logits: NDArray[np.float32], ids: list[int]) -> NDArray[np.float64]:
     return found
 
 
-def _perplexity(name: str, losses: list[NDArray[np.float64]], base: list[NDArray[np.float64]] | None) -> Line:
+def _perplexity(
+    name: str,
+    losses: list[NDArray[np.float64]],
+    base: list[NDArray[np.float64]] | None,
+    note: str = "",
+) -> Line:
     def over(chosen: NDArray[np.int64]) -> float:
         return float(np.exp(np.concatenate([losses[i] for i in chosen]).mean()))
 
