@@ -80,6 +80,9 @@ def export(folder: Path, out: Path, calibration: Calibration = None, /, *, kind:
                     _quantised(program.module(), example), example, dynamic_shapes=free, strict=False
                 )
                 partitioners.insert(0, XnnpackDynamicallyQuantizedPartitioner())
+            # Every pass of the lowering copies each node's whole history: most of the time, and none of the result.
+            for node in program.graph.nodes:
+                node.meta.pop("from_node", None)
             # The check of the intermediate form knows none of the operators on whole numbers; the runtime has them.
             edge = to_edge_transform_and_lower(
                 program,
