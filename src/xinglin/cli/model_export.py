@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,7 +20,6 @@ Named = Annotated[
     ),
 ]
 WEB = "web"
-WEB_MODULE = "xinglin.serve.edge"
 
 
 def register(app: typer.Typer) -> None:
@@ -49,7 +47,7 @@ def export(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """导出模型:在探测集上与原模型对照,未达标则拒绝。Export a model; it is compared with its source and refused if it falls short."""
+    """导出模型,与原模型对照,未达标则拒绝。Export a model; refused where it falls short of its source."""
     from xinglin.cli.model import folder_of
     from xinglin.errors import InvalidInputError
     from xinglin.release.export import export_model
@@ -61,7 +59,9 @@ def export(
     if out is None:
         raise InvalidInputError("--out: expected the folder to write 请给出输出文件夹")
     if to == WEB:
-        _web(model, out, as_json)
+        from xinglin.serve.edge import export_web
+
+        export_web(model, out, as_json=as_json)
         return
     store = open_store()
     found = export_model(folder_of(model), to, out, store=store, probe=probe, calibrate=calibrate)
@@ -72,25 +72,13 @@ def export(
         typer.echo(line)
 
 
-def _web(model: str, out: Path, as_json: bool) -> None:
-    """The static folder is made by the room above, which knows the page."""
-    from importlib import import_module
-
-    from xinglin.errors import UnknownNameError
-
-    if find_spec(WEB_MODULE) is None:
-        raise UnknownNameError(f"--to web: this version of the package has no module {WEB_MODULE}")
-    import_module(WEB_MODULE).export_web(model, out, as_json=as_json)
-
-
 def _listed() -> None:
     from xinglin.release.export.targets import TARGETS
 
     for item in TARGETS.values():
         state = "" if item.built else "  (本版本未含 not in this version)"
         typer.echo(f"{item.name:11s} {item.zh}  {item.en}; {', '.join(item.kinds)}{state}")
-    state = "" if find_spec(WEB_MODULE) else "  (本版本未含 not in this version)"
-    typer.echo(f"{WEB:11s} 离线网页  a static folder for the browser; classifier{state}")
+    typer.echo(f"{WEB:11s} 离线网页  a static folder for the browser; classifier")
 
 
 def _shown(found: ProbeReport, out: Path) -> list[str]:

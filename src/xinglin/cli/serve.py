@@ -13,6 +13,7 @@ from xinglin.cli.chat import AllowRemote, LanguageModel
 from xinglin.cli.options import Engine, Model, Profile
 
 if TYPE_CHECKING:
+    from xinglin.apps.diagnosis.differential import EngineName
     from xinglin.apps.imaging.search import Searcher
 
 
@@ -25,6 +26,13 @@ def serve(
     engine: Engine = None,
     profile: Profile = None,
     workbench: Annotated[bool, typer.Option(help="网页工作台 The web workbench.")] = True,
+    edge: Annotated[
+        bool,
+        typer.Option(
+            "--edge",
+            help="在 /edge/ 提供离线网页:在浏览器内诊断 The offline page that diagnoses in the browser.",
+        ),
+    ] = False,
     workers: Annotated[
         int, typer.Option(min=1, max=64, help="进程数,仅接口 Processes; more than one serves the API only.")
     ] = 1,
@@ -84,6 +92,7 @@ def serve(
         searcher=_searcher(nodule_model) if workbench else None,
         language_model=language_model,
         allow_remote=allow_remote,
+        edge=_edge_folder(model, profile, known_engine(engine)) if edge else None,
     )
     config = uvicorn.Config(
         # Each process builds its own; one alone is built here, so that its errors are ours.
@@ -100,6 +109,8 @@ def serve(
     )
     scheme = "https" if certificate else "http"
     typer.echo(f"杏林 Xinglin: {scheme}://{host}:{port}  (Ctrl-C 停止 to stop)")
+    if edge:
+        typer.echo(f"浏览器内诊断 in the browser: {scheme}://{host}:{port}/edge/")
     server = uvicorn.Server(config)
     if workers > 1:
         build()  # what is wrong with the model, the store or the address is said once, before they start
@@ -109,6 +120,14 @@ def serve(
         server.run()
     if not server.started:  # uvicorn has said why: the address is taken
         raise typer.Exit(3)
+
+
+def _edge_folder(model: Path | None, profile: Path | None, engine: EngineName | None) -> Path:
+    """Write the folder of the browser beside the store; an earlier one is replaced."""
+    from xinglin.serve.edge import write_edge
+    from xinglin.store import home_folder
+
+    return write_edge(home_folder() / "edge", model=model, profile=profile, engine=engine).path
 
 
 def _searcher(folder: Path | None) -> Searcher | None:

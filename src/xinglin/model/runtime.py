@@ -158,8 +158,7 @@ class TextClassifier:
             ids = self._tokenizer.encode(without_surrogates(text), add_special_tokens=False).ids
         if not ids:
             raise InvalidInputError(f"text {place + 1}: expected words, got an empty text: 请输入病情描述")
-        room = self.max_length - 2
-        return [[CLS, *ids[start : start + room], SEP] for start in window_starts(len(ids), room)]
+        return windows_of(ids, self.max_length)
 
     def _groups(self, rows: list[list[int]]) -> Iterator[list[int]]:
         """Rows that run together, longest first so that neighbours need little padding.
@@ -188,6 +187,12 @@ class TextClassifier:
             0
         ]
         return found
+
+
+def windows_of(ids: list[int], length: int) -> list[list[int]]:
+    """Return the windows of one text's token ids, each with its two special tokens, at most ``length`` long."""
+    room = length - 2
+    return [[CLS, *ids[start : start + room], SEP] for start in window_starts(len(ids), room)]
 
 
 def window_starts(tokens: int, room: int) -> list[int]:

@@ -91,6 +91,7 @@ def create_app(
     batch: int = LARGEST,
     searcher: Searcher | None = None,
     writer: Writer | None = None,
+    edge: Path | None = None,
 ) -> FastAPI:
     """Build the service.
 
@@ -102,6 +103,7 @@ def create_app(
         batch: most texts in one run of the text model.
         searcher: finds nodules in a CT that is open in the workbench; ``None`` shows images without findings.
         writer: the assistant's language model; ``None`` answers by extraction.
+        edge: a folder of :func:`xinglin.serve.edge.write_edge`, served at ``/edge/``.
 
     Raises:
         ConfigurationError: it would listen beyond this machine and nobody can log in.
@@ -156,6 +158,10 @@ def create_app(
         from xinglin.serve import login
 
         app.include_router(login.router(store))
+    if edge is not None:
+        from xinglin.serve.edge import mount_edge
+
+        mount_edge(app, edge)
     larger: dict[str, int] = {"/api/challenges": challenge_api.MAX_UPLOAD}
     if studies is not None:
         from xinglin.serve.workbench import mount
@@ -180,6 +186,7 @@ def open_app(
     searcher: Searcher | None = None,
     language_model: str | None = None,
     allow_remote: bool = False,
+    edge: Path | None = None,
 ) -> FastAPI:
     """Open the store, load the model and build the service: what each worker process does.
 
@@ -192,5 +199,12 @@ def open_app(
     loaded = load_differential(model, profile, engine)
     writer = None if language_model is None else open_writer(language_model, allow_remote=allow_remote)
     return create_app(
-        loaded, open_store(), host=host, workbench=workbench, batch=batch, searcher=searcher, writer=writer
+        loaded,
+        open_store(),
+        host=host,
+        workbench=workbench,
+        batch=batch,
+        searcher=searcher,
+        writer=writer,
+        edge=edge,
     )

@@ -71,8 +71,8 @@ class Engine:
     expected: tuple[Ids, ...]
     """Per finding, places of the edges of diseases in which the symptom is to be expected."""
 
-    severity: NDArray[np.int64]
-    """Index into ``SEVERITY`` of each disease."""
+    severity: NDArray[np.intp]
+    """Index into ``SEVERITY`` of each disease; ``bincount`` takes the machine's own integers (32 bits in WASM)."""
 
     def severity_share(self, posterior: Array) -> dict[str, float]:
         """Return the posterior mass of each severity."""
@@ -125,7 +125,7 @@ class Engine:
             peak_last=np.array([last for _, last in peaks]),
             peak_width=np.array([max(5.0, 0.5 * (last - first)) for first, last in peaks]),
             peaked=np.array([float(d.age_peak is not None) for d in pack.diseases]),
-            severity=np.array([list(SEVERITY).index(d.severity) for d in pack.diseases], np.int64),
+            severity=np.array([list(SEVERITY).index(d.severity) for d in pack.diseases], np.intp),
             disease_findings=tuple(np.array([f for f, _ in row], np.int64) for row in by_disease),
             disease_probabilities=tuple(np.array([p for _, p in row]) for row in by_disease),
             disease_exams=tuple(tuple(row) for row in exams),

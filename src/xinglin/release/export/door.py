@@ -9,6 +9,7 @@ from xinglin.errors import GateClosedError, InvalidInputError, MissingExtraError
 from xinglin.ledger import append
 from xinglin.model.checkpoint import MANIFEST
 from xinglin.model.parts import WEIGHTS
+from xinglin.model.quantisation import FILE as GRIDS
 from xinglin.model.saving import saving
 from xinglin.model.weights import read_header
 from xinglin.release.export.package import EXPORT, copy_beside, seal_export
@@ -62,6 +63,7 @@ def export_model(
     module = chosen.open()
     asked = labelled_probe(folder, probe) if probe else default_probe(folder, source.kind)
     calibration = None if calibrate is None else _calibration(folder, calibrate)
+    limits = chosen.held_to(calibration is not None or (folder / GRIDS).is_file())
     with saving(out) as new:
         module.export(folder, new, calibration)
         size = sum(path.stat().st_size for path in new.iterdir())
@@ -78,12 +80,12 @@ def export_model(
             runs_on=runs_on,
         )
         try:
-            require_pass(found, chosen.limits)
+            require_pass(found, limits)
         except GateClosedError:
             _enter(store, REFUSED, chosen, found, actor)
             raise
         copy_beside(folder, new)
-        seal_export(new, source.checkpoint, found, chosen.limits)
+        seal_export(new, source.checkpoint, found, limits)
         # Before the folder takes its place: an export that could not be entered is not let out.
         _enter(store, MADE, chosen, found, actor)
     return found

@@ -24,10 +24,15 @@ from pathlib import Path
 
 from xinglin.errors import CheckpointError, MissingExtraError
 from xinglin.model.checkpoint import amending, verify_checkpoint
+from xinglin.model.parts import WEIGHTS
 from xinglin.model.quantisation import FILE as GRIDS
 from xinglin.model.quantisation import read_grids
 from xinglin.model.runtime import FP32, INT8
+from xinglin.model.weights import read_header
 from xinglin.release.export.qdq import linear_weights, quantise_rows, require_float, unmatched, write_qdq
+
+HEAD = "classifier.weight"
+"""What a classifier's weights have and a decoder's have not."""
 
 
 def quantise_int8(folder: Path, *, keep_fp32: bool = True) -> Path:
@@ -75,7 +80,8 @@ def write_int8(folder: Path, source: Path, target: Path) -> None:
         quantise_rows(model)
         onnx.save(model, str(target))
         return
-    if not quantise_rows(model) and not _shared_embedding(model):
+    # A decoder may share its embedding with its head, which stays in float.
+    if not quantise_rows(model) and HEAD in read_header(folder / WEIGHTS):
         raise CheckpointError(
             f"{source.name}: has no Gather over tok_embeddings.weight: export it again (xinglin release export)"
         )
@@ -95,16 +101,6 @@ def write_int8(folder: Path, source: Path, target: Path) -> None:
     small.metadata_props.extend(model.metadata_props)  # which checkpoint it is of
     onnx.checker.check_model(small)
     onnx.save(small, str(target))
-
-
-def _shared_embedding(model: object) -> bool:
-    from onnx import ModelProto
-
-    from xinglin.release.export.qdq import EMBEDDED
-
-    if not isinstance(model, ModelProto):
-        return False
-    return any(item.name.endswith(EMBEDDED) for item in model.graph.initializer)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Target ``onnx-int8``: matrices in 8 bits, by the scales that are there.
 
-In this order: the scales that the checkpoint was trained for; static ones from a calibration set, where one is given; dynamic.
-A detector keeps the INT8 file that was made, with calibration on its own windows, when it was trained.
+In this order: the scales that the checkpoint was trained for; static ones from a calibration set, where one is given;
+dynamic. A detector keeps the INT8 file that was made, with calibration on its own windows, when it was trained.
 """
 
 from __future__ import annotations

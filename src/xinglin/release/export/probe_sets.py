@@ -12,7 +12,7 @@ from xinglin.graph.importers import read_lines
 from xinglin.model.parts import CONFIG, check_parts, read_json
 from xinglin.model.tokenizer import load_tokenizer
 from xinglin.release.export.probe import Feed, ProbeSet
-from xinglin.release.export.report import sample_texts
+from xinglin.release.export.report import rendered_texts
 
 TEXTS = 200
 SEQUENCES = 40
@@ -28,7 +28,7 @@ SHAPE = (20, 32, 32)
 def default_probe(folder: Path, kind: str) -> ProbeSet:
     """Return the probe set of a kind of checkpoint: the same for the same checkpoint, without any data set."""
     if kind == "classifier":
-        return ProbeSet(text_feeds(folder, sample_texts(TEXTS)), "sentences from the starter graph")
+        return _rendered(folder)
     generator = np.random.default_rng(0)
     if kind == "decoder":
         config = read_json(folder / CONFIG)
@@ -37,6 +37,19 @@ def default_probe(folder: Path, kind: str) -> ProbeSet:
         drawn = [generator.integers(0, vocabulary, (1, 4 + 7 * i % (longest - 4))) for i in range(SEQUENCES)]
         return ProbeSet(tuple({"input_ids": ids} for ids in drawn), "random tokens")
     return ProbeSet(tuple(_window(generator) for _ in range(WINDOWS)), "balls in noise")
+
+
+def _rendered(folder: Path) -> ProbeSet:
+    """Sentences of the graph's diseases; labelled by them where they are the classes."""
+    place = {name: i for i, name in enumerate(check_parts(folder).labels)}
+    texts = rendered_texts(TEXTS)
+    feeds = text_feeds(folder, [text for text, _ in texts])
+    truth = [place.get(disease, -1) for _, disease in texts]
+    if min(truth) < 0:
+        return ProbeSet(feeds, "sentences rendered from the starter graph")
+    return ProbeSet(
+        feeds, "sentences rendered from the starter graph, with their diseases", np.array(truth, np.int64)
+    )
 
 
 def labelled_probe(folder: Path, path: Path) -> ProbeSet:

@@ -108,15 +108,19 @@ def _parity(
 
 def sample_texts(count: int) -> list[str]:
     """Return texts with many findings and few, Chinese and English, without any draw."""
+    return [text for text, _ in rendered_texts(count)]
+
+
+def rendered_texts(count: int) -> list[tuple[str, str]]:
+    """Return texts of the graph's diseases, many findings and few, Chinese and English, each with its disease."""
     knowledge = starter()
     texts = []
-    for place, rows in enumerate(islice(knowledge.by_disease.values(), count)):
+    for place, (disease, rows) in enumerate(islice(knowledge.by_disease.items(), count)):
         findings = [row.target for row in rows if row.relation == "has_finding"][: 1 + place % 12]
         if place % 5 == 4:
             told = ", ".join(knowledge.finding_codes[name].value.replace("-", " ") for name in findings)
-            texts.append(
-                f"{20 + place % 60} year old with {told or 'no complaints'} for {1 + place % 9} days"
-            )
+            text = f"{20 + place % 60} year old with {told or 'no complaints'} for {1 + place % 9} days"
         else:
-            texts.append(f"患者{20 + place % 60}岁,{'、'.join(findings) or '无不适'}{1 + place % 9}天")
+            text = f"患者{20 + place % 60}岁,{'、'.join(findings) or '无不适'}{1 + place % 9}天"
+        texts.append((text, disease))
     return texts

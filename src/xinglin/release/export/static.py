@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+import numpy as np
+
 from xinglin.errors import InvalidInputError, MissingExtraError
 from xinglin.model.quantisation import Grid
 from xinglin.release.export.probe import Feed
@@ -26,8 +28,6 @@ LEAST = 32
 """Fewest calibration inputs."""
 MOST = 512
 """Inputs that are read of a larger set, evenly spread."""
-CHUNK = 32
-"""Inputs whose activations are held at a time."""
 PERCENTILE = 99.99
 
 
@@ -105,10 +105,11 @@ def _ranges(
             calibrate_method=how[0],
             extra_options=how[1],
         )
-        for start in range(0, len(inputs), CHUNK):
-            calibrator.collect_data(_Reader(inputs[start : start + CHUNK]))
+        for feed in inputs:  # one by one: the histograms take no tensors of unlike length together
+            calibrator.collect_data(_Reader([feed]))
         found = calibrator.compute_data().data
-    return {name: tuple(float(end) for end in found[name].range_value) for name in tensors}
+    ends = {name: found[name].range_value for name in tensors}
+    return {name: (float(np.min(low)), float(np.max(high))) for name, (low, high) in ends.items()}
 
 
 class _Reader:

@@ -45,6 +45,12 @@ class Target:
     """Kinds of checkpoint that it takes."""
     limits: Limits
     module: str
+    float_limits: Limits | None = None
+    """What it is held to where it writes 32 bits for want of scales; ``None``: it never does."""
+
+    def held_to(self, quantised: bool) -> Limits:
+        """Return the limits, by whether scales were known."""
+        return self.limits if quantised or self.float_limits is None else self.float_limits
 
     @property
     def built(self) -> bool:
@@ -83,7 +89,7 @@ TARGETS: dict[str, Target] = {
         Target("onnx-int8", "ONNX,8 位权重", "ONNX in 8 bits", _ALL, EIGHT_BIT, f"{_HERE}.onnx_int8"),
         Target(
             *("openvino", "OpenVINO 中间表示", "OpenVINO's intermediate representation"),
-            *(_ALL, EIGHT_BIT, f"{_HERE}.openvino_ir"),
+            *(_ALL, EIGHT_BIT, f"{_HERE}.openvino_ir", EXACT),
         ),
         Target(
             *("executorch", "手机 ExecuTorch .pte", "ExecuTorch .pte for phones"),

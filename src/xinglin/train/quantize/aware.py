@@ -30,8 +30,8 @@ _EXPERT = re.compile(r"\.experts\.\d+\.")
 class QuantizeOptions:
     """Settings of quantisation-aware training."""
 
-    momentum: float = 0.01
-    """Share of a new batch in the moving averages of least and largest activation."""
+    momentum: float = 0.05
+    """Share of a new batch in the moving averages of least and largest activation; a run is some hundred batches."""
     embedding: bool = True
     """Whether the rows of the token embedding are rounded as well."""
 
