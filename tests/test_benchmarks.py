@@ -26,7 +26,7 @@ SLOW = (
         "novel_hits",
         "redock",
     ),
-    *("explanation", "graph_embeddings", "http_speed", "model_speed", "scoreboard"),
+    *("explanation", "graph_embeddings", "http_speed", "model_speed", "realtime", "scoreboard"),
     *("activity", "activity_transformer", "align", "assays", "molecule_prior", "pmo", "retro", "trace"),
 )
 """Those that train several models, dock, or take more than about 15 seconds otherwise, even in a quick run."""
