@@ -3,7 +3,7 @@
 Each answer is computed for real and takes the CPU time of its thread; arrivals and waiting run on a clock of their own,
 with one server. So other jobs of a shared machine do not stretch the queue; they still make the same work dearer by a
 fifth from one minute to the next. Hence every policy is run in turn, three times over, and one helps only if it saves CPU
-in each of the three rounds. The texts are questions of patients
+in each of the three rounds (which chance alone does once in eight). The texts are questions of patients
 (toyhom, development part) in the order of a seeded draw, the same for every policy. ``XINGLIN_MODEL`` may name a folder
 with ``model.onnx`` beside ``model.int8.onnx``; without it the lines in 32 bits are left out and say so.
 """
@@ -190,7 +190,7 @@ def _compared(name: str, pairs: Sequence[tuple[Policy, Serve]], texts: Sequence[
 def _lines(name: str, found: list[Served], base: list[Served], first: bool) -> list[Line]:
     lines = []
     other: dict[str, Any] = {} if first else {"reference_name": "one by one, same arrivals"}
-    waited, waited_base = (sum((item.waited for item in side), []) for side in (found, base))
+    waited, waited_base = ([ms for item in side for ms in item.waited] for side in (found, base))
     n = len(waited)
     for q in (0.5, 0.99):
         figure, reference = (quantile(side, q) for side in (waited, waited_base))
