@@ -14,7 +14,6 @@ import gzip
 import json
 import os
 import time
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,15 +29,12 @@ from xinglin.apps.diagnosis.facts import gather
 from xinglin.apps.diagnosis.render import as_json
 from xinglin.model.runtime import FP32, TextClassifier
 from xinglin.model.shipped import shipped_folder
+from xinglin.serve.batching import LARGEST, alike
 
 DATA = Path(os.environ.get("XINGLIN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 ASKED = "text/toyhom_internal_medicine_dialogue/dev.jsonl.gz"
 LOADS = (0.5, 0.9)
 """Arrivals as a share of what one server answers one by one."""
-LARGEST = 16
-"""Texts of a batch, as in the server."""
-BUCKETS = (24, 48, 96, 192)
-"""Characters at which a new bucket begins."""
 ROUNDS = 3
 SEED = 12
 
@@ -65,17 +61,15 @@ def together(waiting: Sequence[str]) -> list[int]:
     return list(range(min(len(waiting), LARGEST)))
 
 
-def alike(waiting: Sequence[str]) -> list[int]:
-    """The oldest and those of its bucket of length."""
-    bucket = bisect_left(BUCKETS, len(waiting[0]))
-    same = [i for i, text in enumerate(waiting) if bisect_left(BUCKETS, len(text)) == bucket]
-    return same[:LARGEST]
+def bucketed(waiting: Sequence[str]) -> list[int]:
+    """The oldest and those of its bucket of length, as the server takes them."""
+    return alike(waiting, LARGEST)
 
 
 ONE, BATCH, BUCKET = (
     Policy("one by one", oldest),
     Policy("micro-batch", together),
-    Policy("buckets", alike),
+    Policy("buckets", bucketed),
 )
 
 
