@@ -26,7 +26,9 @@ from benchmarks._line import Line, aim, quantile
 REFERENCE = "torch fp32"
 QAT = "ONNX QAT INT8"
 STATIC = "ONNX static INT8, "
-ROUNDS = 30
+ROUNDS = 20
+PIECE = 250
+"""Texts whose answers are kept together."""
 TOKENS = 128
 
 
@@ -44,15 +46,15 @@ def run(quick: bool) -> list[Line]:
     }
     texts = [text for text, _ in split.calibration]
     files = exported(models["float on"], models["qat"], texts[:256], place / "exports")
-    answered = kept.get("answered", lambda: _answered(models, files, split))
+    answered = _answered(models, files, split, kept)
     lines = _real(answered, split)
     if not quick:
         base = random_base(place)
         base_files = kept.get("base exports", lambda: _base_files(base, place, texts[:32]))
-        timed = kept.get(
+        pairs = kept.get(
             "base timed", lambda: _base_timed(base, {k: Path(v) for k, v in base_files.items()}, texts)
         )
-        lines += _base(timed, base_files)
+        lines += _base(pairs, base_files)
     return [*lines, *browser_lines(quick), _package(files)]
 
 
@@ -65,29 +67,53 @@ def _rows(models: Mapping[str, Path], files: Mapping[str, Path]) -> dict[str, An
     return rows
 
 
-def _answered(models: Mapping[str, Path], files: Mapping[str, Path], split: Split) -> dict[str, Any]:
-    """Logits of both held-out parts, and times of the scored one, by row."""
-    rows = _rows(models, files)
-    found: dict[str, Any] = {
-        name: {"logits": [], "calibration": [], "wall": [], "cpu": [], "bytes": 0} for name in rows
-    }
-    for text, _ in split.calibration:
-        for name in (REFERENCE, QAT):
-            found[name]["calibration"].append(rows[name](text).tolist())
-    for text, _ in split.scored[:3]:
-        for act in rows.values():
-            act(text)
-    for text, _ in split.scored:
+def _answered(
+    models: Mapping[str, Path], files: Mapping[str, Path], split: Split, kept: Kept
+) -> dict[str, dict[str, Any]]:
+    """Logits of both held-out parts, and times of the scored one, by row; kept in pieces."""
+    rows: dict[str, Answer] = {}
+
+    def opened() -> dict[str, Answer]:
+        if not rows:
+            rows.update(_rows(models, files))
+            for text, _ in split.scored[:3]:
+                for act in rows.values():
+                    act(text)
+        return rows
+
+    def calibrated() -> dict[str, Any]:
+        ours = opened()
+        return {
+            name: [ours[name](text).tolist() for text, _ in split.calibration] for name in (REFERENCE, QAT)
+        }
+
+    own = kept.get("calibration", calibrated)
+    found: dict[str, dict[str, Any]] = {}
+    for start in range(0, len(split.scored), PIECE):
+        part = split.scored[start : start + PIECE]
+        piece = kept.get(f"scored {start}", lambda part=part: timed(opened(), [text for text, _ in part]))
+        for name, row in piece.items():
+            whole = found.setdefault(
+                name, {"logits": [], "wall": [], "cpu": [], "calibration": own.get(name)}
+            )
+            for key in ("logits", "wall", "cpu"):
+                whole[key] += row[key]
+    for name, row in found.items():
+        path = files.get(QAT if name.startswith("OpenVINO") else name, files["ONNX fp32"])
+        row["bytes"] = None if name == "torch dynamic INT8" else path.stat().st_size
+    return found
+
+
+def timed(rows: Mapping[str, Answer], texts: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Let every row answer every text in turn; logits and milliseconds by row."""
+    found: dict[str, dict[str, Any]] = {name: {"logits": [], "wall": [], "cpu": []} for name in rows}
+    for text in texts:
         for name, act in rows.items():
             wall, cpu = time.perf_counter(), time.process_time()
             logits = act(text)
             found[name]["wall"].append(1000 * (time.perf_counter() - wall))
             found[name]["cpu"].append(1000 * (time.process_time() - cpu))
             found[name]["logits"].append(logits.tolist())
-    for name in rows:
-        path = files[QAT] if name.startswith("OpenVINO") else files.get(name)
-        found[name]["bytes"] = path.stat().st_size if path else files["ONNX fp32"].stat().st_size
-    found["torch dynamic INT8"]["bytes"] = None
     return found
 
 
@@ -199,25 +225,18 @@ def _base_timed(base: Path, files: Mapping[str, Path], texts: Sequence[str]) -> 
     text = "".join(texts)[: 8 * TOKENS]
     if tokens(base)(text).shape[1] != TOKENS:
         raise RuntimeError("the text of the speed rows is shorter than it should be")
-    found: dict[str, Any] = {name: {"wall": [], "cpu": []} for name in rows}
-    for place in range(-2, ROUNDS):
-        for name, act in rows.items():
-            wall, cpu = time.perf_counter(), time.process_time()
-            act(text)
-            if place >= 0:
-                found[name]["wall"].append(1000 * (time.perf_counter() - wall))
-                found[name]["cpu"].append(1000 * (time.process_time() - cpu))
-    return found
+    timed(rows, [text] * 2)
+    return timed(rows, [text] * ROUNDS)
 
 
-def _base(timed: Mapping[str, Any], files: Mapping[str, str]) -> list[Line]:
+def _base(pairs: Mapping[str, Any], files: Mapping[str, str]) -> list[Line]:
     """Speed at size base, with the ratio of pairs that were timed next to each other."""
     lines = []
-    for name, row in timed.items():
+    for name, row in pairs.items():
         lines += _times(
             f"base, {name}",
             row,
-            timed["transformers pipeline fp32"],
+            pairs["transformers pipeline fp32"],
             f"{TOKENS} tokens, random weights, one thread",
         )
         if name in files:
@@ -226,7 +245,7 @@ def _base(timed: Mapping[str, Any], files: Mapping[str, str]) -> list[Line]:
     for name in ("ONNX dynamic INT8", "ONNX static INT8", "OpenVINO INT8"):
         for other, limit in (("ONNX fp32", 2.4), ("transformers pipeline fp32", 4.0)):
             for clock, said in (("cpu", "processor time"), ("wall", "wall clock")):
-                ratio = np.array(timed[other][clock]) / np.array(timed[name][clock])
+                ratio = np.array(pairs[other][clock]) / np.array(pairs[name][clock])
                 figure = quantile(ratio, 0.5)
                 lines.append(
                     Line(

@@ -18,6 +18,7 @@ SLOW = (
         "architecture",
         "credit",
         "docking_check",
+        "edge",
         "fed_diagnosis",
         "fed_heart",
         "knowledge",
@@ -26,7 +27,7 @@ SLOW = (
         "redock",
     ),
     *("data_quality", "deidentify", "diagnose_speed", "intake", "train_speed"),
-    *("explanation", "graph_embeddings", "http_speed", "model_speed", "scoreboard"),
+    *("explanation", "graph_embeddings", "http_speed", "model_speed", "realtime", "scoreboard"),
     *("activity", "activity_transformer", "align", "assays", "molecule_prior", "pmo", "retro", "trace"),
 )
 """Those that train several models, dock, or take more than about ten seconds otherwise, even in a quick run."""

@@ -57,11 +57,10 @@ print("fine")
 
 
 @pytest.mark.slow
-def test_the_runtime_says_what_torch_says(tmp_path: Path) -> None:
+def test_the_runtime_says_what_torch_says(folder: Path, tmp_path: Path) -> None:
     python = os.environ.get("XINGLIN_TEST_EXECUTORCH") or (sys.executable if HERE else None)
     if python is None:
         pytest.skip("no executorch: install it, or set XINGLIN_TEST_EXECUTORCH to an interpreter that has it")
-    folder = random_checkpoint(tmp_path / "random", [f"病{i}" for i in range(12)], exported=False)
     (tmp_path / "out").mkdir()
     done = subprocess.run(
         [python, "-c", SCRIPT, str(folder), str(tmp_path / "out")],
@@ -93,3 +92,25 @@ def test_another_kind_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=door.FILE):
         door.runner(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return random_checkpoint(tmp_path_factory.mktemp("model") / "random", ["甲", "乙", "丙"], exported=False)
+
+
+@pytest.mark.parametrize("length", [2, 65, 66, 200])
+def test_one_unpadded_text_needs_no_mask(folder: Path, length: int) -> None:
+    """Up to the window of local attention, one beyond it, and far beyond."""
+    import torch
+
+    from xinglin.release.export.single import Single
+    from xinglin.release.export.source import open_source
+
+    source = open_source(folder)
+    ids = torch.arange(5, 5 + length)[None] % 100
+    with torch.no_grad():
+        whole = source.module(ids, torch.ones_like(ids))[0]
+        alone = Single(source.module.whole)(ids)
+    assert whole.std() > 0.1, "a comparison of nothing with nothing"
+    torch.testing.assert_close(alone, whole, atol=1e-5, rtol=1e-5)

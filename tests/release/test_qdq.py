@@ -140,7 +140,7 @@ def test_static_scales_come_from_what_occurs(tmp_path: Path, method: Any) -> Non
         onnxruntime.InferenceSession(item.SerializeToString()).run(["logits"], {"x": x})[0]
         for item in (model, made)
     )
-    assert 0 < np.abs(found - exact).mean() < 0.1 * exact.std()
+    assert 0 < np.abs(found - exact).mean() < 0.2 * exact.std()
     if method == "minmax":
         scale = next(item for item in made.graph.initializer if item.name == "first.input.scale")
         span = max(x.max(), 0) - min(x.min(), 0)
@@ -167,7 +167,9 @@ def test_an_operator_that_a_runtime_lacks_is_named_with_its_node(tmp_path: Path)
     model.graph.node[1].CopyFrom(helper.make_node("Swizzle", ["a"], ["b"], "twist", domain="some.vendor"))
     model.opset_import.append(helper.make_opsetid("some.vendor", 1))
     onnx.save(model, str(tmp_path / "m.onnx"))
-    with pytest.raises(CheckpointError, match=r"ONNX Runtime cannot run.*node twist, operator some\.vendor:Swizzle"):
+    with pytest.raises(
+        CheckpointError, match=r"ONNX Runtime cannot run.*node twist, operator some\.vendor:Swizzle"
+    ):
         open_file(tmp_path / "m.onnx")
     pytest.importorskip("openvino")
     from xinglin.release.export.openvino_ir import open_ir

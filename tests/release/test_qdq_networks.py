@@ -57,6 +57,19 @@ def test_the_file_computes_what_was_felt(kind: str, tmp_path: Path) -> None:
     assert np.abs(other - found).mean() < 0.01 * felt.std()
 
 
+def test_an_operator_that_onnx_lacks_is_named() -> None:
+    from xinglin.errors import CheckpointError
+
+    class Odd(torch.nn.Module):
+        def forward(self, x: Any) -> Any:
+            return torch.special.bessel_j0(x).sum(1, keepdim=True)
+
+    checkpoint = Checkpoint("0" * 64, "", {"kind": "classifier"})
+    odd = Source(Path("odd"), checkpoint, Odd(), ("x",), ("y",), (torch.ones(2, 3),), ({0: "batch"},))
+    with pytest.raises(CheckpointError, match=r"odd: node bessel_j0, operator.*prims\.bessel_j0"):
+        trace(odd)
+
+
 def source(kind: str, model: Any, given: dict[str, Any]) -> Source:
     checkpoint = Checkpoint("0" * 64, "", {"kind": "detector" if kind == "vision" else "decoder"})
     if kind == "vision":

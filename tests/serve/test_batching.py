@@ -21,7 +21,7 @@ from xinglin.apps.diagnosis.facts import gather
 from xinglin.apps.diagnosis.render import as_json
 from xinglin.errors import BusyError, InputTooLargeError, InvalidInputError
 from xinglin.serve.app import create_app
-from xinglin.serve.batching import Batcher
+from xinglin.serve.batching import Batcher, alike
 from xinglin.store import Store, open_store
 
 TEXTS = [f"发热{n}天,咳嗽咳痰,伴胸闷气促" for n in range(2, 12)] + [
@@ -300,3 +300,11 @@ def test_a_real_transformer_in_int8_answers_many_at_once(
     assert len(shifts) > 5, "the texts are read"
     assert all(item["model"]["encoder"]["name"] == "random" for item in given)
     assert np.ptp(model.logits(TEXTS[:1])) > 1
+
+
+def test_a_batch_is_of_texts_of_like_length_and_the_oldest_leads() -> None:
+    waiting = ["长" * 200, "短", "长" * 300, "短" * 23, "短" * 24]
+    assert alike(waiting, 16) == [0, 2]
+    assert alike(waiting[1:], 16) == [0, 2]
+    assert alike(["短"] * 9, 4) == [0, 1, 2, 3]
+    assert alike([], 4) == []

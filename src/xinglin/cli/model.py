@@ -91,6 +91,10 @@ def folder_of(named: str) -> Path:
     from xinglin.model.shipped import shipped_folder
 
     path = Path(named)
+    if "@" in named and not path.is_dir():
+        raise MissingDataError(
+            f"{named}: 登记处不存权重,请给出文件夹 the registry keeps no weights: give the checkpoint's folder"
+        )
     heal(path)  # a replacement that was cut off left the folder beside its place
     if path.is_dir():
         return path

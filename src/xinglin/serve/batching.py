@@ -1,8 +1,10 @@
 """Texts of requests that run at the same time go through the text model together.
 
 One worker thread takes what waits and runs it as one batch; while it runs, the next batch gathers. It waits for
-more only when a batch was shared a moment ago, and then at most ``WINDOW`` seconds, so that a lone request is
-never held back. The queue is bounded: beyond it a request is refused at once (503) instead of waiting for ever.
+more only when a batch was shared a moment ago, and then at most ``WINDOW`` seconds, so that a lone request is never
+held back. A batch is of texts of like length: a short one beside a long one would be padded to its length, and all
+would wait for that (measured: docs/results/realtime.md). The oldest text leads, so none waits for ever. The queue
+is bounded: beyond it a request is refused at once (503) instead of waiting for ever.
 
 An INT8 model takes its texts one by one, since its scales would couple them (see :mod:`xinglin.model.runtime`): there
 a batch is one text, and each answer goes out as soon as it is ready while the next text runs.
@@ -15,9 +17,11 @@ from __future__ import annotations
 
 import threading
 import time
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -34,10 +38,21 @@ RECENT = 0.02
 """Seconds after a shared batch for which more requests are taken to be on their way."""
 LARGEST = 16
 """Most texts of one batch."""
+BUCKETS = (24, 48, 96, 192)
+"""Characters at which a new bucket of length begins; the last one is open."""
 WAITING = 256
 """Most texts that wait."""
 PATIENCE = 60.0
 """Seconds for which a thread waits for its logits: beyond any batch, so only a dead worker reaches it."""
+
+
+def alike(waiting: Sequence[str], largest: int) -> list[int]:
+    """Return places in the queue, oldest first, of the next batch: the oldest text and those of its bucket of length."""
+    if not waiting:
+        return []
+    bucket = bisect_right(BUCKETS, len(waiting[0]))
+    same = (i for i, text in enumerate(waiting) if bisect_right(BUCKETS, len(text)) == bucket)
+    return list(islice(same, largest))
 
 
 class Batcher:
@@ -134,7 +149,10 @@ class Batcher:
                     if left <= 0:
                         break
                     self._changed.wait(left)
-            return [self._queue.popleft() for _ in range(min(len(self._queue), self.largest))]
+            places = set(alike([text for text, _ in self._queue], self.largest))
+            items = list(self._queue)
+            self._queue = deque(item for place, item in enumerate(items) if place not in places)
+            return [item for place, item in enumerate(items) if place in places]
 
     def _run(self, batch: list[tuple[str, Future[Row]]]) -> None:
         if not batch:

@@ -60,6 +60,7 @@ def export(folder: Path, out: Path, calibration: Calibration = None, /, *, kind:
             )
             from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
 
+            from xinglin.release.export.single import Single
             from xinglin.release.export.source import open_source
     except ImportError as error:
         raise MissingExtraError(NEEDED, "phone") from error
@@ -67,18 +68,22 @@ def export(folder: Path, out: Path, calibration: Calibration = None, /, *, kind:
     if source.inputs != ("input_ids", "attention_mask"):
         raise CheckpointError(f"{folder.name}: executorch: expected a text classifier, got a {source.kind}")
     length = torch.export.Dim("length", min=LEAST, max=MAX_LENGTH)
-    free = ({1: length}, {1: length})
-    example = tuple(item[:1] for item in source.example)
+    free = ({1: length},)
+    example = (source.example[0][:1],)
     with _quiet(), torch.no_grad():
         try:
-            program = torch.export.export(source.module, example, dynamic_shapes=free, strict=False)
+            module = Single(source.module.whole).eval()
+            program = torch.export.export(module, example, dynamic_shapes=free, strict=False)
             partitioners: list[Any] = [XnnpackPartitioner()]
             if kind == "int8":
                 program = torch.export.export(
                     _quantised(program.module(), example), example, dynamic_shapes=free, strict=False
                 )
                 partitioners.insert(0, XnnpackDynamicallyQuantizedPartitioner())
-            # The check of the intermediate form refuses operators on the masks' integers; the runtime has kernels for them.
+            # Every pass of the lowering copies each node's whole history: most of the time, and none of the result.
+            for node in program.graph.nodes:
+                node.meta.pop("from_node", None)
+            # The check of the intermediate form knows none of the operators on whole numbers; the runtime has them.
             edge = to_edge_transform_and_lower(
                 program,
                 partitioner=partitioners,
@@ -123,7 +128,7 @@ def runner(out: Path, /) -> tuple[Runner, str]:
         for ids, mask in zip(feed["input_ids"], feed["attention_mask"], strict=True):
             kept = ids[: max(LEAST, int(mask.sum()))][None]
             given = torch.from_numpy(np.ascontiguousarray(kept, dtype=np.int64))
-            rows.append(method.execute([given, torch.ones_like(given)])[0].numpy().copy())
+            rows.append(method.execute([given])[0].numpy().copy())
         return np.concatenate(rows)
 
     return run, f"executorch {getattr(version, '__version__', '')}, XNNPACK, CPU"

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from xinglin.errors import CheckpointError, InvalidInputError
 from xinglin.model.parts import WEIGHTS
-from xinglin.model.quantisation import WEIGHT_LEVELS, Grid, quantise_weights, stays_float
+from xinglin.model.quantisation import ROW_LEVELS, SMALLEST, Grid, quantise_weights, stays_float
 
 if TYPE_CHECKING:
     from onnx import GraphProto, ModelProto, NodeProto
@@ -200,7 +200,7 @@ def quantise_rows(model: ModelProto) -> bool:
     name = gather.input[0]
     stored = next(item for item in graph.initializer if item.name == name)
     weights = numpy_helper.to_array(stored)
-    scale = np.maximum(np.abs(weights).max(axis=1, keepdims=True), 1e-12) / 127
+    scale = np.maximum(np.abs(weights).max(axis=1, keepdims=True), SMALLEST) / ROW_LEVELS
     graph.initializer.remove(stored)
     graph.initializer.extend(
         [
@@ -260,15 +260,3 @@ def require_scales(model: ModelProto) -> None:
             raise CheckpointError(
                 f"node {name}: expected scales that are finite and above 0: the file is damaged or its calibration failed"
             )
-
-
-__all__ = [
-    "WEIGHT_LEVELS",
-    "linear_weights",
-    "matched",
-    "quantise_rows",
-    "require_float",
-    "require_scales",
-    "unmatched",
-    "write_qdq",
-]

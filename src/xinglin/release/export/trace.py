@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -89,13 +90,14 @@ def trace(source: Source) -> ModelProto:
 
 
 def _reason(error: BaseException) -> str:
-    """What torch could not trace: its innermost cause, which names the node and the operator."""
+    """What torch could not trace: the node that one of the causes names, and the innermost cause, with the operator."""
+    node = None
     while error.__cause__ is not None:
         error = error.__cause__
-    told = " ".join(str(error).split())[:400]
-    return (
-        f"has a part that ONNX has no operator for, or that cannot be traced ({type(error).__name__}: {told})"
-    )
+        node = node or re.search(r"translating node %(\w+)", str(error))
+    told = " ".join(str(error).split())[:300]
+    where = f"node {node[1]}, " if node else ""
+    return f"{where}operator: ONNX has none for it, or it cannot be traced ({type(error).__name__}: {told})"
 
 
 @contextmanager
