@@ -11,8 +11,8 @@
   if (missing.length === 0 && !place) return;
   var box = document.getElementById("fatal");
   var why = missing.length
-    ? ["浏览器过旧,缺少 " + missing.join("、") + ":请更新浏览器(Chrome/Edge 91、Firefox 114、Safari 16.4 或更新)。",
-       "This browser is too old: it lacks " + missing.join(", ") + ". Update it (Chrome/Edge 91, Firefox 114, Safari 16.4 or newer)."]
+    ? ["浏览器过旧,缺少 " + missing.join("、") + ":请更新浏览器。",
+       "This browser is too old: it lacks " + missing.join(", ") + ". Update it."]
     : ["请通过 https 或 http://127.0.0.1 打开此页(例如 xinglin serve --edge),不能直接打开文件。",
        "Open this page over https or http://127.0.0.1 (for example xinglin serve --edge), not as a file."];
   for (var i = 0; i < why.length; i++) {
