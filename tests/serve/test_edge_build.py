@@ -82,6 +82,8 @@ def test_a_pack_of_ones_own_and_a_profile_go_in(folder: Path, tmp_path: Path) ->
     names = zipfile.ZipFile(written.path / build.PACKAGE).namelist()
     assert {"edge/pack.json", "edge/profile.toml", "edge/settings.json"} <= set(names)
     assert not (written.path / "model").exists()
+    assert not list((written.path / "runtime").glob("ort*"))
+    assert written.size < 25 * 2**20
     assert json.loads((written.path / build.MANIFEST).read_text(encoding="utf-8"))["encoder"] is None
 
 
