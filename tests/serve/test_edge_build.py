@@ -15,6 +15,7 @@ from xinglin.apps.diagnosis import load_differential
 from xinglin.apps.diagnosis.pack import write_pack
 from xinglin.errors import InvalidInputError, MissingDataError, UnknownNameError, XinglinError
 from xinglin.ledger import entries
+from xinglin.serve.app import create_app
 from xinglin.serve.edge import build, export_web, mount_edge, write_edge
 from xinglin.serve.edge.fetch import COMMAND, check_runtime
 from xinglin.store import Store
@@ -81,6 +82,8 @@ def test_a_pack_of_ones_own_and_a_profile_go_in(folder: Path, tmp_path: Path) ->
     names = zipfile.ZipFile(written.path / build.PACKAGE).namelist()
     assert {"edge/pack.json", "edge/profile.toml", "edge/settings.json"} <= set(names)
     assert not (written.path / "model").exists()
+    assert not list((written.path / "runtime").glob("ort*"))
+    assert written.size < 25 * 2**20
     assert json.loads((written.path / build.MANIFEST).read_text(encoding="utf-8"))["encoder"] is None
 
 
@@ -139,6 +142,16 @@ def test_what_it_is_served_with(folder: Path) -> None:
             assert got.headers["content-security-policy"] == policy
         assert client.get("/edge/../secrets.txt").status_code == 404
         assert client.get("/edge/none.wasm").status_code == 404
+
+
+def test_the_service_has_it_beside_its_api(folder: Path, store: Store) -> None:
+    app = create_app(load_differential(engine="graph"), store, workbench=False, edge=folder)
+    with TestClient(app, base_url="http://127.0.0.1") as client:
+        assert client.get("/edge/edge.json").json()["files"]
+        assert client.get("/api/health").json()["status"] == "ok"
+        assert not [
+            path for path in client.get("/api/openapi.json").json()["paths"] if path.startswith("/edge")
+        ]
 
 
 def test_a_folder_that_was_never_written_is_not_served(tmp_path: Path) -> None:

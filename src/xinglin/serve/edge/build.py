@@ -56,6 +56,8 @@ CARRIED = (
     "terms/vocabulary/*",
 )
 """What of the package runs in the tab; a module that needs more than NumPy is carried and never imported there."""
+OF_TEXT_MODEL = ("onnxruntime-web ", "@huggingface/tokenizers ")
+"""Packages of the runtime that a folder without a text model leaves out."""
 LARGEST = 60 * 2**20
 """Bytes that a package for one clinic may have."""
 
@@ -103,9 +105,11 @@ def write_edge(
     shutil.rmtree(new, ignore_errors=True)
     (new / "runtime").mkdir(parents=True)
     try:
+        encoder = _write_encoder(differential, new)
+        if encoder is None:
+            kept = tuple(item for item in kept if not item.package.startswith(OF_TEXT_MODEL))
         for item in kept:
             shutil.copyfile(runtime / item.name, new / "runtime" / item.name)
-        encoder = _write_encoder(differential, new)
         _write_package(new / PACKAGE, settings_of(differential, encoder), model, profile)
         (new / "NOTICE.md").write_text(_notice(kept), encoding="utf-8")
         for page in sorted(PAGE.iterdir()):

@@ -23,7 +23,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from xinglin.errors import CheckpointError, MissingDataError, MissingProgramError
 
@@ -126,9 +126,13 @@ def fetch(folder: Path = RUNTIME, numpy: Path | None = None) -> tuple[RuntimeFil
                 with numpy.open("rb") as copy:
                     _keep(copy, target, wheel["sha256"])
             else:
-                carrier = _pip(wheel["carrier"], work)
-                with zipfile.ZipFile(carrier) as outer, outer.open(wheel["member"]) as inner:
-                    _keep(inner, target, wheel["sha256"])
+                with zipfile.ZipFile(_pip(wheel["carrier"], work)) as outer:
+                    if wheel["member"] not in outer.namelist():
+                        raise CheckpointError(
+                            f"{wheel['carrier']} no longer holds {wheel['file']}: give a copy of it with --numpy FILE"
+                        )
+                    with outer.open(wheel["member"]) as inner:
+                        _keep(inner, target, wheel["sha256"])
     return check_runtime(folder)
 
 
@@ -172,7 +176,7 @@ def _run(command: Sequence[str], cwd: Path, what: str) -> None:
         raise MissingDataError(f"{what}: the registry did not give it ({said}): try again when it is reached")
 
 
-def _keep(source: Any, target: Path, sha256: str) -> None:
+def _keep(source: IO[bytes] | None, target: Path, sha256: str) -> None:
     """Write one member whole or not at all."""
     content = source.read(MAX_FILE + 1) if source is not None else b""
     if hashlib.sha256(content).hexdigest() != sha256:

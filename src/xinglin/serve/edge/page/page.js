@@ -169,6 +169,7 @@ $("selftest").addEventListener("click", async () => {
   $("selftested").textContent = "…";
   try { $("selftested").textContent = say("selftested", await ask({ kind: "vectors" })); } catch (error) { $("selftested").textContent = error.error; }
 });
+addEventListener("beforeprint", () => { for (const fold of document.querySelectorAll("#answer details")) fold.open = true; });
 addEventListener("online", badge);
 addEventListener("offline", badge);
 
