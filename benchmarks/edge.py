@@ -8,8 +8,10 @@ settings, for 8 bits (QAT), so that neither has seen more. All rows answer each 
 from __future__ import annotations
 
 import json
+import shutil
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -55,7 +57,11 @@ def run(quick: bool) -> list[Line]:
             "base timed", lambda: _base_timed(base, {k: Path(v) for k, v in base_files.items()}, texts)
         )
         lines += _base(pairs, base_files)
-    return [*lines, *browser_lines(quick), _package(files)]
+    shown = kept.get("browser", lambda: [asdict(line) for line in browser_lines(quick)])
+    lines += [*(Line(**line) for line in shown), _package(files)]
+    kept.done()
+    shutil.rmtree(place)
+    return lines
 
 
 def _rows(models: Mapping[str, Path], files: Mapping[str, Path]) -> dict[str, Answer]:
@@ -120,7 +126,7 @@ def timed(rows: Mapping[str, Answer], texts: Sequence[str]) -> dict[str, dict[st
 def _real(answered: Mapping[str, Any], split: Split) -> list[Line]:
     from scipy.special import softmax
 
-    from xinglin.measure import debiased_ece, fit_temperature, paired_accuracy, proportion
+    from xinglin.measure import bootstrap, debiased_ece, fit_temperature, paired_accuracy, proportion
 
     truth = np.array([target for _, target in split.scored])
     own = np.array([target for _, target in split.calibration])
@@ -128,16 +134,17 @@ def _real(answered: Mapping[str, Any], split: Split) -> list[Line]:
     # Each checkpoint has one temperature, found on the calibration part; an export keeps its source's.
     heat = {name: fit_temperature(np.array(answered[name]["calibration"]), own) for name in (REFERENCE, QAT)}
 
-    def judged(name: str) -> tuple[NDArray[np.bool_], float]:
+    def judged(name: str) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         logits = np.array(answered[name]["logits"])
         probability = softmax(logits / heat[QAT if "QAT" in name else REFERENCE], axis=1)
-        hits = probability.argmax(1) == truth
-        return hits, debiased_ece(probability.max(1), hits)
+        return probability.argmax(1) == truth, probability.max(1)
 
-    hits_of, ece_of = judged(REFERENCE)
+    hits_of, sure_of = judged(REFERENCE)
+    ece_of = debiased_ece(sure_of, hits_of)
     lines = []
     for name, row in answered.items():
-        hits, ece = judged(name)
+        hits, sure = judged(name)
+        ece = debiased_ece(sure, hits)
         share, test = proportion(int(hits.sum()), n), paired_accuracy(hits, hits_of)
         said = f"{len(names)} departments of toyhom; encoder of size small, the shipped one"
         if name == REFERENCE:
@@ -153,13 +160,20 @@ def _real(answered: Mapping[str, Any], split: Split) -> list[Line]:
                 note=note,
             )
         )
-        gained = ece - ece_of
+        gained = bootstrap(
+            lambda index, sure=sure, hits=hits: (
+                debiased_ece(sure[index], hits[index]) - debiased_ece(sure_of[index], hits_of[index])
+            ),
+            n,
+            repetitions=300,
+        )
+        told = f"gained {gained.value:+.4f} [{gained.low:+.4f}, {gained.high:+.4f}], paired"
         lines.append(
             Line(
                 *(name, "debiased ECE", ece, "", n),
                 reference=None if name == REFERENCE else ece_of,
                 reference_name=None if name == REFERENCE else f"{REFERENCE}, same run",
-                note="" if name == REFERENCE else f"gained {gained:+.4f}, {aim(gained, 0.005, 'ECE')}",
+                note="" if name == REFERENCE else f"{told}; {aim(gained.value, 0.005, 'ECE')}",
             )
         )
         size = row["bytes"]
@@ -241,7 +255,10 @@ def _base(pairs: Mapping[str, Any], files: Mapping[str, str]) -> list[Line]:
         )
         if name in files:
             size = Path(files[name]).stat().st_size if Path(files[name]).is_file() else None
-            lines.append(Line(f"base, {name}", "size", None if size is None else size / 1e6, "MB", 1))
+            mega = None if size is None else size / 1e6
+            lines.append(
+                Line(f"base, {name}", "size", mega, "MB", 1, note="with a vocabulary of 400 tokens only")
+            )
     for name in ("ONNX dynamic INT8", "ONNX static INT8", "OpenVINO INT8"):
         for other, limit in (("ONNX fp32", 2.4), ("transformers pipeline fp32", 4.0)):
             for clock, said in (("cpu", "processor time"), ("wall", "wall clock")):

@@ -13,8 +13,6 @@ from torch import Tensor, nn
 from xinglin.errors import InvalidInputError, TrainingError
 from xinglin.model.quantisation import ACTIVATION_LEVELS, SMALLEST, Grid
 
-_KEPT = "scale and zero point of an activation"
-
 
 class _StraightThrough(torch.autograd.Function):
     @staticmethod
@@ -92,7 +90,9 @@ class FakeActivations(nn.Module):
             return
         low, high = torch.aminmax(values.float())
         if not torch.isfinite(low + high):
-            raise TrainingError(f"{_KEPT}: expected finite values, got {float(low)} to {float(high)}")
+            raise TrainingError(
+                f"an activation: expected finite values, got {float(low)} to {float(high)}: lower the learning rate"
+            )
         share = self.momentum if self.batches else 1.0
         self.low.lerp_(low, share)
         self.high.lerp_(high, share)
