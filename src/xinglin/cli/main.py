@@ -28,6 +28,7 @@ from xinglin.cli import (
     ledger_consents,
     ledger_credit,
     model,
+    model_experts,
     plugins,
     records,
     records_deidentify,
@@ -65,6 +66,7 @@ app.add_typer(ledger.app, name="audit")
 ledger_chain.register(app)
 app.add_typer(train.app, name="train")
 registry.register(model.app)
+model_experts.register(model.app)
 app.add_typer(model.app, name="model")
 app.add_typer(release.app, name="release")
 app.add_typer(data.app, name="data")
