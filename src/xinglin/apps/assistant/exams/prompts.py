@@ -44,7 +44,9 @@ def instruction(item: ExamItem) -> str:
     if is_verdict(item):
         return 'Answer the question from the abstract with yes, no or maybe. End with "Answer: yes", "Answer: no" or "Answer: maybe".'
     if item.chinese:
-        return "请回答下面的医学选择题。可能有一个或多个正确选项。最后一行只写“答案:”和选项字母,例如“答案:X”。"
+        return (
+            "请回答下面的医学选择题。可能有一个或多个正确选项。最后一行只写“答案:”和选项字母,例如“答案:X”。"
+        )
     return 'Answer the medical multiple-choice question. End with one line "Answer: " and the letter of the option.'
 
 
@@ -70,7 +72,9 @@ def completion(item: ExamItem, examples: Sequence[ExamItem], *, options: bool = 
         said = answer_text(example)
         if not options:
             said = "、".join(example.options[LETTERS.index(letter)] for letter in example.answer)
-        parts.append(f"{question_text(example, options=options)}\n{answer_cue(example)}{_gap(example)}{said}\n\n")
+        parts.append(
+            f"{question_text(example, options=options)}\n{answer_cue(example)}{_gap(example)}{said}\n\n"
+        )
     return "".join(parts) + f"{question_text(item, options=options)}\n{answer_cue(item)}"
 
 
