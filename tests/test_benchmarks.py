@@ -18,6 +18,7 @@ SLOW = (
         "architecture",
         "credit",
         "docking_check",
+        "experts",
         "fed_diagnosis",
         "fed_heart",
         "knowledge",

@@ -1,0 +1,205 @@
+"""Experts against dense models of equal active and of equal total parameters, in one run: loss, latency, tokens a second.
+
+Three arms of one attention and embedding; the feed-forward part is 3 slices wide (dense, equal active), 9 slices wide
+(dense, equal total), or 1 shared slice and 8 experts of a slice, 2 of them awake. They are trained from random weights
+on the same tokens of the open Chinese text, with one recipe that was tuned for none of them, and scored on documents
+that none has read; the mixture once more with the balancing loss that ``transformers`` would add. Speed is measured
+twice, and apart: at the size that was trained, where the interpreter costs as much as the matrices, and with random
+weights at a size where the matrices decide. Both are CPU, float32, one thread, plain ``transformers``.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks._line import Line, aim, quantile
+
+ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "docs" / "results"
+PARTS = ("paths", "large", "quality")
+SEEDS = (0,)
+LARGE = (1024, 8)
+"""Width and layers of the arms with random weights."""
+FASTER = 1.8
+NEEDED = 'needs pip install "xinglin[train]"'
+
+
+def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
+    try:
+        import torch  # noqa: F401
+        import transformers  # noqa: F401
+    except ModuleNotFoundError:
+        return [Line("experts", "times faster", None, "x", 0, note=NEEDED)]
+    lines: list[Line] = []
+    for part in only or PARTS:
+        lines += {"paths": _paths, "large": _large, "quality": _quality}[part](quick)
+    return lines
+
+
+def _paths(quick: bool) -> list[Line]:
+    """One layer of experts, each way of computing it."""
+    from benchmarks._experts_speed import paths
+    from xinglin.model.experts.grouped import NAME
+
+    lines = []
+    for width, tokens in ((64, 4),) if quick else ((192, 1), (192, 64), (1024, 1), (1024, 64)):
+        found = paths(width, width, tokens, 3 if quick else 25)
+        ours = found[NAME]
+        rest = ", ".join(f"{way} {one.value:.2f}" for way, one in found.items() if way not in (NAME, "eager"))
+        lines.append(
+            Line(
+                f"layer of 8 experts, 2 awake, width {width}, {tokens} token(s)", "p50", ours.value, "ms CPU",
+                ours.n, ours.low, ours.high, reference=found["eager"].value,
+                reference_name="loop over experts, same run", note=f"transformers' other ways, ms: {rest}",
+            )
+        )  # fmt: skip
+    return lines
+
+
+def _large(quick: bool) -> list[Line]:
+    """Random weights at a size where matrix products decide."""
+    from benchmarks._experts_train import ARMS, model_of
+
+    width, layers = (64, 1) if quick else LARGE
+    models = {arm: model_of(arm, width, layers, 0, 500 if quick else 6_000).eval() for arm in ARMS}
+    lines = _speed(
+        models, f"random weights, width {width}, {layers} layers", 500 if quick else 6_000, 2 if quick else 10
+    )
+    del models
+    gc.collect()
+    return lines
+
+
+def _speed(models: dict[str, Any], said: str, vocabulary: int, rounds: int) -> list[Line]:
+    from benchmarks._experts_speed import timed, times_faster
+    from xinglin.model.experts import parameters
+
+    found = timed(models, vocabulary, rounds)
+    lines = []
+    for arm, model in models.items():
+        count = parameters(model)
+        lines.append(
+            Line(f"{arm}: {said}", "parameters in all", count.total / 1e6, "M", 1, reference=count.active / 1e6,
+                 reference_name="active for a token")
+        )  # fmt: skip
+    total, active = "dense, equal total", "dense, equal active"
+    for task in dict.fromkeys(name for name, _ in found):
+        ours = quantile(found[task, "experts"].tolist(), 0.5)
+        for other in (total, active):
+            theirs = quantile(found[task, other].tolist(), 0.5)
+            faster = times_faster(found[task, "experts"], found[task, other])
+            met = f"; {aim(faster.value, FASTER, 'times', at_most=False)}" if other == total else ""
+            lines.append(
+                Line(
+                    f"experts, {task}: {said}", "p50 a token", ours.value, "ms CPU", ours.n, ours.low, ours.high,
+                    reference=theirs.value, reference_name=f"{other}, same run",
+                    note=f"{faster.value:.2f} [{faster.low:.2f}, {faster.high:.2f}] times faster{met}; "
+                    f"{1000 / ours.value:,.0f} against {1000 / theirs.value:,.0f} tokens a CPU second",
+                )
+            )  # fmt: skip
+    return lines
+
+
+def _quality(quick: bool) -> list[Line]:
+    """Loss on held-out documents after equal tokens, paired by document; then speed and load of what was trained."""
+    from benchmarks._experts_text import kept_text
+    from benchmarks._experts_train import ARMS, TOGETHER, Recipe, document_nats, state_folder, trained
+
+    folder = Path(os.environ.get("XINGLIN_DATA", ROOT.parent / "shared" / "data")) / "text"
+    if not folder.is_dir():
+        return [
+            Line("experts", "held-out loss", None, "", 0, note="no data: set XINGLIN_DATA to the data folder")
+        ]
+    text = kept_text(folder, quick, state_folder())
+    nats: dict[str, list[Any]] = {arm: [] for arm in (*ARMS, TOGETHER)}
+    figures: dict[str, list[dict[str, Any]]] = {arm: [] for arm in nats}
+    models: dict[str, Any] = {}
+    for seed in SEEDS[: 1 if quick else None]:
+        recipe = Recipe(width=64, layers=1, steps=4, rows=2, seed=seed) if quick else Recipe(seed=seed)
+        for arm in nats:
+            models[arm], one = trained(arm, recipe, text)
+            figures[arm].append(one)
+            nats[arm].append(document_nats(models[arm], text.held))
+    lines = _losses(nats, figures, recipe)
+    lines += _speed(
+        models, f"as trained, width {recipe.width}, {recipe.layers} layers", 500, 2 if quick else 25
+    )
+    for arm in ("experts", TOGETHER):
+        lines += _load(arm, models[arm], text, folder, quick)
+    return lines
+
+
+def _losses(nats: dict[str, list[Any]], figures: dict[str, list[dict[str, Any]]], recipe: Any) -> list[Line]:
+    from xinglin.measure import bootstrap
+
+    means = {
+        arm: np.mean(found, axis=0) for arm, found in nats.items()
+    }  # over seeds: document x (nats, tokens)
+    lines = []
+    for arm, found in means.items():
+        loss = bootstrap(lambda index, found=found: found[index, 0].sum() / found[index, 1].sum(), len(found))
+        spent = [one["processor_seconds"] for one in figures[arm]]
+        cost = f"{np.mean(spent):.0f} CPU seconds to train" if all(spent) else "trained in pieces"
+        balance = figures[arm][0]["balance"]
+        even = f"; balancing loss {balance:.3f}, 2 is even" if balance is not None else ""
+        lines.append(
+            Line(
+                f"{arm}: held-out documents", "nats a token", loss.value, "", loss.n, loss.low, loss.high,
+                note=f"{figures[arm][0]['tokens']:,} training tokens, {len(spent)} seed(s); {cost}{even}",
+            )
+        )  # fmt: skip
+    ours = means["experts"]
+    for other in [arm for arm in means if arm != "experts"]:
+        theirs = means[other]
+        gap = bootstrap(
+            lambda index, theirs=theirs: (ours[index, 0] - theirs[index, 0]).sum() / ours[index, 1].sum(),
+            len(ours),
+        )
+        verdict = "better" if gap.high < 0 else "worse" if gap.low > 0 else "no difference shown"
+        lines.append(
+            Line(
+                f"experts minus {other}", "nats a token, paired by document", gap.value, "", gap.n, gap.low, gap.high,
+                note=f"experts are {verdict}" + ("; aim: equal or better" if other.endswith("total") else ""),
+            )
+        )  # fmt: skip
+    return lines
+
+
+def _load(arm: str, model: Any, text: Any, folder: Path, quick: bool) -> list[Line]:
+    """Do the trained experts' choices depend on the department of a question none of them has read?"""
+    from transformers import PreTrainedTokenizerFast
+
+    from xinglin.graph.importers import read_lines
+    from xinglin.model.experts.load import measure_load
+    from xinglin.model.experts.page import heat_svg
+    from xinglin.train.corpus import reported
+
+    path = folder / "toyhom_internal_medicine_dialogue" / "dev.jsonl.gz"
+    seen: dict[str, int] = {}
+    read: list[tuple[str, str]] = []
+    for _, row in read_lines(path):
+        if not reported(str(row["ask"])):
+            continue
+        seen[row["department"]] = seen.get(row["department"], 0) + 1
+        if seen[row["department"]] <= (2 if quick else 40):
+            read.append((row["department"], row["ask"]))
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=text.tokenizer, pad_token="<|endoftext|>")
+    found = measure_load(model, tokenizer, read, permutations=19 if quick else 999)
+    if not quick and arm == "experts":
+        (RESULTS / "experts-load.svg").write_text(heat_svg(found) + "\n", encoding="utf-8")
+    return [
+        Line(
+            f"{arm}: load of layer {place + 1}, toyhom questions of {len(found.departments)} departments",
+            "mutual information of expert and department", one.information, "bits a choice", sum(found.documents),
+            reference=one.chance, reference_name="departments dealt anew",
+            note=f"p {one.p:.3f} (Holm, {found.permutations} permutations of documents); entropy {one.entropy:.3f} of 1, "
+            f"busiest expert {one.peak:.2f} times the mean",
+        )
+        for place, one in enumerate(found.layers)
+    ]  # fmt: skip
