@@ -3,8 +3,8 @@
 ``qwen3_moe``, ``qwen2_moe`` and ``mixtral`` add a loss of their own where ``output_router_logits`` is set, which
 upcycling sets; ``dots1`` returns the router's logits and leaves the loss to the trainer. The loss of ``transformers``
 sums the choices of all layers before it multiplies: an expert idle in one layer and overrun in another looks even. On
-our own small mixture it stood at its best value while the last layer used half of its experts
-(``docs/results/experts.md``); hence ours is the mean of the layers' own losses.
+our own small mixture it stood at its best value while the last layer left experts idle; ours is the mean of the layers'
+own losses and evens every layer, at a slightly worse loss of the language model (``docs/results/experts-balance.md``).
 """
 
 from __future__ import annotations
