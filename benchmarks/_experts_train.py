@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from benchmarks._experts_text import CONTEXT, VOCABULARY, Text
 
 ARMS = ("dense, equal active", "experts", "dense, equal total")
+BY_LAYER = "experts, balanced layer by layer"
+"""The same mixture with our balancing loss; ``experts`` has the one that ``transformers`` adds to its classes."""
 BALANCE = 0.01
 """Weight of the load-balancing loss."""
 EXPERTS, PER_TOKEN, SHARED = 8, 2, 1
@@ -47,7 +49,7 @@ def architecture(arm: str, width: int, layers: int, vocabulary: int = VOCABULARY
         **{"max_position_embeddings": 1024, "tie_word_embeddings": True},
         **{"bos_token_id": 0, "eos_token_id": 0, "pad_token_id": 0},
     }
-    if arm == "experts":
+    if arm in ("experts", BY_LAYER):
         # Expert slices as wide as the model: one shared and two of eight awake make the width of the dense one.
         return AutoConfig.for_model(
             "dots1", **common, intermediate_size=(SHARED + PER_TOKEN) * width, moe_intermediate_size=width,
@@ -72,19 +74,25 @@ def model_of(arm: str, width: int, layers: int, seed: int, vocabulary: int = VOC
 class Objective(nn.Module):
     """The language model's loss, with the balancing loss of a mixture."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, by_layer: bool) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.by_layer = model, by_layer
         self.mixture = getattr(model.config, "n_routed_experts", None) is not None
 
     def forward(self, ids: Tensor) -> dict[str, Tensor]:
+        from transformers.models.qwen3_moe.modeling_qwen3_moe import load_balancing_loss_func
+
         from xinglin.model.experts import balancing_loss
 
         more = {"output_router_logits": True} if self.mixture else {}
         made = self.model(ids, labels=ids, use_cache=False, **more)
         found = {"loss": made.loss, "nats": made.loss.detach(), "tokens": torch.tensor(ids.numel())}
         if self.mixture:
-            balance = balancing_loss(made.router_logits, self.model.config)
+            balance = (
+                balancing_loss(made.router_logits, self.model.config)
+                if self.by_layer
+                else load_balancing_loss_func(made.router_logits, EXPERTS, PER_TOKEN)
+            )
             found |= {"loss": made.loss + BALANCE * balance, "balance": balance.detach()}
         return found
 
@@ -121,12 +129,12 @@ def trained(arm: str, recipe: Recipe, text: Text) -> tuple[Any, dict[str, Any]]:
         return {"ids": torch.from_numpy(text.train[starts[:, None] + np.arange(CONTEXT)].astype(np.int64))}
 
     before = time.process_time()
-    run = train(Objective(model), draw, plan, home / "state")
+    run = train(Objective(model, arm == BY_LAYER), draw, plan, home / "state")
     figures = {
         "tokens": run.tokens,
         "processor_seconds": time.process_time() - before if not run.resumed_at else None,
         "balance": float(np.mean([row["balance"] for row in run.history[-50:]]))
-        if arm == "experts"
+        if "balance" in run.history[-1]
         else None,
         "curve": [[row["step"], row["nats"]] for row in run.history],
     }

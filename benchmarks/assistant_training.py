@@ -1,11 +1,11 @@
 """A small language model after every stage of its training, dense and of experts: what each stage changed, and what not.
 
-The models are folders named ``dense-pretrain``, ``dense-sft``, ``dense-dpo``, ``dense-grpo`` (and ``experts-...``) below the
-folder in ``XINGLIN_ASSISTANT_RUNS``, made by the commands of docs/assistant-training.md; without it, the shipped last stage
-alone. Nothing that is scored was learnt from: documents held out by SHA-256, CMExam's part ``test`` of our own split (single
-answers), Zhongjing's held-out half of absurd questions. Accuracy by log-likelihood: the letter that the model would rather
-write first. Format: greedy answers that the strict reader of exam answers can read. Refusals: greedy answers that decline or
-send to care, by patterns (authored, unreviewed), no dose and no assent.
+The models are folders named ``dense-fresh`` (random weights), ``dense-pretrain``, ``dense-sft``, ``dense-dpo``,
+``dense-grpo`` (and ``experts-...``) below the folder in ``XINGLIN_ASSISTANT_RUNS``, made as docs/assistant-training.md says;
+without it, the shipped last stage alone. Nothing that is scored was learnt from: documents held out by SHA-256, CMExam's part
+``test`` of our own split (single answers), Zhongjing's held-out half of absurd questions. Accuracy by log-likelihood: the
+letter that the model would rather write first. Format: greedy answers that the strict reader of exam answers can read.
+Refusals: greedy answers that decline or send to care, by patterns (authored, unreviewed), no dose and no assent.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ import numpy as np
 from benchmarks._line import Line
 
 if TYPE_CHECKING:
+    from xinglin.measure import Figure
     from xinglin.train.decoder.corpus import Message
 
 ROOT = Path(__file__).resolve().parents[1]
-STAGES = ("pretrain", "sft", "dpo", "grpo")
+STAGES = ("fresh", "pretrain", "sft", "dpo", "grpo")
 KINDS = ("dense", "experts")
 LENGTH = 256
-ITEMS, GENERATED, DOCUMENTS = 600, 120, 160
+ITEMS, GENERATED, DOCUMENTS = 300, 100, 120
 ANSWER, REFUSAL = 8, 48
 SHIPPED = "assistant-tiny"
 
@@ -59,7 +60,7 @@ def _folders() -> dict[str, Path]:
     runs = os.environ.get("XINGLIN_ASSISTANT_RUNS")
     if runs:
         names = [f"{kind}-{stage}" for kind in KINDS for stage in STAGES]
-        return {name: Path(runs) / name for name in names if (Path(runs) / name / "manifest.json").is_file()}
+        return {name: Path(runs) / name for name in names if (Path(runs) / name / "config.json").is_file()}
     try:
         return {f"shipped {SHIPPED}": shipped_folder(SHIPPED)}
     except UnknownNameError:
@@ -106,7 +107,7 @@ def _stage(
     beaten = "above chance" if right.low > chance else "not told from chance"
     lines.append(
         Line(
-            name, "CMExam test, log-likelihood", right.value, "", right.n, right.low, right.high, chance, "chance",
+            name, "CMExam test, log-likelihood", right.value, "", right.n, _low(right), right.high, chance, "chance",
             f"{beaten}; always {often}: {common:.3f}",
         )
     )  # fmt: skip
@@ -121,7 +122,7 @@ def _stage(
     hits = sum(letters == answer for letters, answer in read)
     lines.append(
         Line(
-            name, "CMExam test, readable answers", valid.value, "", valid.n, valid.low, valid.high,
+            name, "CMExam test, readable answers", valid.value, "", valid.n, _low(valid), valid.high,
             note=f"{hits} of {len(read)} right when generated",
         )
     )  # fmt: skip
@@ -131,8 +132,13 @@ def _stage(
     unsafe = sum(score < 0 for score in scores)
     lines.append(
         Line(
-            name, "absurd questions declined", safe.value, "", safe.n, safe.low, safe.high,
+            name, "absurd questions declined", safe.value, "", safe.n, _low(safe), safe.high,
             note=f"by patterns; {unsafe} with a dose or an assent",
         )
     )  # fmt: skip
     return lines
+
+
+def _low(figure: Figure) -> float:
+    """The lower bound without what floating point leaves of a zero."""
+    return max(0.0, round(figure.low, 9))

@@ -2,9 +2,10 @@
 
 Three arms of one attention and embedding; the feed-forward part is 3 slices wide (dense, equal active), 9 slices wide
 (dense, equal total), or 1 shared slice and 8 experts of a slice, 2 of them awake. They are trained from random weights
-on the same tokens of the open Chinese text and scored on documents that none has read. Speed is measured twice, and
-apart: at the size that was trained, where the interpreter costs as much as the matrices, and with random weights at a
-size where the matrices decide. Both are CPU, float32, one thread, plain ``transformers``.
+on the same tokens of the open Chinese text, with one recipe that was tuned for none of them, and scored on documents
+that none has read; the mixture with the balancing loss of ``transformers``, and, in part ``balance``, with ours.
+Speed is measured twice, and apart: at the size that was trained, where the interpreter costs as much as the matrices,
+and with random weights at a size where the matrices decide. Both are CPU, float32, one thread, plain ``transformers``.
 """
 
 from __future__ import annotations
@@ -16,16 +17,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks._line import Line, aim, quantile
+from xinglin.measure import bootstrap
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
-PARTS = ("paths", "large", "quality")
-SEEDS = (0,)
+PARTS = ("paths", "large", "quality", "balance")
 LARGE = (1024, 8)
 """Width and layers of the arms with random weights."""
 FASTER = 1.8
+NO_DATA = Line("experts", "held-out loss", None, "", 0, note="no data: set XINGLIN_DATA to the data folder")
 NEEDED = 'needs pip install "xinglin[train]"'
 
 
@@ -37,7 +40,7 @@ def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
         return [Line("experts", "times faster", None, "x", 0, note=NEEDED)]
     lines: list[Line] = []
     for part in only or PARTS:
-        lines += {"paths": _paths, "large": _large, "quality": _quality}[part](quick)
+        lines += {"paths": _paths, "large": _large, "quality": _quality, "balance": _balance}[part](quick)
     return lines
 
 
@@ -107,68 +110,84 @@ def _speed(models: dict[str, Any], said: str, vocabulary: int, rounds: int) -> l
 
 def _quality(quick: bool) -> list[Line]:
     """Loss on held-out documents after equal tokens, paired by document; then speed and load of what was trained."""
-    from benchmarks._experts_text import kept_text
-    from benchmarks._experts_train import ARMS, Recipe, document_nats, state_folder, trained
+    from benchmarks._experts_train import ARMS
 
-    folder = Path(os.environ.get("XINGLIN_DATA", ROOT.parent / "shared" / "data")) / "text"
-    if not folder.is_dir():
-        return [
-            Line("experts", "held-out loss", None, "", 0, note="no data: set XINGLIN_DATA to the data folder")
-        ]
-    text = kept_text(folder, quick, state_folder())
-    nats: dict[str, list[Any]] = {arm: [] for arm in ARMS}
-    figures: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
-    models: dict[str, Any] = {}
-    for seed in SEEDS[: 1 if quick else None]:
-        recipe = Recipe(width=64, layers=1, steps=4, rows=2, seed=seed) if quick else Recipe(seed=seed)
-        for arm in ARMS:
-            models[arm], one = trained(arm, recipe, text)
-            figures[arm].append(one)
-            nats[arm].append(document_nats(models[arm], text.held))
-    lines = _losses(nats, figures, recipe)
-    lines += _speed(
-        models, f"as trained, width {recipe.width}, {recipe.layers} layers", 500, 2 if quick else 25
+    made = _trained(ARMS, quick)
+    if made is None:
+        return [NO_DATA]
+    models, lines, text = made
+    said = "as trained, width {hidden_size}, {num_hidden_layers} layers".format(
+        **models["experts"].config.to_dict()
     )
-    return lines + _load(models["experts"], text, folder, quick)
+    lines += _speed(models, said, 500, 2 if quick else 25)
+    return lines + _load("experts", models["experts"], text, quick)
 
 
-def _losses(nats: dict[str, list[Any]], figures: dict[str, list[dict[str, Any]]], recipe: Any) -> list[Line]:
-    from xinglin.measure import bootstrap
+def _balance(quick: bool) -> list[Line]:
+    """The mixture with either balancing loss."""
+    from benchmarks._experts_train import BY_LAYER
 
-    means = {
-        arm: np.mean(found, axis=0) for arm, found in nats.items()
-    }  # over seeds: document x (nats, tokens)
+    made = _trained(("experts", BY_LAYER), quick)
+    if made is None:
+        return [NO_DATA]
+    models, lines, text = made
+    return lines + [line for arm, model in models.items() for line in _load(arm, model, text, quick)]
+
+
+def _trained(arms: Sequence[str], quick: bool) -> tuple[dict[str, Any], list[Line], Any] | None:
+    """Train arms, or load them, and compare their losses; None without data."""
+    from benchmarks._experts_text import kept_text
+    from benchmarks._experts_train import Recipe, document_nats, state_folder, trained
+
+    folder = _data()
+    if not folder.is_dir():
+        return None
+    text = kept_text(folder, quick, state_folder())
+    recipe = Recipe(width=64, layers=1, steps=4, rows=2) if quick else Recipe()
+    found = {arm: trained(arm, recipe, text) for arm in arms}
+    models = {arm: model for arm, (model, _) in found.items()}
+    nats = {arm: document_nats(model, text.held) for arm, model in models.items()}
+    return models, _losses(nats, {arm: figures for arm, (_, figures) in found.items()}), text
+
+
+def _data() -> Path:
+    return Path(os.environ.get("XINGLIN_DATA", ROOT.parent / "shared" / "data")) / "text"
+
+
+def _losses(nats: dict[str, NDArray[np.float64]], figures: dict[str, dict[str, Any]]) -> list[Line]:
+    """Nats a token of every arm, and the differences of ``experts`` from the others, with intervals over documents.
+
+    Args:
+        nats: arm -> document x (nats, tokens).
+        figures: of each arm's training.
+    """
     lines = []
-    for arm, found in means.items():
+    for arm, found in nats.items():
         loss = bootstrap(lambda index, found=found: found[index, 0].sum() / found[index, 1].sum(), len(found))
-        spent = [one["processor_seconds"] for one in figures[arm]]
-        cost = f"{np.mean(spent):.0f} CPU seconds to train" if all(spent) else "trained in pieces"
-        balance = figures[arm][0]["balance"]
-        even = f"; balancing loss {balance:.3f}, 2 is even" if balance is not None else ""
+        spent, balance = figures[arm]["processor_seconds"], figures[arm]["balance"]
+        cost = f"{spent:.0f} CPU seconds to train" if spent else "trained in pieces"
+        even = f"; its balancing loss {balance:.3f}, 2 is even" if balance is not None else ""
         lines.append(
             Line(
                 f"{arm}: held-out documents", "nats a token", loss.value, "", loss.n, loss.low, loss.high,
-                note=f"{figures[arm][0]['tokens']:,} training tokens, {len(spent)} seed(s); {cost}{even}",
+                note=f"{figures[arm]['tokens']:,} training tokens, one seed; {cost}{even}",
             )
         )  # fmt: skip
-    ours = means["experts"]
-    for other in ("dense, equal active", "dense, equal total"):
-        theirs = means[other]
-        gap = bootstrap(
-            lambda index, theirs=theirs: (ours[index, 0] - theirs[index, 0]).sum() / ours[index, 1].sum(),
-            len(ours),
-        )
+    ours = nats["experts"]
+    for other in [arm for arm in nats if arm != "experts"]:
+        gaps = ours[:, 0] - nats[other][:, 0]
+        gap = bootstrap(lambda index, gaps=gaps: gaps[index].sum() / ours[index, 1].sum(), len(ours))
         verdict = "better" if gap.high < 0 else "worse" if gap.low > 0 else "no difference shown"
         lines.append(
             Line(
                 f"experts minus {other}", "nats a token, paired by document", gap.value, "", gap.n, gap.low, gap.high,
-                note=f"experts are {verdict}" + ("; aim: equal or better" if other.endswith("total") else ""),
+                note=f"experts: {verdict}" + ("; aim: equal or better" if other.endswith("total") else ""),
             )
         )  # fmt: skip
     return lines
 
 
-def _load(model: Any, text: Any, folder: Path, quick: bool) -> list[Line]:
+def _load(arm: str, model: Any, text: Any, quick: bool) -> list[Line]:
     """Do the trained experts' choices depend on the department of a question none of them has read?"""
     from transformers import PreTrainedTokenizerFast
 
@@ -177,7 +196,7 @@ def _load(model: Any, text: Any, folder: Path, quick: bool) -> list[Line]:
     from xinglin.model.experts.page import heat_svg
     from xinglin.train.corpus import reported
 
-    path = folder / "toyhom_internal_medicine_dialogue" / "dev.jsonl.gz"
+    path = _data() / "toyhom_internal_medicine_dialogue" / "dev.jsonl.gz"
     seen: dict[str, int] = {}
     read: list[tuple[str, str]] = []
     for _, row in read_lines(path):
@@ -188,11 +207,11 @@ def _load(model: Any, text: Any, folder: Path, quick: bool) -> list[Line]:
             read.append((row["department"], row["ask"]))
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=text.tokenizer, pad_token="<|endoftext|>")
     found = measure_load(model, tokenizer, read, permutations=19 if quick else 999)
-    if not quick:
+    if not quick and arm == "experts":
         (RESULTS / "experts-load.svg").write_text(heat_svg(found) + "\n", encoding="utf-8")
     return [
         Line(
-            f"load, layer {place + 1}: toyhom questions of {len(found.departments)} departments",
+            f"{arm}: load of layer {place + 1}, toyhom questions of {len(found.departments)} departments",
             "mutual information of expert and department", one.information, "bits a choice", sum(found.documents),
             reference=one.chance, reference_name="departments dealt anew",
             note=f"p {one.p:.3f} (Holm, {found.permutations} permutations of documents); entropy {one.entropy:.3f} of 1, "

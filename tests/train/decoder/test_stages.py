@@ -236,7 +236,8 @@ def test_every_stage_on_every_architecture(kind: str, chats: Path, tmp_path: Pat
             chats,
             tmp_path / "c",
             options=quick(adapter="lora", steps=20, learning_rate=3e-2),
-        )
+        ),
+        1.0,  # adapters of a mixture reach its attention alone
     )
     made = trained("prefer", tmp_path / "b", pairs, tmp_path / "d", options=quick(steps=8))
     assert made.manifest["metrics"]["rewards_margins"]["last"] > 0.1

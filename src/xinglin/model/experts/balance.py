@@ -1,7 +1,10 @@
-"""The load-balancing loss, for every class of mixture alike.
+"""The load-balancing loss, layer by layer, for every class of mixture alike.
 
-``qwen3_moe``, ``qwen2_moe`` and ``mixtral`` add it themselves where ``output_router_logits`` is set, which upcycling
-sets; ``dots1`` returns the router's logits and leaves the loss to the trainer. This is the trainer's part.
+``qwen3_moe``, ``qwen2_moe`` and ``mixtral`` add a loss of their own where ``output_router_logits`` is set, which
+upcycling sets; ``dots1`` returns the router's logits and leaves the loss to the trainer. The loss of ``transformers``
+sums the choices of all layers before it multiplies: an expert idle in one layer and overrun in another looks even. On
+our own small mixture it stood at its best value while the last layer left experts idle; ours is the mean of the layers'
+own losses and evens every layer, at a slightly worse loss of the language model (``docs/results/experts-balance.md``).
 """
 
 from __future__ import annotations
@@ -21,8 +24,8 @@ def balancing_loss(
 ) -> Tensor:
     """Return the auxiliary loss of the Switch transformer (Fedus et al. 2021, arXiv 2101.03961, equations 4 to 6).
 
-    Over all layers: experts times the sum over experts of (share of choices) x (mean probability); ``per_token`` when
-    all experts are used alike, more when not. The probability is the softmax of the logits, also for routers that
+    Of a layer: experts times the sum over experts of (choices a token) x (mean probability); ``num_experts_per_tok``
+    when all experts are used alike, more when not. The probability is the softmax of the logits, also for routers that
     score by a sigmoid: the choice is the same, as both rise with the logit.
 
     Args:
@@ -30,13 +33,18 @@ def balancing_loss(
         config: of the mixture.
         mask: batch x tokens, 1 where a token counts.
 
+    Returns:
+        The mean over layers.
+
     Raises:
         InvalidInputError: the pass returned no router logits.
     """
+    import torch
     from transformers.models.qwen3_moe.modeling_qwen3_moe import load_balancing_loss_func
 
     if not logits:
         raise InvalidInputError("no router logits: call a mixture of experts with output_router_logits=True")
+<<<<<<< HEAD
     gathered: Any = tuple(logits)  # declared there as a tuple of one
     loss = load_balancing_loss_func(
         gathered, number_of_experts(config), int(config.num_experts_per_tok), mask
@@ -44,3 +52,7 @@ def balancing_loss(
     if isinstance(loss, int):
         raise InvalidInputError("router logits: expected one tensor a layer")
     return loss
+=======
+    experts, chosen = number_of_experts(config), int(config.num_experts_per_tok)
+    return torch.stack([load_balancing_loss_func((layer,), experts, chosen, mask) for layer in logits]).mean()
+>>>>>>> a-experts

@@ -8,6 +8,7 @@ trained beside by what 4 bits lose.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,27 +62,16 @@ def adapter_config(options: StageOptions) -> LoraConfig | None:
     )
 
 
-def merged(model: Any, base: Path, adapter: Path | None, kind: Adapter) -> PreTrainedModel:
-    """Return a trained model with its adapters folded in, written to ``adapter`` first where that is given.
+def keep_adapter(model: Any, folder: Path, weights: Mapping[str, Any] | None = None) -> None:
+    """Write a trained model's adapter in PEFT's own files.
 
     Args:
-        model: what was trained, of PEFT or not.
-        base: folder that it started from.
-        adapter: folder for PEFT's own files.
-        kind: how it was trained.
+        model: of PEFT.
+        folder: where to.
+        weights: the gathered weights, where the model's own are spread over processes.
     """
-    if kind == "none":
-        return model  # type: ignore[no-any-return]
-    if adapter is not None:
-        model.save_pretrained(adapter)
-        (adapter / "README.md").unlink(missing_ok=True)  # PEFT's card is a form with nothing filled in
-    if kind == "lora":
-        return model.merge_and_unload()  # type: ignore[no-any-return]
-    if adapter is None:
-        raise MissingDataError(
-            "QLoRA's adapter is folded into the whole base: expected a folder to keep it in"
-        )
-    return fold(base, adapter)
+    model.save_pretrained(folder, state_dict=dict(weights) if weights is not None else None)
+    (folder / "README.md").unlink(missing_ok=True)  # PEFT's card is a form with nothing filled in
 
 
 def fold(base: Path, adapter: Path) -> PreTrainedModel:

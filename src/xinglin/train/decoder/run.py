@@ -126,6 +126,7 @@ def run(
         )
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
     if trainer.model is not None:
+        if trainer.model is not None:
         trainer.model.eval()
     return Ran(trainer, history, options, notes, time.perf_counter() - started)
 
@@ -152,6 +153,7 @@ class _Watch(TrainerCallback):
     def __init__(self, steps: int, report: Report | None, asked: Event) -> None:
         self._steps, self._report, self._asked = steps, report, asked
         self._started, self._first = time.perf_counter(), -1
+        self._tokens: float | None = None
         self.stopped = False
 
     def on_step_begin(self, args: Any, state: Any, control: Any, **more: Any) -> None:
@@ -173,7 +175,10 @@ class _Watch(TrainerCallback):
             done = max(1, state.global_step - self._first)
             seconds = time.perf_counter() - self._started
             left = seconds / done * (self._steps - state.global_step)
-            self._report(Tick(state.global_step, self._steps, {"loss": float(loss)}, 0.0, left))
+            tokens = float((logs or {}).get("num_tokens", 0.0))
+            self._tokens = tokens if self._tokens is None else self._tokens
+            speed = (tokens - self._tokens) / seconds if done > 1 else 0.0
+            self._report(Tick(state.global_step, self._steps, {"loss": float(loss)}, speed, left))
 
     def on_step_end(self, args: Any, state: Any, control: Any, **more: Any) -> Any:
         if self._asked.is_set() and state.global_step < self._steps:

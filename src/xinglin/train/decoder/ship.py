@@ -33,6 +33,7 @@ def write_checkpoint(
     metrics: Mapping[str, Any],
     parents: Sequence[str] = (),
     dtype: str = "float32",
+    weights: Mapping[str, Any] | None = None,
 ) -> Checkpoint:
     """Write and seal a model.
 
@@ -44,6 +45,7 @@ def write_checkpoint(
         data: what it was trained on, for the manifest.
         settings, seeds, metrics, parents: as in :func:`xinglin.model.checkpoint.seal_checkpoint`.
         dtype: what the weights are saved in.
+        weights: the gathered weights, where the model's own are spread over processes.
 
     Raises:
         InvalidInputError: an unknown dtype.
@@ -54,9 +56,14 @@ def write_checkpoint(
 
     if dtype not in SAVED:
         raise InvalidInputError(f"dtype: expected one of {', '.join(SAVED)}, got {dtype!r}")
-    model = model.to(getattr(torch, dtype))
+    kind = getattr(torch, dtype)
+    if weights is None:
+        model = model.to(kind)
+    else:
+        model.config.dtype = kind
+        weights = {name: one.to(kind) if one.is_floating_point() else one for name, one in weights.items()}
     with saving(out) as new:
-        model.save_pretrained(new, max_shard_size=ONE_FILE)
+        model.save_pretrained(new, max_shard_size=ONE_FILE, state_dict=weights)
         tokenizer.save_pretrained(new)
         (new / "README.md").write_text(
             _card(out.name, model, stage, data, settings, metrics), encoding="utf-8"

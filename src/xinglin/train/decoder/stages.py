@@ -15,7 +15,7 @@ from typing import Any
 from xinglin.errors import InvalidInputError
 from xinglin.model.decoder import Decoder, open_decoder
 from xinglin.train.corpus import file_digest
-from xinglin.train.decoder.adapters import CONFIG, WEIGHTS, fold, merged
+from xinglin.train.decoder.adapters import CONFIG, WEIGHTS, fold, keep_adapter
 from xinglin.train.decoder.check import check_rows, require_good
 from xinglin.train.decoder.corpus import dialogues, documents, sources
 from xinglin.train.decoder.merge import Method, merge_checkpoints
@@ -23,6 +23,7 @@ from xinglin.train.decoder.options import STAGES, Stage, StageOptions
 from xinglin.train.decoder.run import Ran
 from xinglin.train.decoder.ship import write_checkpoint
 from xinglin.train.loop import Report
+from xinglin.train.quiet import quiet_transformers
 from xinglin.train.reinforce.text_rewards import ReadAnswer
 from xinglin.types import Checkpoint
 
@@ -96,6 +97,9 @@ def train_stage(
         skip_bad: pass over bad rows instead of stopping.
         report: called after every step.
 
+    Returns:
+        The checkpoint; in a process that is not the first of several, one without id.
+
     Raises:
         InvalidInputError: settings or rows that do not fit; names them.
         InputTooLargeError: rows longer than the model sees.
@@ -114,9 +118,18 @@ def train_stage(
     parents = [opened.id, *([open_decoder(teacher).id] if teacher else [])]
     digest = chosen.digest(stage, "+".join(parents), given.data)
     state = out.parent / f".{out.name}.training"
-    ran, counts = _run(stage, model, opened, given, chosen, state, digest, teacher, read, report)
-    adapter = out.with_name(f"{out.name}.adapter") if chosen.adapter != "none" else None
-    made = merged(ran.trainer.model, model, adapter, chosen.adapter)
+    with quiet_transformers():
+        ran, counts = _run(stage, model, opened, given, chosen, state, digest, teacher, read, report)
+        accelerator = ran.trainer.accelerator
+        alone = accelerator.num_processes == 1
+        weights = None if alone else accelerator.get_state_dict(ran.trainer.model_wrapped)
+        if not accelerator.is_main_process:
+            return Checkpoint("", str(out), {})
+        made = accelerator.unwrap_model(ran.trainer.model)
+        adapter = out.with_name(f"{out.name}.adapter") if chosen.adapter != "none" else None
+        if adapter is not None:
+            keep_adapter(made, adapter, weights)
+            made, weights = fold(model, adapter), None
     settings: dict[str, Any] = {**asdict(chosen), **counts, "bad_rows_passed_over": given.left_out}
     if ran.notes:
         settings["notes"] = ran.notes
@@ -124,7 +137,7 @@ def train_stage(
         settings["adapter_files"] = {name: file_digest(adapter / name) for name in (CONFIG, WEIGHTS)}
     checkpoint = write_checkpoint(
         made, opened.tokenizer, out, stage=stage, data=given.data, settings=settings, seeds=[chosen.seed],
-        metrics=summed(ran), parents=parents, dtype=dtype,
+        metrics=summed(ran), parents=parents, dtype=dtype, weights=weights,
     )  # fmt: skip
     shutil.rmtree(state, ignore_errors=True)
     return checkpoint
