@@ -18,11 +18,8 @@ SLOW = (
         "architecture",
         "credit",
         "docking_check",
-<<<<<<< HEAD
         "edge",
-=======
         "experts",
->>>>>>> a-experts
         "fed_diagnosis",
         "fed_heart",
         "knowledge",

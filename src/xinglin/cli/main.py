@@ -28,13 +28,10 @@ from xinglin.cli import (
     ledger_consents,
     ledger_credit,
     model,
-<<<<<<< HEAD
     model_conformance,
     model_devices,
-    model_export,
-=======
     model_experts,
->>>>>>> a-experts
+    model_export,
     plugins,
     records,
     records_deidentify,
@@ -73,13 +70,10 @@ app.add_typer(ledger.app, name="audit")
 ledger_chain.register(app)
 app.add_typer(train.app, name="train")
 registry.register(model.app)
-<<<<<<< HEAD
 model_devices.register(model.app)
 model_conformance.register(model.app)
 model_export.register(model.app)
-=======
 model_experts.register(model.app)
->>>>>>> a-experts
 app.add_typer(model.app, name="model")
 app.add_typer(release.app, name="release")
 app.add_typer(data.app, name="data")

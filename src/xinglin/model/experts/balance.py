@@ -9,7 +9,7 @@ own losses and evens every layer, at a slightly worse loss of the language model
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from xinglin.errors import InvalidInputError
 from xinglin.model.experts.families import number_of_experts
@@ -44,15 +44,5 @@ def balancing_loss(
 
     if not logits:
         raise InvalidInputError("no router logits: call a mixture of experts with output_router_logits=True")
-<<<<<<< HEAD
-    gathered: Any = tuple(logits)  # declared there as a tuple of one
-    loss = load_balancing_loss_func(
-        gathered, number_of_experts(config), int(config.num_experts_per_tok), mask
-    )
-    if isinstance(loss, int):
-        raise InvalidInputError("router logits: expected one tensor a layer")
-    return loss
-=======
     experts, chosen = number_of_experts(config), int(config.num_experts_per_tok)
     return torch.stack([load_balancing_loss_func((layer,), experts, chosen, mask) for layer in logits]).mean()
->>>>>>> a-experts

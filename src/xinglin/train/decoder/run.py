@@ -126,7 +126,6 @@ def run(
         )
     history = [entry for entry in trainer.state.log_history if "loss" in entry]
     if trainer.model is not None:
-        if trainer.model is not None:
         trainer.model.eval()
     return Ran(trainer, history, options, notes, time.perf_counter() - started)
 
