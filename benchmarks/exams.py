@@ -2,7 +2,7 @@
 
 Figures are of the test part of our own split (SHA-256 of the question), of CNMLEQA also of all items at hand; nothing is
 tuned on them. ``XINGLIN_EXAM_MODELS`` names a folder whose subfolders are language models: they sit the same exams in
-the same run. The official test files of CMExam, PubMedQA and MMLU are not at hand, so that published figures stand in notes only.
+the same run. The official test files of CMExam, PubMedQA and MMLU are not at hand: published figures stand in notes only.
 """
 
 from __future__ import annotations
