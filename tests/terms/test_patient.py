@@ -115,7 +115,7 @@ def test_what_the_caller_states_wins() -> None:
         ("我36岁,头痛,我妈60岁有高血压", 36, None),
         ("胸闷,我爸58岁死于心梗", None, None),
         ("头晕,我妈60岁就得了高血压", None, None),
-        ("我爸58岁我妈55岁,都咳嗽", None, None),
+        ("咳嗽怎么办?我爸58岁,我妈55岁", None, None),
         ("是我爸说我脸色不好,我30岁", 30, None),
     ],
 )
