@@ -104,7 +104,9 @@ def evaluate(
     from xinglin.errors import InvalidInputError
 
     if is_exam(name):
-        given = Asked(by, shots, rotate, limit, max_tokens, training or [], answers, allow_remote, ledger)
+        given = Asked(
+            by, shots, rotate, limit, max_tokens, training or [], answers, evidence, allow_remote, ledger
+        )
         with _progress() as report:
             evaluate_exam(name, data, model, split, seed, given, as_json, report)
         return
