@@ -240,7 +240,7 @@ def _speed() -> list[Line]:
 
 
 def _models() -> list[Line]:
-    """Every model of ``XINGLIN_EXAM_MODELS`` on the Chinese exams: likelihoods, and 200 written answers."""
+    """Every model of ``XINGLIN_EXAM_MODELS`` on the Chinese exams: likelihoods, and 100 written answers."""
     root = os.environ.get("XINGLIN_EXAM_MODELS")
     folders = sorted(path.parent for path in Path(root).glob("*/config.json")) if root else []
     if not folders:
@@ -263,7 +263,7 @@ def _sat(folder: Path) -> list[Line]:
     for name in ("cmexam", "cnmleqa"):
         if (exam := _exam(name)) is not None:
             found.append(examine(exam, scoring, Paper()))
-            found.append(examine(exam, writing, Paper(by="generation", limit=200, max_tokens=48)))
+            found.append(examine(exam, writing, Paper(by="generation", limit=100, max_tokens=32)))
     writer.close()
     lines = []
     for one in found:
