@@ -1,4 +1,7 @@
-"""Emergencies and ordinary complaints in people's own words, read by the red flags; half of them were never tuned on."""
+"""Emergencies and ordinary complaints in people's own words, read by the red flags; half of them were never tuned on.
+
+Except for one: 呕出一大口鲜红的血, of the reported half, is the wording that the rule of amounts was asked for.
+"""
 
 from __future__ import annotations
 
