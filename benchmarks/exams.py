@@ -63,7 +63,7 @@ def _exams() -> Iterator[Exam]:
 
 
 def _line(name: str, figure: str, found: Figure, note: str = "", **more: Any) -> Line:
-    return Line(name, figure, found.value, "", found.n, found.low, found.high, note=note, **more)
+    return Line(name, figure, found.value, "", found.n, round(found.low, 6), found.high, note=note, **more)
 
 
 def _floors() -> list[Line]:
