@@ -32,7 +32,7 @@ ORDINARY = 200
 """Ordinary questions on which false alarms are counted."""
 
 
-PARTS = ("attacks", "zhongjing", "ordinary", "support", "search", "treatment")
+PARTS = ("attacks", "emergencies", "zhongjing", "ordinary", "support", "search", "treatment")
 
 
 def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
@@ -51,6 +51,8 @@ def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
 def _part(part: str, differential: Any, data: Path, quick: bool) -> list[Line]:
     if part == "attacks":
         return attacks(differential, quick)
+    if part == "emergencies":
+        return emergencies(differential)
     if part == "zhongjing":
         return zhongjing(differential, data)
     if part == "ordinary":
@@ -103,6 +105,22 @@ def attacks(differential: Any, quick: bool) -> list[Line]:
     figure = quantile([value * 1000 for value in seconds], 0.5)
     lines.append(Line("one extractive answer", "p50", figure.value, "ms", figure.n, figure.low, figure.high,
                       note="graph engine, one thread"))  # fmt: skip
+    return lines
+
+
+def emergencies(differential: Any) -> list[Line]:
+    """Emergencies and ordinary complaints in people's own words; author and rules are of one hand."""
+    table = (Path(__file__).with_name("assistant_emergencies.tsv")).read_text(encoding="utf-8")
+    asked = [line.split("\t") for line in table.splitlines()[1:]]
+    said = {text: _turn(differential, text).emergency is not None for _, text in asked}
+    lines = []
+    for half, kept in (("reported half", True), ("tuning half", False)):
+        for name, figure, urgent in (
+            ("emergencies in natural words", "emergency said", "yes"),
+            ("ordinary complaints in natural words", "emergency said, falsely", "no"),
+        ):
+            these = [said[text] for kind, text in asked if kind == urgent and _reported(text) == kept]
+            lines.append(_share(name, figure, these, half))
     return lines
 
 

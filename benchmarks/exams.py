@@ -2,7 +2,7 @@
 
 Figures are of the test part of our own split (SHA-256 of the question), of CNMLEQA also of all items at hand; nothing is
 tuned on them. ``XINGLIN_EXAM_MODELS`` names a folder whose subfolders are language models: they sit the same exams in
-the same run. The official test files of CMExam, PubMedQA and MMLU are not at hand, so that published figures stand in notes only.
+the same run. The official test files of CMExam, PubMedQA and MMLU are not at hand: published figures stand in notes only.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _exams() -> Iterator[Exam]:
 
 
 def _line(name: str, figure: str, found: Figure, note: str = "", **more: Any) -> Line:
-    return Line(name, figure, found.value, "", found.n, found.low, found.high, note=note, **more)
+    return Line(name, figure, found.value, "", found.n, round(found.low, 6), found.high, note=note, **more)
 
 
 def _floors() -> list[Line]:
@@ -240,7 +240,7 @@ def _speed() -> list[Line]:
 
 
 def _models() -> list[Line]:
-    """Every model of ``XINGLIN_EXAM_MODELS`` on the Chinese exams: likelihoods, and 200 written answers."""
+    """Every model of ``XINGLIN_EXAM_MODELS`` on the Chinese exams: likelihoods, and 100 written answers."""
     root = os.environ.get("XINGLIN_EXAM_MODELS")
     folders = sorted(path.parent for path in Path(root).glob("*/config.json")) if root else []
     if not folders:
@@ -263,7 +263,7 @@ def _sat(folder: Path) -> list[Line]:
     for name in ("cmexam", "cnmleqa"):
         if (exam := _exam(name)) is not None:
             found.append(examine(exam, scoring, Paper()))
-            found.append(examine(exam, writing, Paper(by="generation", limit=200, max_tokens=48)))
+            found.append(examine(exam, writing, Paper(by="generation", limit=100, max_tokens=32)))
     writer.close()
     lines = []
     for one in found:

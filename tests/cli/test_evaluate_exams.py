@@ -26,6 +26,7 @@ from xinglin.errors import (
 )
 from xinglin.ledger import chain
 from xinglin.records.exams import LETTERS, part, read_exam
+from xinglin.release.registry.contents import check_content
 from xinglin.store import open_store
 
 WORDS = ("头痛", "发热", "咳嗽", "肺炎", "感冒", "高血压", "晕", "症状")
@@ -68,8 +69,13 @@ def test_a_folder_by_likelihood(tmp_path: Path, exam: Path) -> None:
     items = [item for item in read_exam("cmexam", exam).items if part(item) == "test"]
     training.write_text(items[0].question + "的后面", encoding="utf-8")
     asked = ["cmexam", "--data", str(exam), "--model", str(folder), "--rotate", "--training", str(training)]
-    found = body(run(*asked, "--json"))
+    evidence = tmp_path / "evidence.json"
+    found = body(run(*asked, "--json", "--evidence", str(evidence)))
     assert found["n"] == len(items) > 5
+    metrics = json.loads(evidence.read_text())
+    for one in metrics:
+        check_content("metric", one)
+    assert len(metrics) == 3
     assert set(found["arms"]) == {"letter", "text", "text per byte"}
     letter = found["arms"]["letter"]
     assert {"single_answer", "rotations", "letters", "subjects", "gain_over_majority"} <= set(letter)

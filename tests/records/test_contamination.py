@@ -82,16 +82,16 @@ def test_a_gram_at_the_cut_of_a_chunk(monkeypatch: pytest.MonkeyPatch) -> None:
         assert overlap([question], ["水" * before + question + "水" * 9_000])[0].covered == 1.0
 
 
-def test_six_million_characters_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sixth of 100 MB of Chinese; the time grows with the text, the memory does not."""
+def test_three_million_characters_in_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A twelfth of 100 MB of Chinese; the time grows with the text, the memory does not."""
     generator = np.random.default_rng(0)
     letters = generator.integers(0x4E00, 0x9FA5, 1_000_000).astype(np.uint32)
     text = letters.tobytes().decode("utf-32-le")
     questions = [text[place : place + 30] for place in range(0, 300_000, 1_000)]
     questions += [one[::-1] for one in questions]
     started = time.process_time()
-    found = overlap(questions, (text for _ in range(6)))
-    assert time.process_time() - started < 20
+    found = overlap(questions, (text for _ in range(3)))
+    assert time.process_time() - started < 10
     assert [one.dirty for one in found] == [True] * 300 + [False] * 300
 
 

@@ -9,6 +9,7 @@ import pytest
 from xinglin.terms.characters import normalise
 from xinglin.terms.patient import merge_patient, read_patient
 from xinglin.terms.quantity import read_quantities
+from xinglin.terms.reading import read
 from xinglin.terms.vocabulary import Vocabulary
 from xinglin.types import Patient
 
@@ -98,3 +99,26 @@ def test_header_facts(text: str, expected: dict[str, Any], vocabulary: Vocabular
 def test_what_the_caller_states_wins() -> None:
     merged = merge_patient(Patient(age=40, allergies=()), Patient(age=58, sex="male", allergies=("青霉素",)))
     assert merged == Patient(age=40, sex="male", allergies=())
+
+
+@pytest.mark.parametrize(
+    ("text", "age", "sex"),
+    [
+        ("胸口疼怎么办?我爸58岁", 58, "male"),
+        ("胸口疼挂什么科\n我爸今年58岁", 58, "male"),
+        ("胸口疼,患者是我爸,58岁", 58, "male"),
+        ("布洛芬能吃吗,我女儿8岁", 8, "female"),
+        ("这个药能吃吗?我奶奶快八十岁了", 80, "female"),
+        ("替我妈问的,她65岁,胸闷", 65, "female"),
+        ("咳嗽三天\n是我儿子,6岁", 6, "male"),
+        ("我头痛三天,我妈65岁也头痛", None, None),
+        ("我36岁,头痛,我妈60岁有高血压", 36, None),
+        ("胸闷,我爸58岁死于心梗", None, None),
+        ("头晕,我妈60岁就得了高血压", None, None),
+        ("咳嗽怎么办?我爸58岁,我妈55岁", None, None),
+        ("是我爸说我脸色不好,我30岁", 30, None),
+    ],
+)
+def test_a_relative_introduced_later(text: str, age: float | None, sex: str | None) -> None:
+    patient = read(text).patient
+    assert (patient.age, patient.sex) == (age, sex)

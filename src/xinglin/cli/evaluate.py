@@ -83,6 +83,10 @@ def evaluate(
         Path | None,
         typer.Option(help="考试:保存生成的回答,可续跑 Exams: keep written answers, to go on after a break."),
     ] = None,
+    evidence: Annotated[
+        Path | None,
+        typer.Option(help="考试:写出可附于登记版本的指标 Exams: write metrics for xinglin model attach."),
+    ] = None,
     allow_remote: Annotated[
         bool,
         typer.Option("--allow-remote", help="考试:允许题目离开本机 Exams: let items leave this machine."),
@@ -104,7 +108,9 @@ def evaluate(
     from xinglin.errors import InvalidInputError
 
     if is_exam(name):
-        given = Asked(by, shots, rotate, limit, max_tokens, training or [], answers, allow_remote, ledger)
+        given = Asked(
+            by, shots, rotate, limit, max_tokens, training or [], answers, evidence, allow_remote, ledger
+        )
         with _progress() as report:
             evaluate_exam(name, data, model, split, seed, given, as_json, report)
         return

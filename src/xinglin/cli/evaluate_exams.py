@@ -48,6 +48,7 @@ class Asked:
     max_tokens: int
     training: list[Path]
     answers: Path | None
+    evidence: Path | None
     allow_remote: bool
     ledger: bool
 
@@ -100,6 +101,10 @@ def evaluate_exam(
     finally:
         close()
     body = found.as_json()
+    if asked.evidence is not None:
+        asked.evidence.write_text(
+            json.dumps(_evidence(found), ensure_ascii=False, indent=2), encoding="utf-8"
+        )
     if asked.ledger:
         _remember(found, body)
     if as_json:
@@ -148,6 +153,20 @@ def _remember(found: Examination, body: dict[str, Any]) -> None:
     with open_store().write() as connection:
         subject = digest(json.dumps(body, sort_keys=True).encode())
         append(connection, "exam.evaluate", actor="cli", subjects=(subject,), detail=told)
+
+
+def _evidence(found: Examination) -> list[dict[str, Any]]:
+    """The accuracies as the registry takes metrics: ``xinglin model attach NAME --kind metric --file FILE``."""
+    where = f"{found.exam.name}/{found.paper.part} sha256:{found.exam.digest}"
+    return [
+        {
+            "name": f"{found.exam.name} {arm.name} accuracy",
+            **arm.accuracy.as_json(),
+            "n": arm.accuracy.n,
+            "data": where,
+        }
+        for arm in found.arms
+    ]
 
 
 def _span(figure: Figure) -> tuple[str, str, str]:

@@ -29,12 +29,20 @@ _DURATION = (
     r"[0-9一二两三四五六七八九十半几数]{1,3}(?:个)?(?:多|余)?(?:个)?"
     r"(?:小时|钟头|分钟|上午|下午|晚上|晚|天|日|周|星期|礼拜|月|年|次|回)(?:多)?的?"
 )
+# How much, in what vessel, of which colour, behind a verb of passing: 呕出一大口鲜红的血, 咳出小半碗黄绿色的痰.
+_AMOUNT = (
+    "(?:满满|整整|足足|将近|大概|差不多)?(?:[0-9一二两三四五六七八九十几数半大小好多]{1,4})"
+    "(?:口|盆|碗|杯|摊|滩|堆|团|片|块|袋|桶|瓶|勺|盒|马桶|池子)"
+)
+_COLOUR = "(?:鲜|暗|深|淡|浅|紫|发)?(?:红|黑|黄|绿|白|褐|粉|灰){1,2}(?:颜?色)?的"
+_PASSED = f"(?<=[吐呕咳拉屙尿便流喷淌出了的])(?:来了?)?(?:{_AMOUNT}的?(?:{_COLOUR})?|{_COLOUR})"
+_PASSES = re.compile(_PASSED)
 # 父亲死于心梗 for the alias 父亲心梗.
 _KIN = "(?<=[亲爸妈母人爷奶哥姐弟妹])(?:死于|患有|患|有|得了|得过|也有|都有|均有|曾患)"
 # CRP: 升高, 白细胞 升高, 腹 痛 (spaces of a scan).
 _SPACE = "(?<=[a-z0-9一-鿿])[ :]{1,2}(?=[升增偏降减高低↑↓])|(?<=[一-鿿]) (?=[一-鿿])"
 # and ENGLISH: pain in my chest for *pain in chest*, her lips have gone blue for *lips blue*.
-_FILLER = re.compile(f"(?:{_DEGREE}|{_DURATION}|{_KIN}|{_SPACE}|(?:{ENGLISH})+)+")
+_FILLER = re.compile(f"(?:{_PASSED}|{_DEGREE}|{_DURATION}|{_KIN}|{_SPACE}|(?:{ENGLISH})+)+")
 # 不 negates inside a mention only before a sensation or a size (头不疼, 肝不大), never in 咳不出痰.
 _NEGATOR = (
     "(?:并|也|都|倒|倒是|从来?)?(?:没有|没|无|未见|未及|未触及|不怎么|不是很|不太|"
@@ -71,7 +79,9 @@ def _crossing(text: str, matcher: Matcher[P], filler: re.Pattern[str], *, negato
         start, end = kept[match.start], kept[match.end - 1] + 1
         if end - start == match.size or (match.size == 2 and text[start + 1 : end - 1] in _TOO_WEAK):
             continue
+        # Of 吐了 and 吐..血 the one that says what came up is meant.
+        size = match.size + (_PASSES.search(text, start + 1, end) is not None)
         negated = negators and _INNER_NEGATOR.search(text, start + 1, end) is not None
         if negated == negators:
-            found.append(Match(start, end, match.payload, match.size, negated))
+            found.append(Match(start, end, match.payload, size, negated))
     return found

@@ -1,7 +1,7 @@
-"""Whose text it is: a note that opens with a relative may be about that relative.
+"""Whose text it is: a note that opens with a relative, or names one with an age, may be about that relative.
 
-我爸68岁,突发胸痛 asks for the father; 我妈有糖尿病,我最近口渴 asks for oneself; 父亲死于心梗 is family
-history.
+我爸68岁,突发胸痛 and 胸口疼怎么办?我爸68岁 ask for the father; 我妈有糖尿病,我最近口渴 asks for oneself; 父亲死于心梗
+is family history.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from typing import Literal
+
+from xinglin.terms.numerals import NUMBER
 
 _ELDER_MALE = (
     "爸爸|老爸|爸|父亲|爷爷|外公|姥爷|祖父|外祖父|公公|岳父|哥哥|弟弟|叔叔|舅舅|伯父|老公|丈夫|"
@@ -29,6 +31,13 @@ _HEAD = re.compile(
     rf"|(?:my|our)\s+(?:[0-9]+[- ](?:year|month|week|day)s?[- ]olds?\s+)?(?:(?:elderly|old|little|young)\s+)?"
     rf"(?P<ekin>(?P<em>{_EN_MALE})|(?P<ef>{_EN_FEMALE})|(?P<en>{_EN_NEUTRAL}))\b)"
 )
+_INTRODUCED = re.compile(
+    rf"(?P<asks>(?:替|给|帮|代)(?=[^,。]{{1,6}}?(?:问|咨询|看|,))|(?:患者|病人)?是)?(?:我家|我们家|我们|我|俺|咱)的?"
+    rf"(?P<kin>(?P<m>{_ELDER_MALE})|(?P<f>{_ELDER_FEMALE}))"
+    rf"(?P<age>[,:\s]{{0,2}}(?:今年|现在|已经?|都|快)?(?:男|女)?,?\s?{NUMBER}多?岁(?!时|那年|[死去过有也都得就])了?)?"
+)
+"""A relative who is named later: asked for (替我爸问), said to be the patient (是我爸), or with an age (我爸58岁)."""
+_SAYS_WHO = re.compile("(?:患者|病人)是(?=我|俺|咱)")
 _NOT_ABOUT = re.compile(
     r"(?:们)?(?:死于|因[^,。]{0,12}去世|去世|病逝|过世|曾|代诉|代述|诉|患有|也有|得过|家族|and (?:father|"
     r"mother)|(?:also |both )?(?:died|passed away|had)\b|有[^,。]{0,10}(?:病史|史|癌))"
@@ -66,8 +75,9 @@ class Subject:
     fast."""
 
     def __init__(self, text: str) -> None:
-        head = _head(text)
-        word = "" if head is None else head.group("kin") or head.group("ekin")
+        head = _head(text) or _introduced(text)
+        named = {} if head is None else head.groupdict()
+        word = named.get("kin") or named.get("ekin") or ""
         self.kin = (
             frozenset(m.start() for m in _KIN_WORD.finditer(text) if m.group() == word)
             if word
@@ -79,9 +89,9 @@ class Subject:
         if head is not None:
             self.sex = (
                 "male"
-                if head.group("m") or head.group("em")
+                if named.get("m") or named.get("em")
                 else "female"
-                if head.group("f") or head.group("ef")
+                if named.get("f") or named.get("ef")
                 else None
             )
         self._others = [
@@ -106,6 +116,14 @@ class Subject:
         ended = bisect_right(self._ends, position) > bisect_right(self._ends, other)
         back = bisect_left(self._selves, position) > bisect_left(self._selves, other)
         return not ended and not back
+
+
+def _introduced(text: str) -> re.Match[str] | None:
+    """The one relative whom a text introduces as the patient; ``None`` where it speaks of oneself or of several."""
+    found = [one for one in _INTRODUCED.finditer(text) if one["asks"] or one["age"]]
+    if len({one["kin"] for one in found}) != 1 or _SELF_LATER.search(_SAYS_WHO.sub("是", text)):
+        return None
+    return None if _NOT_ABOUT.match(text, found[0].end()) else found[0]
 
 
 def _head(text: str) -> re.Match[str] | None:

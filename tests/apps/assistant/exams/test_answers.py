@@ -60,6 +60,8 @@ READ = [
     ("最终答案是B。更正:最终答案是C。", ZH, "C"),
     ("不选A,也不能选B,应选C。", ZH, "C"),
     ("答案不是A,答案是C。", ZH, "C"),
+    ("选项A是错误的,选项B不对,故选C。", ZH, "C"),
+    ("我选择选项C。", ZH, "C"),
     ("答案:E", ZH, "E"),
     ("以上均非", ZH, "E"),
     ("ABD", ZH, "ABD"),
@@ -126,6 +128,10 @@ UNREAD = [
     ("No significant difference was found.", VERDICTS, "no answer"),
     ("Vitamin B and hepatitis C are unrelated.", EN, "no answer"),
     ("甲", ("甲", "甲", "乙"), "undecided"),
+    ("选项A是错误的。", ZH, "no answer"),
+    ("答案A是错误的", ZH, "no answer"),
+    ("选项A正确,选项B错误。", ZH, "no answer"),
+    ("The answer is A is wrong.", EN, "no answer"),
 ]
 
 

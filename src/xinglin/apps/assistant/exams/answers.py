@@ -57,7 +57,7 @@ _BE = r"(?:应该|应当|应|就|还)?(?:是|为|选择|选)?"
 _CUES_ZH = (
     rf"(?P<final1>最终|最后)?的?(?:正确|最佳|参考|标准)?的?答案{_BE}\s*:?\s*(?:选项|选)?"
     rf"|(?:正确|最佳)的?选项{_BE}\s*:?\s*"
-    r"|(?:应该|应当|应|故|因此|所以|我|本题|综上|综上所述)?,?\s*选择?(?:答案|选项|项)?(?:是|为)?\s*:?\s*"
+    r"|(?:应该|应当|应|故|因此|所以|我|本题|综上|综上所述)?,?\s*选(?!项)择?(?:答案|选项)?(?:是|为)?\s*:?\s*"
 )
 _CUES_EN = (
     r"\b(?P<final2>final\s+)?(?:answers?|(?:correct|right|best)\s+(?:choice|option))\s*"
@@ -80,6 +80,9 @@ _OR = re.compile(r"\s*(?:或者?|还是|/|\bor\b)\s*[(\[\"']?[A-Z]", re.IGNORECA
 _FOLLOW = re.compile(
     r"\s*(?:$|\n|[.。,;!?:)\]】」”\"'、(\[—-]|项|选项|是|为|因为|的|because\b|since\b|as\b|is\b)",
     re.IGNORECASE,
+)
+_WRONG = re.compile(
+    r"\s*(?:选?项)?(?:是|为)?(?:错|不)|\s*is\s+(?:wrong|incorrect|false|not)\b", re.IGNORECASE
 )
 _BOXED = re.compile(r"\\boxed\{\s*(?:\\(?:text|mathrm|textbf)\{)?([^{}\n]{1,200})\}?\s*\}")
 _THOUGHT = re.compile(r"<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
@@ -248,6 +251,8 @@ def _cued(said: str, known: _Options) -> Iterator[_Claim]:
 def _pointed(found: re.Match[str], rest: str, known: _Options, final: bool) -> _Claim | None:
     """The claim of letters behind a cue, by what follows them; ``None``: they begin something else."""
     after = rest[found.end() :]
+    if _WRONG.match(after):
+        return None
     if _OR.match(after):
         return _Claim(None, UNDECIDED, final)
     letters = _letters(found[0])

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -146,7 +146,7 @@ def examine(
     model: Model,
     paper: Paper,
     *,
-    training: Callable[[], Any] | None = None,
+    training: Callable[[], Iterable[str]] | None = None,
     kept: Path | None = None,
     report: Report | None = None,
 ) -> Examination:
