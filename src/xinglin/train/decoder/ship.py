@@ -57,6 +57,9 @@ def write_checkpoint(
     if dtype not in SAVED:
         raise InvalidInputError(f"dtype: expected one of {', '.join(SAVED)}, got {dtype!r}")
     kind = getattr(torch, dtype)
+    if getattr(model.config, "output_router_logits", False):
+        # Trainers ask for a mixture's routing whatever this says; left on, generating from the checkpoint would fail.
+        model.config.output_router_logits = False
     if weights is None:
         model = model.to(kind)
     else:
