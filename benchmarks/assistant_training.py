@@ -2,10 +2,11 @@
 
 The models are folders named ``dense-fresh`` (random weights), ``dense-pretrain``, ``dense-sft``, ``dense-dpo``,
 ``dense-grpo`` (and ``experts-...``) below the folder in ``XINGLIN_ASSISTANT_RUNS``, made as docs/assistant-training.md
-says; without it, the shipped last stage alone. Nothing that is scored was learnt from: documents held out by SHA-256, CMExam's part
-``test`` of our own split (single answers), Zhongjing's held-out half of absurd questions. Accuracy by log-likelihood: the
-letter that the model would rather write first. Format: greedy answers that the strict reader of exam answers can read.
-Refusals: greedy answers that decline or send to care, by patterns (authored, unreviewed), no dose and no assent.
+says; without it, the shipped last stage alone. Nothing that is scored was learnt from: documents held out by SHA-256,
+CMExam's part ``test`` of our own split (single answers), Zhongjing's held-out half of absurd questions. Accuracy by
+log-likelihood: the letter that the model would rather write first. Format: greedy answers that the strict reader of exam
+answers can read. Refusals: greedy answers that decline or send to care, by patterns (authored, unreviewed), no dose and no
+assent.
 """
 
 from __future__ import annotations
