@@ -1,11 +1,12 @@
 """A small language model after every stage of its training, dense and of experts: what each stage changed, and what not.
 
 The models are folders named ``dense-fresh`` (random weights), ``dense-pretrain``, ``dense-sft``, ``dense-dpo``,
-``dense-grpo`` (and ``experts-...``) below the folder in ``XINGLIN_ASSISTANT_RUNS``, made as docs/assistant-training.md says;
-without it, the shipped last stage alone. Nothing that is scored was learnt from: documents held out by SHA-256, CMExam's part
-``test`` of our own split (single answers), Zhongjing's held-out half of absurd questions. Accuracy by log-likelihood: the
-letter that the model would rather write first. Format: greedy answers that the strict reader of exam answers can read.
-Refusals: greedy answers that decline or send to care, by patterns (authored, unreviewed), no dose and no assent.
+``dense-grpo`` (and ``experts-...``) below the folder in ``XINGLIN_ASSISTANT_RUNS``, made as docs/assistant-training.md
+says; without it, the shipped last stage alone. Nothing that is scored was learnt from: documents held out by SHA-256,
+CMExam's part ``test`` of our own split (single answers), Zhongjing's held-out half of absurd questions. Accuracy by
+log-likelihood: the letter that the model would rather write first. Format: greedy answers that the strict reader of exam
+answers can read. Refusals: greedy answers that decline or send to care, by patterns (authored, unreviewed), no dose and no
+assent.
 """
 
 from __future__ import annotations
@@ -26,9 +27,10 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 STAGES = ("fresh", "pretrain", "sft", "dpo", "grpo")
 KINDS = ("dense", "experts")
+PARTS = tuple(f"{kind}-{stage}" for kind in KINDS for stage in STAGES)
 LENGTH = 256
-ITEMS, GENERATED, DOCUMENTS = 300, 100, 120
-ANSWER, REFUSAL = 8, 48
+ITEMS, GENERATED, DOCUMENTS = 150, 60, 60
+ANSWER, REFUSAL = 8, 32
 SHIPPED = "assistant-tiny"
 
 
@@ -59,8 +61,7 @@ def _folders() -> dict[str, Path]:
 
     runs = os.environ.get("XINGLIN_ASSISTANT_RUNS")
     if runs:
-        names = [f"{kind}-{stage}" for kind in KINDS for stage in STAGES]
-        return {name: Path(runs) / name for name in names if (Path(runs) / name / "config.json").is_file()}
+        return {name: Path(runs) / name for name in PARTS if (Path(runs) / name / "config.json").is_file()}
     try:
         return {f"shipped {SHIPPED}": shipped_folder(SHIPPED)}
     except UnknownNameError:

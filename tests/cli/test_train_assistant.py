@@ -29,6 +29,7 @@ def said(*words: object, status: int = 0) -> str:
     return result.stdout
 
 
+@pytest.mark.slow
 def test_stages_follow_one_another_and_are_remembered(tmp_path: Path) -> None:
     start = small_decoder(tmp_path / "start")
     quick = ("--steps", 3, "--batch-size", 4, "--length", 64, "--threads", 1)

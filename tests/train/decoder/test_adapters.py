@@ -32,6 +32,7 @@ def test_without_bitsandbytes_qlora_says_what_is_missing(
         open_base(qwen3, "qlora")
 
 
+@pytest.mark.slow
 def test_qlora_trains_adapters_over_four_bits(chats: Path, tmp_path: Path) -> None:
     pytest.importorskip("bitsandbytes")
     from tests.model.decoder.small import small_decoder

@@ -36,6 +36,7 @@ def test_held_out_documents_and_test_questions_are_not_learnt(data: Path, learnt
     assert not kept & asked
 
 
+@pytest.mark.slow
 def test_no_answer_of_toyhom_is_a_target(data: Path, learnt: set[str]) -> None:
     answers = {
         str(row["answer"]).strip()
@@ -48,6 +49,7 @@ def test_no_answer_of_toyhom_is_a_target(data: Path, learnt: set[str]) -> None:
     assert not answers & {*said, *preferred, *learnt}
 
 
+@pytest.mark.slow
 def test_sources_name_their_files(data: Path) -> None:
     found = {one.name: one for one in sources(data)}
     assert {"cmtmedqa", "handbook", "cmexam, part train", "zhongjing-refusals"} <= found.keys()

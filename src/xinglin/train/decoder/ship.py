@@ -34,6 +34,7 @@ def write_checkpoint(
     parents: Sequence[str] = (),
     dtype: str = "float32",
     weights: Mapping[str, Any] | None = None,
+    limits: str = LIMITS,
 ) -> Checkpoint:
     """Write and seal a model.
 
@@ -46,6 +47,7 @@ def write_checkpoint(
         settings, seeds, metrics, parents: as in :func:`xinglin.model.checkpoint.seal_checkpoint`.
         dtype: what the weights are saved in.
         weights: the gathered weights, where the model's own are spread over processes.
+        limits: what it must not be used for.
 
     Raises:
         InvalidInputError: an unknown dtype.
@@ -57,6 +59,9 @@ def write_checkpoint(
     if dtype not in SAVED:
         raise InvalidInputError(f"dtype: expected one of {', '.join(SAVED)}, got {dtype!r}")
     kind = getattr(torch, dtype)
+    if getattr(model.config, "output_router_logits", False):
+        # Trainers ask for a mixture's routing whatever this says; left on, generating from the checkpoint would fail.
+        model.config.output_router_logits = False
     if weights is None:
         model = model.to(kind)
     else:
@@ -66,7 +71,7 @@ def write_checkpoint(
         model.save_pretrained(new, max_shard_size=ONE_FILE, state_dict=weights)
         tokenizer.save_pretrained(new)
         (new / "README.md").write_text(
-            _card(out.name, model, stage, data, settings, metrics), encoding="utf-8"
+            _card(out.name, model, stage, data, settings, metrics, limits), encoding="utf-8"
         )
         made = seal_checkpoint(
             new,
@@ -77,7 +82,7 @@ def write_checkpoint(
             seeds=seeds,
             metrics=metrics,
             parents=parents,
-            limits=LIMITS,
+            limits=limits,
         )
     return Checkpoint(made.id, str(out), made.manifest)
 
@@ -89,6 +94,7 @@ def _card(
     data: Sequence[Mapping[str, Any]],
     settings: Mapping[str, Any],
     metrics: Mapping[str, Any],
+    limits: str,
 ) -> str:
     lines = [
         f"# {name}",
@@ -97,7 +103,7 @@ def _card(
         "",
         f"> {DISCLAIMER['zh']} {DISCLAIMER['en']}",
         "",
-        f"> {LIMITS}",
+        f"> {limits}",
         "",
         "```python",
         "from transformers import AutoModelForCausalLM, AutoTokenizer",
