@@ -76,7 +76,6 @@ def open_decoder(
             **more,
         )
         model, report = loaded
-        model, report = loaded
         if not more:
             model = model.to(device)
     except (OSError, ValueError, KeyError, RuntimeError, MemoryError) as error:

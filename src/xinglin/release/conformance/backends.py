@@ -61,7 +61,7 @@ def _openvino() -> tuple[Backend, dict[str, str]]:
     try:
         import openvino
     except ImportError as error:
-        raise MissingExtraError("xinglin model conformance --provider openvino-native", "train") from error
+        raise MissingExtraError("xinglin model conformance --provider openvino-native", "edge") from error
     core = openvino.Core()
     # It would compute a 32-bit model in bfloat16 where the processor can.
     options = {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": "1"}
