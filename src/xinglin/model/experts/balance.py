@@ -45,4 +45,5 @@ def balancing_loss(
     if not logits:
         raise InvalidInputError("no router logits: call a mixture of experts with output_router_logits=True")
     experts, chosen = number_of_experts(config), int(config.num_experts_per_tok)
-    return torch.stack([load_balancing_loss_func((layer,), experts, chosen, mask) for layer in logits]).mean()
+    losses = [load_balancing_loss_func((layer,), experts, chosen, mask) for layer in logits]
+    return torch.stack([torch.as_tensor(loss) for loss in losses]).mean()
