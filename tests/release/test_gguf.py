@@ -291,11 +291,11 @@ def test_llama_cpp_says_what_transformers_says(folders: dict[str, Path], tmp_pat
             exact = original(torch.tensor([ids])).logits.numpy()
         found = run({"input_ids": np.array([ids])})
         assert found.shape == right.shape
-        # llama.cpp rounds the activations of a 4-bit matrix to 8 bits; a token may then go to another expert.
-        assert np.quantile(np.abs(found - right), 0.99) < 0.15 * right.std()
-        assert np.abs(found - right).mean() < 0.2 * np.abs(found - exact).mean(), (
-            "rounding the weights is the error"
-        )
+        # llama.cpp rounds the activations of a 4-bit matrix to 8 bits: a token near a tie of its router goes to another
+        # expert there, and the tokens after it see that. So most tokens are asked for, and of dense models all.
+        far, rounding = (np.abs(one - right)[0].max(-1) for one in (found, exact))
+        assert np.median(far) < 0.2 * np.median(rounding), "rounding the weights is the error"
+        assert np.quantile(far, 0.5 if kind == "qwen3_moe" else 1) < 0.15 * right.std()
     assert asked.template == made.chat_template
     asked.close()
     asked.close()
