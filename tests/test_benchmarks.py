@@ -29,7 +29,17 @@ SLOW = (
     ),
     *("data_quality", "deidentify", "diagnose_speed", "intake", "train_speed"),
     *("explanation", "graph_embeddings", "http_speed", "model_speed", "realtime", "scoreboard"),
-    *("activity", "activity_transformer", "align", "assays", "molecule_prior", "pmo", "retro", "trace"),
+    *(
+        "activity",
+        "activity_transformer",
+        "align",
+        "assays",
+        "molecule_prior",
+        "pmo",
+        "quantised_networks",
+        "retro",
+        "trace",
+    ),
 )
 """Those that train several models, dock, or take more than about ten seconds otherwise, even in a quick run."""
 KEYS = {
