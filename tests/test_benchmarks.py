@@ -27,7 +27,7 @@ SLOW = (
         "novel_hits",
         "redock",
     ),
-    *("data_quality", "deidentify", "diagnose_speed", "intake", "train_speed"),
+    *("data_quality", "deidentify", "diagnose_speed", "intake", "quantised_networks", "train_speed"),
     *("explanation", "graph_embeddings", "http_speed", "model_speed", "realtime", "scoreboard"),
     *(
         "activity",
