@@ -262,7 +262,7 @@ def test_the_gate_names_every_shortfall_and_lets_nan_through_nowhere() -> None:
     draw = np.random.default_rng(0)
     truth = np.arange(30) % 4
     source = 3 * np.eye(4)[truth] + draw.normal(0, 0.3, (30, 4))
-    probe = ProbeSet(tuple({"x": np.zeros(1)} for _ in range(30)), "numbers", truth)
+    probe = ProbeSet(tuple({"x": np.zeros(1)} for _ in range(30)), "numbers", truth, natural=True)
 
     def of(answers: np.ndarray, slow: float = 1.0, size: int = 100) -> Any:  # type: ignore[type-arg]
         return report(
@@ -273,6 +273,9 @@ def test_the_gate_names_every_shortfall_and_lets_nan_through_nowhere() -> None:
         )
 
     require_pass(of(source), EXACT)
+    assert of(source).ece is not None
+    probe = replace(probe, natural=False)
+    assert of(source).ece is None, "of written cases the calibration says nothing"
     found = of(-source, slow=2.0, size=200)
     short = shortfalls(found, EXACT)
     assert [line.split(" ")[0] for line in short][:4] == ["max", "accuracy", "median", "size"]

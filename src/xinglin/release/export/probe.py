@@ -39,7 +39,7 @@ class Limits:
     """Share of rows whose first choice is not the source's, upper end; asked where there are no labels. Near ties turn
     without anything being lost, so it may be larger."""
     ece: float
-    """Expected calibration error gained; asked where the probe set has labels."""
+    """Expected calibration error gained; asked where the probe set is of real, labelled cases."""
     slower: float
     """Median time of an answer over that of the source by torch, both on one thread."""
     larger: float
@@ -66,6 +66,8 @@ class ProbeSet:
     """What it is, in a word or two."""
     truth: NDArray[np.int64] | None = None
     """Class of each feed; ``None``: unlabelled."""
+    natural: bool = False
+    """Whether the inputs are real cases: of written ones the calibration error says nothing and is not asked."""
 
     def __post_init__(self) -> None:
         if len(self.feeds) < LEAST:
@@ -209,8 +211,9 @@ def report(
     ece = source_ece = None
     if probe.truth is not None:
         metric, hits, source_hits = "accuracy", _hits(export, probe.truth), _hits(source, probe.truth)
-        ece = debiased_ece(_confidence(export), hits)
-        source_ece = debiased_ece(_confidence(source), source_hits)
+        if probe.natural:
+            ece = debiased_ece(_confidence(export), hits)
+            source_ece = debiased_ece(_confidence(source), source_hits)
     else:
         metric = "agreement"
         hits = export.answers.argmax(-1) == source.answers.argmax(-1)

@@ -73,7 +73,9 @@ def labelled_probe(folder: Path, path: Path) -> ProbeSet:
         truth.append(place[label])
         if len(texts) > MOST:
             raise InvalidInputError(f"{path.name}: expected at most {MOST} lines")
-    return ProbeSet(text_feeds(folder, texts), f"{path.name}, labelled", np.array(truth, np.int64))
+    return ProbeSet(
+        text_feeds(folder, texts), f"{path.name}, labelled", np.array(truth, np.int64), natural=True
+    )
 
 
 def text_feeds(folder: Path, texts: Sequence[str]) -> tuple[Feed, ...]:
