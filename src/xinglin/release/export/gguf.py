@@ -25,6 +25,7 @@ from xinglin.release.export.llama_cpp import open_gguf
 
 if TYPE_CHECKING:
     from gguf import GGMLQuantizationType, GGUFWriter
+
     from xinglin.release.export.probe import Runner
     from xinglin.release.export.targets import Calibration
 
