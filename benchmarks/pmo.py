@@ -49,6 +49,8 @@ PARTS = (
 AIMS = (13.6, 14.0)
 """Sum over the twenty tasks: Genetic-GFN (Kim et al. 2024) published 13.59, InVirtuoGen without prescreening 13.91."""
 QUICK_BUDGET = 300
+UNUSED = ("plugged", "text", "text_rewards")
+"""Modules beside the designer that no run of it touches."""
 
 
 def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
@@ -219,7 +221,7 @@ def _sources(arm: str) -> str:
     if arm == "designer":
         prior = shipped_folder("molecules-prior")
         files = [
-            *(path for path in sorted(room.glob("*.py")) if path.stem != "plugged"),  # unused by a run
+            *(path for path in sorted(room.glob("*.py")) if path.stem not in UNUSED),
             *sorted(Path(molecule.__path__[0]).glob("*.py")),
             *sorted(prior.iterdir()),
         ]

@@ -72,3 +72,8 @@ def test_no_molecule_has_no_canonical_form():
     assert canonical("C1CC") is None
     assert canonical("") is None
     assert canonical("c1ccccc1C(=O)[O-]") == "O=C([O-])c1ccccc1"
+
+
+def test_what_rdkit_cannot_read_back_is_no_molecule() -> None:
+    """A molecule whose own canonical SMILES is refused was found in a design run, which it ended."""
+    assert canonical("CCC1=c2ccc(C)=Cs2CCC(=O)[C@H]1CC") is None

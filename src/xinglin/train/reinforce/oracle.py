@@ -121,6 +121,8 @@ def canonical(smiles: str) -> str | None:
         raise MissingExtraError("xinglin.train.reinforce", "drugs") from error
     with rdBase.BlockLogs():
         molecule = Chem.MolFromSmiles(smiles)
-    if molecule is None or molecule.GetNumAtoms() == 0:
-        return None
-    return str(Chem.MolToSmiles(molecule))
+        if molecule is None or molecule.GetNumAtoms() == 0:
+            return None
+        written = str(Chem.MolToSmiles(molecule))
+        # RDKit writes rare sulphur rings as aromatic and cannot read them back: nobody could score such a molecule.
+        return None if Chem.MolFromSmiles(written) is None else written
