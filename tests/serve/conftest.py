@@ -14,8 +14,11 @@ from fastapi import FastAPI
 
 from xinglin.apps.diagnosis import load_differential
 from xinglin.apps.diagnosis.differential import Differential
+from xinglin.errors import XinglinError
 from xinglin.ledger import entries, verify
 from xinglin.serve.app import create_app
+from xinglin.serve.edge import write_edge
+from xinglin.serve.edge.fetch import COMMAND, check_runtime
 from xinglin.store import Store, open_store
 from xinglin.types import Entry
 
@@ -94,3 +97,13 @@ def refused() -> Callable[[httpx.Response], None]:
         assert 'File "' not in answer.text
 
     return check
+
+
+@pytest.fixture(scope="module")
+def edge_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the browser, where the runtime is at hand."""
+    try:
+        check_runtime()
+    except XinglinError as error:
+        pytest.skip(f"no browser runtime here ({error}); run {COMMAND}")
+    return write_edge(tmp_path_factory.mktemp("edge") / "site").path

@@ -13,10 +13,8 @@ from fastapi.testclient import TestClient
 
 from tests.serve.conftest import running
 from xinglin.apps.diagnosis import load_differential
-from xinglin.errors import XinglinError
 from xinglin.serve.app import create_app
-from xinglin.serve.edge import mount_edge, write_edge
-from xinglin.serve.edge.fetch import COMMAND, check_runtime
+from xinglin.serve.edge import mount_edge
 from xinglin.store import Store
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -29,15 +27,6 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    try:
-        check_runtime()
-    except XinglinError as error:
-        pytest.skip(f"no browser runtime here ({error}); run {COMMAND}")
-    return write_edge(tmp_path_factory.mktemp("edge") / "site").path
-
-
-@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
@@ -47,9 +36,9 @@ def browser() -> Iterator[Any]:
         opened.close()
 
 
-def served(folder: Path) -> Any:
+def served(edge_folder: Path) -> Any:
     app = FastAPI()
-    mount_edge(app, folder)
+    mount_edge(app, edge_folder)
     return running(app)
 
 
@@ -77,9 +66,9 @@ def visit(browser: Any) -> Iterator[Visit]:
 
 
 @pytest.fixture(scope="module")
-def page(visit: Visit, folder: Path) -> Iterator[Any]:
+def page(visit: Visit, edge_folder: Path) -> Iterator[Any]:
     """One open tab for the tests that follow, its network cut and everything that it sends noted."""
-    with served(folder) as address:
+    with served(edge_folder) as address:
         opened = visit(address)
         opened.wait_for_selector("html[data-ready]")
         opened.wait_for_selector("#badge[data-state=kept]")
@@ -203,10 +192,10 @@ def test_a_second_visit_needs_no_network(page: Any) -> None:
 
 @pytest.mark.parametrize("name", ["xinglin.zip", "edge.json", "NOTICE.md"])
 def test_a_damaged_file_is_named_and_nothing_runs(
-    visit: Visit, folder: Path, tmp_path: Path, name: str
+    visit: Visit, edge_folder: Path, tmp_path: Path, name: str
 ) -> None:
     copy = tmp_path / "site"
-    shutil.copytree(folder, copy)
+    shutil.copytree(edge_folder, copy)
     content = bytearray((copy / name).read_bytes())
     content[len(content) // 2] ^= 1
     (copy / name).write_bytes(content)
@@ -218,9 +207,9 @@ def test_a_damaged_file_is_named_and_nothing_runs(
         assert opened.locator("#go").is_disabled()
 
 
-def test_an_absent_file_is_named(visit: Visit, folder: Path, tmp_path: Path) -> None:
+def test_an_absent_file_is_named(visit: Visit, edge_folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / "site"
-    shutil.copytree(folder, copy)
+    shutil.copytree(edge_folder, copy)
     (copy / "model" / "model.onnx").unlink()
     with served(copy) as address:
         opened = visit(address)
@@ -228,8 +217,8 @@ def test_an_absent_file_is_named(visit: Visit, folder: Path, tmp_path: Path) -> 
         assert "model/model.onnx" in opened.inner_text("#fatal")
 
 
-def test_a_browser_without_webassembly_is_told(visit: Visit, folder: Path) -> None:
-    with served(folder) as address:
+def test_a_browser_without_webassembly_is_told(visit: Visit, edge_folder: Path) -> None:
+    with served(edge_folder) as address:
         opened = visit(address, init="delete window.WebAssembly")
         opened.wait_for_selector("#fatal:not([hidden])")
         assert "WebAssembly" in opened.inner_text("#fatal")

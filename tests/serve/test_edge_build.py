@@ -13,49 +13,42 @@ from fastapi.testclient import TestClient
 
 from xinglin.apps.diagnosis import load_differential
 from xinglin.apps.diagnosis.pack import write_pack
-from xinglin.errors import InvalidInputError, MissingDataError, UnknownNameError, XinglinError
+from xinglin.errors import InvalidInputError, MissingDataError, UnknownNameError
 from xinglin.ledger import entries
 from xinglin.serve.app import create_app
 from xinglin.serve.edge import build, export_web, mount_edge, write_edge
-from xinglin.serve.edge.fetch import COMMAND, check_runtime
+from xinglin.serve.edge.fetch import COMMAND
 from xinglin.store import Store
 from xinglin.types import DISCLAIMER
 
 ADDRESS = re.compile(r"https?://(?!www\.w3\.org/|127\.0\.0\.1)[\w.]+")
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    try:
-        check_runtime()
-    except XinglinError as error:
-        pytest.skip(f"no browser runtime here ({error}); run {COMMAND}")
-    return write_edge(tmp_path_factory.mktemp("edge") / "site").path
-
-
-def test_every_file_is_listed_with_its_digest(folder: Path) -> None:
-    manifest = json.loads((folder / build.MANIFEST).read_text(encoding="utf-8"))
-    lying = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+def test_every_file_is_listed_with_its_digest(edge_folder: Path) -> None:
+    manifest = json.loads((edge_folder / build.MANIFEST).read_text(encoding="utf-8"))
+    lying = {path.relative_to(edge_folder).as_posix() for path in edge_folder.rglob("*") if path.is_file()}
     assert lying == {*manifest["files"], build.MANIFEST, *build.VERSIONED}
     assert len(lying) > 20
     for name, stated in manifest["files"].items():
-        assert sha256((folder / name).read_bytes()).hexdigest() == stated["sha256"], name
-    version = sha256((folder / build.MANIFEST).read_bytes()).hexdigest()
+        assert sha256((edge_folder / name).read_bytes()).hexdigest() == stated["sha256"], name
+    version = sha256((edge_folder / build.MANIFEST).read_bytes()).hexdigest()
     for name in build.VERSIONED:
-        text = (folder / name).read_text(encoding="utf-8")
+        text = (edge_folder / name).read_text(encoding="utf-8")
         assert version in text
         assert "@" not in re.sub(r"@media|@supports", "", text)
-    assert sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) <= build.LARGEST
+    assert sum(path.stat().st_size for path in edge_folder.rglob("*") if path.is_file()) <= build.LARGEST
 
 
-def test_nothing_of_the_page_points_elsewhere(folder: Path) -> None:
+def test_nothing_of_the_page_points_elsewhere(edge_folder: Path) -> None:
     own = [
-        path for path in folder.iterdir() if path.suffix in (".html", ".js", ".css", ".svg", ".webmanifest")
+        path
+        for path in edge_folder.iterdir()
+        if path.suffix in (".html", ".js", ".css", ".svg", ".webmanifest")
     ]
     assert len(own) >= 8
     for path in own:
         assert not ADDRESS.search(path.read_text(encoding="utf-8")), path.name
-    page = (folder / "index.html").read_text(encoding="utf-8")
+    page = (edge_folder / "index.html").read_text(encoding="utf-8")
     assert DISCLAIMER["zh"] in page
     assert DISCLAIMER["en"] in page
     assert not re.search(r"<script(?![^>]*src=)|\son\w+=|style=", page)
@@ -65,12 +58,12 @@ def test_nothing_of_the_page_points_elsewhere(folder: Path) -> None:
     )
 
 
-def test_the_same_package_gives_the_same_folder(folder: Path, tmp_path: Path) -> None:
+def test_the_same_package_gives_the_same_folder(edge_folder: Path, tmp_path: Path) -> None:
     again = write_edge(tmp_path / "again")
-    assert again.version in (folder / "index.html").read_text(encoding="utf-8")
+    assert again.version in (edge_folder / "index.html").read_text(encoding="utf-8")
 
 
-def test_a_pack_of_ones_own_and_a_profile_go_in(folder: Path, tmp_path: Path) -> None:
+def test_a_pack_of_ones_own_and_a_profile_go_in(edge_folder: Path, tmp_path: Path) -> None:
     import zipfile
 
     own = tmp_path / "own"
@@ -87,7 +80,7 @@ def test_a_pack_of_ones_own_and_a_profile_go_in(folder: Path, tmp_path: Path) ->
     assert json.loads((written.path / build.MANIFEST).read_text(encoding="utf-8"))["encoder"] is None
 
 
-def test_a_folder_of_somebodys_own_is_left_alone(folder: Path, tmp_path: Path) -> None:
+def test_a_folder_of_somebodys_own_is_left_alone(edge_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "letter.txt").write_text("dear", encoding="utf-8")
     with pytest.raises(InvalidInputError, match="no edge folder"):
@@ -103,7 +96,7 @@ def test_without_a_runtime_the_command_is_named(tmp_path: Path) -> None:
 
 
 def test_an_export_is_remembered(
-    folder: Path, tmp_path: Path, store: Store, capsys: pytest.CaptureFixture[str]
+    edge_folder: Path, tmp_path: Path, store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
     written = export_web("medical-open-model", tmp_path / "site", as_json=True)
     shown = json.loads(capsys.readouterr().out)
@@ -116,9 +109,9 @@ def test_an_export_is_remembered(
         export_web("no-such-model", tmp_path / "other")
 
 
-def test_what_it_is_served_with(folder: Path) -> None:
+def test_what_it_is_served_with(edge_folder: Path) -> None:
     app = FastAPI()
-    mount_edge(app, folder)
+    mount_edge(app, edge_folder)
     with TestClient(app) as client:
         assert client.get("/edge", follow_redirects=False).headers["location"] == "/edge/"
         page = client.get("/edge/")
@@ -144,8 +137,8 @@ def test_what_it_is_served_with(folder: Path) -> None:
         assert client.get("/edge/none.wasm").status_code == 404
 
 
-def test_the_service_has_it_beside_its_api(folder: Path, store: Store) -> None:
-    app = create_app(load_differential(engine="graph"), store, workbench=False, edge=folder)
+def test_the_service_has_it_beside_its_api(edge_folder: Path, store: Store) -> None:
+    app = create_app(load_differential(engine="graph"), store, workbench=False, edge=edge_folder)
     with TestClient(app, base_url="http://127.0.0.1") as client:
         assert client.get("/edge/edge.json").json()["files"]
         assert client.get("/api/health").json()["status"] == "ok"

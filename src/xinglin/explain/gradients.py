@@ -59,7 +59,7 @@ def load_differentiable(folder: Path) -> Differentiable:
         from transformers import AutoModelForSequenceClassification
     except ModuleNotFoundError as error:
         raise MissingExtraError("integrated gradients", "train") from error
-    from xinglin.train.quiet import quiet_transformers
+    from xinglin.model.quiet import quiet_transformers
 
     with quiet_transformers():
         model = AutoModelForSequenceClassification.from_pretrained(

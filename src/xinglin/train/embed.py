@@ -8,7 +8,6 @@ head (Lacroix et al. 2018, arXiv 1806.07297). Saved as safetensors and JSON, no 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import sys
 import tempfile
@@ -31,6 +30,7 @@ from xinglin.errors import (
     UnknownNameError,
 )
 from xinglin.model.knowledge import EntityGraph, split
+from xinglin.model.quiet import quiet_loggers
 from xinglin.model.saving import saving
 from xinglin.train.link_ranks import Score, figures, filtered_ranks, popularity
 
@@ -322,18 +322,14 @@ def _matrix(representation: Any) -> Floats:
 def _pykeen() -> Iterator[None]:
     """Keep PyKEEN quiet, and the folders it makes on import out of the user's home."""
     before = os.environ.get("PYSTOW_HOME")
-    logger = logging.getLogger("pykeen")
-    level = logger.level
     with tempfile.TemporaryDirectory(prefix="xinglin-") as folder:
         if "pykeen" not in sys.modules:
             os.environ["PYSTOW_HOME"] = folder
-        logger.setLevel(logging.ERROR)
         try:
-            with warnings.catch_warnings():
+            with quiet_loggers("pykeen"), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", module=r"torch\.utils\.data|pykeen")
                 yield
         finally:
-            logger.setLevel(level)
             if before is None:
                 os.environ.pop("PYSTOW_HOME", None)
             else:

@@ -24,6 +24,7 @@ from torch.nn import functional
 
 from xinglin.errors import InvalidInputError
 from xinglin.model.checkpoint import seal_checkpoint, verify_checkpoint
+from xinglin.model.quiet import quiet_transformers
 from xinglin.model.saving import saving
 from xinglin.model.sizes import MASK, PAD
 from xinglin.model.tokenizer import load_tokenizer, save_tokenizer
@@ -32,7 +33,6 @@ from xinglin.train.curves import write_curves
 from xinglin.train.elastic import fixed_shards
 from xinglin.train.loop import Plan, Report, Trained, train
 from xinglin.train.options import FineTuneOptions
-from xinglin.train.quiet import quiet_transformers
 from xinglin.types import Checkpoint
 
 if TYPE_CHECKING:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 
 from xinglin.errors import CheckpointError
 from xinglin.model.checkpoint import seal_checkpoint, verify_checkpoint
+from xinglin.model.quiet import quiet_transformers
 from xinglin.model.saving import saving
 from xinglin.model.sizes import PAD, build_config, shape
 from xinglin.model.tokenizer import load_tokenizer, save_tokenizer, train_tokenizer
@@ -34,7 +35,6 @@ from xinglin.train.masking import EntityFinder, Stream, encode_stream, masked_ba
 from xinglin.train.objectives import Objective
 from xinglin.train.objectives import objective as build_objective
 from xinglin.train.options import PretrainOptions
-from xinglin.train.quiet import quiet_transformers
 from xinglin.types import Checkpoint
 
 if TYPE_CHECKING:

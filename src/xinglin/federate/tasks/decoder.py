@@ -33,7 +33,7 @@ try:
     from xinglin.federate.privacy.guard import require_changed
     from xinglin.federate.tasks.fit import Row, Rows, fit
     from xinglin.federate.tasks.states import check_state, load_weights, weights_of
-    from xinglin.train.quiet import quiet_transformers
+    from xinglin.model.quiet import quiet_transformers
 except ModuleNotFoundError as error:
     raise MissingExtraError("Federated training", "federate") from error
 

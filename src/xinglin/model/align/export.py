@@ -13,9 +13,10 @@ from torch import Tensor, nn
 from xinglin.errors import CheckpointError, MissingExtraError
 from xinglin.model.align.networks import Aligned
 from xinglin.model.align.runtime import PLACES, SENTENCES
+from xinglin.model.quiet import quiet_loggers
 from xinglin.model.runtime import open_session
 from xinglin.model.sizes import CLS, SEP
-from xinglin.model.vision.export import named, quiet
+from xinglin.model.vision.export import EXPORTER, named
 
 TOLERANCE = 1e-3
 """Largest difference to torch with which an export is kept; the vectors have length 1."""
@@ -42,7 +43,7 @@ def export_towers(model: Aligned, folder: Path, identity: str, samples: NDArray[
     whole = torch.export.Dim.DYNAMIC
     images = torch.from_numpy(samples[:2])[:, None].contiguous()
     ids = torch.tensor([[CLS, 7, 9, SEP], [CLS, 8, SEP, 0]])
-    with quiet():
+    with quiet_loggers(*EXPORTER):
         _trace(
             model.places.to(memory_format=torch.contiguous_format),  # type: ignore[call-overload]
             {"images": (images, dict.fromkeys((0, 2, 3, 4), whole))},

@@ -8,9 +8,6 @@ The head stays in float: it is a hundredth of the arithmetic, and its error woul
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +17,11 @@ from numpy.typing import NDArray
 from torch import nn
 
 from xinglin.errors import CheckpointError, MissingExtraError
+from xinglin.model.quiet import quiet_loggers
 from xinglin.model.runtime import FP32, INT8, OF_CHECKPOINT, open_session
 
+EXPORTER = ("torch.onnx", "onnxscript", "onnx_ir", "root")
+"""Loggers with which torch's exporter tells the terminal of its passes."""
 TOLERANCE = 1e-3
 """Largest difference of a map to torch with which an export is kept."""
 
@@ -46,7 +46,7 @@ def export_maps(network: nn.Module, folder: Path, identity: str, samples: NDArra
         from onnxruntime.quantization.shape_inference import quant_pre_process
     except ModuleNotFoundError as error:
         raise MissingExtraError("xinglin train nodules", "train") from error
-    with quiet():
+    with quiet_loggers(*EXPORTER):
         _trace(network, folder / FP32, identity)
         _agrees(network, folder / FP32, samples[:2])
         prepared = folder / ".prepared.onnx"
@@ -131,17 +131,3 @@ def _agrees(network: nn.Module, path: Path, samples: NDArray[np.float32]) -> Non
         raise CheckpointError(
             f"{path.name}: disagrees with torch by {delta:.2g}: report it with your versions"
         )
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Keep torch's exporter from telling the terminal of its passes."""
-    names = ("torch.onnx", "onnxscript", "onnx_ir", "root")
-    before = {name: logging.getLogger(name).level for name in names}
-    for name in names:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for name, level in before.items():
-            logging.getLogger(name).setLevel(level)

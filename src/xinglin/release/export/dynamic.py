@@ -17,9 +17,6 @@ another on the next machine. Attention, softmax, norms and rotary positions have
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from xinglin.errors import CheckpointError, MissingExtraError
@@ -27,6 +24,7 @@ from xinglin.model.checkpoint import amending, verify_checkpoint
 from xinglin.model.parts import WEIGHTS
 from xinglin.model.quantisation import FILE as GRIDS
 from xinglin.model.quantisation import read_grids
+from xinglin.model.quiet import quiet_loggers
 from xinglin.model.runtime import FP32, INT8
 from xinglin.model.weights import read_header
 from xinglin.release.export.qdq import linear_weights, quantise_rows, require_float, unmatched, write_qdq
@@ -85,7 +83,7 @@ def write_int8(folder: Path, source: Path, target: Path) -> None:
         raise CheckpointError(
             f"{source.name}: has no Gather over tok_embeddings.weight: export it again (xinglin release export)"
         )
-    with _quiet():
+    with quiet_loggers("root"):  # it advises a pre-processing; dynamic quantisation gains nothing by it
         quantize_dynamic(
             model,
             str(target),
@@ -101,15 +99,3 @@ def write_int8(folder: Path, source: Path, target: Path) -> None:
     small.metadata_props.extend(model.metadata_props)  # which checkpoint it is of
     onnx.checker.check_model(small)
     onnx.save(small, str(target))
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The quantiser advises a pre-processing on the root logger; dynamic quantisation gains nothing by it."""
-    log = logging.getLogger()
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        log.setLevel(level)

@@ -11,7 +11,6 @@ second environment and export from there.
 
 from __future__ import annotations
 
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xinglin.errors import CheckpointError, InvalidInputError, MissingExtraError
+from xinglin.model.quiet import quiet_loggers
 from xinglin.model.runtime import MAX_LENGTH
 
 if TYPE_CHECKING:
@@ -151,14 +151,6 @@ def _quantised(module: Any, example: tuple[Any, ...]) -> Any:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """Keep notes of the exporter on its own deprecations and optional parts from the user."""
-    names = ("torch", "torchao", "executorch", "root")
-    levels = {name: logging.getLogger(name).level for name in names}
-    for name in names:
-        logging.getLogger(name).setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
+    with quiet_loggers("torch", "torchao", "executorch", "root"), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

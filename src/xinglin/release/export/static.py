@@ -6,10 +6,10 @@ entropy (Migacz 2017). The nodes are written by :mod:`~xinglin.release.export.qd
 
 from __future__ import annotations
 
-import logging
+import io
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from xinglin.errors import InvalidInputError, MissingExtraError
 from xinglin.model.quantisation import Grid
+from xinglin.model.quiet import quiet_loggers
 from xinglin.release.export.probe import Feed
 from xinglin.release.export.qdq import linear_weights, matched, quantise_rows, require_float, write_qdq
 
@@ -95,7 +96,8 @@ def _ranges(
         "percentile": (CalibrationMethod.Percentile, {"percentile": PERCENTILE}),
         "entropy": (CalibrationMethod.Entropy, {}),
     }[method]
-    with tempfile.TemporaryDirectory() as place, _quiet():
+    silent = redirect_stdout(io.StringIO())  # the calibration tells its steps with print as well
+    with tempfile.TemporaryDirectory() as place, quiet_loggers("root"), silent:
         path = Path(place) / "float.onnx"
         onnx.save(model, str(path))
         calibrator: Any = create_calibrator(
@@ -122,19 +124,3 @@ class _Reader:
         """Return the next input, or ``None`` at the end."""
         feed = next(self._rest, None)
         return None if feed is None else dict(feed)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """The calibration tells its steps on the root logger and with print."""
-    import contextlib
-    import io
-
-    log = logging.getLogger()
-    level = log.level
-    log.setLevel(logging.ERROR)
-    try:
-        with contextlib.redirect_stdout(io.StringIO()):
-            yield
-    finally:
-        log.setLevel(level)

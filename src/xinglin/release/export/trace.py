@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -17,9 +16,9 @@ from onnx import ModelProto
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification
 from transformers.models.modernbert.modeling_modernbert import ModernBertAttention
-from transformers.utils import logging as transformers_logging
 
 from xinglin.errors import CheckpointError
+from xinglin.model.quiet import quiet_loggers, quiet_transformers
 from xinglin.model.runtime import OF_CHECKPOINT
 from xinglin.model.tokenizer import load_tokenizer
 from xinglin.release.export.source import Source
@@ -168,15 +167,6 @@ def torch_logits(folder: Path, texts: Sequence[str]) -> NDArray[np.float32]:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep loading bars and the exporter's notes on torchvision and its own deprecations from the user."""
-    log = logging.getLogger("torch.onnx")
-    level, bars = log.level, transformers_logging.is_progress_bar_enabled()
-    log.setLevel(logging.ERROR)
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        log.setLevel(level)
-        if bars:
-            transformers_logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+    with quiet_loggers("torch.onnx"), quiet_transformers(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield

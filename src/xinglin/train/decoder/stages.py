@@ -14,6 +14,7 @@ from typing import Any
 
 from xinglin.errors import InvalidInputError
 from xinglin.model.decoder import Decoder, open_decoder
+from xinglin.model.quiet import quiet_transformers
 from xinglin.train.corpus import file_digest
 from xinglin.train.decoder.adapters import CONFIG, WEIGHTS, fold, keep_adapter
 from xinglin.train.decoder.check import check_rows, require_good
@@ -23,7 +24,6 @@ from xinglin.train.decoder.options import STAGES, Stage, StageOptions
 from xinglin.train.decoder.run import Ran
 from xinglin.train.decoder.ship import write_checkpoint
 from xinglin.train.loop import Report
-from xinglin.train.quiet import quiet_transformers
 from xinglin.train.reinforce.text_rewards import ReadAnswer
 from xinglin.types import Checkpoint
 

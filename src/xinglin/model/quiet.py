@@ -1,11 +1,25 @@
-"""Silence for what ``transformers`` says while it loads and saves: our own progress is the one that is shown."""
+"""Silence for what other libraries say while they load, save and export: our own progress is the one that is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from logging import ERROR
+from logging import ERROR, getLogger
 from typing import Any
+
+
+@contextmanager
+def quiet_loggers(*names: str) -> Iterator[None]:
+    """Let loggers say errors only, and put their levels back; ``root`` is the root logger."""
+    loggers = [getLogger(name) for name in names]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(ERROR)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextmanager
