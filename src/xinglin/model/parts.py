@@ -58,11 +58,8 @@ def check_parts(folder: Path, *, padded: bool = False) -> Parts:
         )
     for name in REQUIRED:
         size_of(folder / name)
-    config = read_json(folder / CONFIG)
-    if "auto_map" in config or "auto_map" in (named := read_json(folder / TOKENIZER_CONFIG)):
-        raise CheckpointError(
-            f"{folder}: auto_map asks for code of its own: a checkpoint here carries no code"
-        )
+    config = _without_code(folder, CONFIG)
+    named = _without_code(folder, TOKENIZER_CONFIG)
     vocabulary = _whole(config, "vocab_size")
     _check_tokenizer(read_json(folder / TOKENIZER, MAX_TOKENIZER), named, config, vocabulary, padded)
     tensors = read_header(folder / WEIGHTS)
@@ -96,14 +93,17 @@ def check_array_parts(folder: Path) -> Parts:
 
 
 def _plain_config(folder: Path, weights: str) -> dict[str, Any]:
-    for name in (CONFIG, weights):
-        size_of(folder / name)
-    config = read_json(folder / CONFIG)
-    if "auto_map" in config:
+    size_of(folder / weights)
+    return _without_code(folder, CONFIG)
+
+
+def _without_code(folder: Path, name: str) -> dict[str, Any]:
+    found = read_json(folder / name)
+    if "auto_map" in found:
         raise CheckpointError(
             f"{folder}: auto_map asks for code of its own: a checkpoint here carries no code"
         )
-    return config
+    return found
 
 
 def size_of(path: Path, limit: int = MAX_FILE) -> int:

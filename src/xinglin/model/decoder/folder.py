@@ -14,10 +14,9 @@ from typing import Any
 
 from xinglin.errors import CheckpointError, MissingDataError
 from xinglin.model.checkpoint import MANIFEST, verify_checkpoint
-from xinglin.model.parts import CONFIG, TOKENIZER, read_json
+from xinglin.model.parts import CONFIG, TOKENIZER, TOKENIZER_CONFIG, read_json
 
 PICKLED = (".bin", ".pt", ".pth", ".pkl", ".pickle", ".ckpt", ".h5", ".msgpack")
-TOKENIZER_CONFIG, TEMPLATE = "tokenizer_config.json", "chat_template.jinja"
 BOUNDS = {
     "vocab_size": 2_000_000,
     "hidden_size": 65_536,
