@@ -19,6 +19,7 @@ SLOW = (
         "credit",
         "docking_check",
         "edge",
+        "edge_browser",
         "experts",
         "fed_diagnosis",
         "fed_heart",
