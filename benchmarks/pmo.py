@@ -2,8 +2,11 @@
 
 Our designer, our genetic operators alone, and random screening of ZINC, beside the published leaderboard (Gao et al. 2022;
 five seeds there). The last two check the oracles: they must come near the published Graph GA and screening. Settings were
-chosen on ``TUNING`` alone. One task and seed after another is kept, so that an interrupted run goes on;
-``XINGLIN_PMO_SEEDS`` sets the number of seeds (3), ``XINGLIN_PMO_ARMS`` the arms, ``--only TASK`` the tasks.
+chosen on ``TUNING`` alone. Four tasks are run in two forms: PyTDC 0.3.6, which measured the leaderboard, miscounted the
+atoms of isomers, and 0.4.0, which measured Genetic-GFN, does not. Each sum is compared with what was measured alike.
+
+One task and seed after another is kept, so that an interrupted run goes on; ``XINGLIN_PMO_SEEDS`` sets the number of
+seeds (3), ``XINGLIN_PMO_ARMS`` the arms, ``--only TASK`` the tasks.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ from xinglin.measure.seeds import over_seeds
 
 TUNING = ("celecoxib_rediscovery", "osimertinib_mpo", "zaleplon_mpo")
 """A rediscovery, an objective of several properties, one with a formula: nothing was tuned on the others."""
-PARTS = (
+LEADERBOARD = (
     "albuterol_similarity",
     "amlodipine_mpo",
     "celecoxib_rediscovery",
@@ -46,8 +49,15 @@ PARTS = (
     "valsartan_smarts",
     "zaleplon_mpo",
 )
+MENDED = {
+    f"{task}_mended": task
+    for task in ("isomers_c7h8n2o2", "isomers_c9h10n2o2pf2cl", "sitagliptin_mpo", "zaleplon_mpo")
+}
+"""Tasks with atoms counted, by name, and the task of the leaderboard that each takes the place of."""
+PARTS = (*LEADERBOARD, *MENDED)
+PEERS = "published with atoms counted: Genetic-GFN 13.59, InVirtuoGen without prescreening 13.91"
 AIMS = (13.6, 14.0)
-"""Sum over the twenty tasks: Genetic-GFN (Kim et al. 2024) published 13.59, InVirtuoGen without prescreening 13.91."""
+"""Sum over the twenty tasks with atoms counted."""
 QUICK_BUDGET = 300
 UNUSED = ("plugged", "text", "text_rewards")
 """Modules beside the designer that no run of it touches."""
@@ -134,12 +144,12 @@ def _lines(
     lines = []
     for task, runs in found.items():
         mean, low, high = over_seeds(np.array([run["auc"]["10"] for run in runs]))
-        reference = table[peer][task] if table else None
+        compared = bool(table) and task not in MENDED
         note = f"final top-10 {np.mean([run['top10'] for run in runs]):.3f}"
-        if table:
+        if compared:
             best = max(table, key=lambda method: table[method][task])
             note += f"; published Graph GA {table['graph_ga'][task]:.3f}, best of 25 {best} {table[best][task]:.3f}"
-        if task in TUNING:
+        if MENDED.get(task, task) in TUNING:
             note += "; tuned on"
         early = [run["calls"] for run in runs if run["calls"] < budget]
         if early:
@@ -153,58 +163,59 @@ def _lines(
                 len(runs),
                 low,
                 high,
-                reference,
-                f"{peer}, published" if table else None,
+                table[peer][task] if compared else None,
+                f"{peer}, published" if compared else None,
                 note,
             )
         )
-    return lines + _totals(arm, found, table, peer, budget)
+    return [*lines, *_sums(arm, found, table, peer, budget), _time(arm, found)]
 
 
-def _totals(
+def _sums(
     arm: str,
     found: dict[str, list[dict[str, Any]]],
     table: dict[str, dict[str, float]],
     peer: str,
     budget: int,
 ) -> list[Line]:
-    sums = np.array([[run["auc"]["10"] for run in runs] for runs in found.values()]).sum(axis=0)
-    mean, low, high = over_seeds(sums)
-    everything = set(found) == set(PARTS) and bool(table)
-    note = f"n is seeds; {budget:,} calls"
-    if everything:
-        note += "; " + ", ".join(f"aim {aim:g}: {'met' if mean >= aim else 'MISSED'}" for aim in AIMS)
-        untuned = np.mean(
-            [[run["auc"]["10"] for run in runs] for task, runs in found.items() if task not in TUNING]
-        )
-        note += f"; mean of the {len(PARTS) - len(TUNING)} tasks not tuned on {untuned:.4f}"
-    total = sum(table[peer][task] for task in found) if table else None
+    """The sum as the leaderboard measured, and the one with atoms counted, which the aims were measured with."""
+    scores = {task: np.array([run["auc"]["10"] for run in runs]) for task, runs in found.items()}
+    common = f"n is seeds; {budget:,} calls"
+    lines = []
+    plain = {task: value for task, value in scores.items() if task not in MENDED}
+    if plain:
+        total = sum(table[peer][task] for task in plain) if table else None
+        name = f"{peer}, published" if table else None
+        mean, low, high = over_seeds(np.sum(list(plain.values()), axis=0))
+        seeds = len(next(iter(plain.values())))
+        title = f"{arm}: sum of {len(plain)} tasks"
+        note = common
+        if set(plain) == set(LEADERBOARD):
+            untuned = np.mean([value for task, value in plain.items() if task not in TUNING])
+            note += f"; mean of the {len(LEADERBOARD) - len(TUNING)} tasks not tuned on {untuned:.4f}"
+        lines.append(Line(title, "AUC-top-10", mean, "", seeds, low, high, total, name, note))
+    if set(scores) == set(PARTS):
+        counted = [value for task, value in scores.items() if task not in MENDED.values()]
+        mean, low, high = over_seeds(np.sum(counted, axis=0))
+        aims = ", ".join(f"aim {aim:g}: {'met' if mean >= aim else 'MISSED'}" for aim in AIMS)
+        title, note = f"{arm}: sum of {len(counted)} tasks, atoms counted", f"{common}; {PEERS}; {aims}"
+        lines.append(Line(title, "AUC-top-10", mean, "", len(counted[0]), low, high, note=note))
+    return lines
+
+
+def _time(arm: str, found: dict[str, list[dict[str, Any]]]) -> Line:
     every = [run for runs in found.values() for run in runs]
     wall, busy = (np.array([run[kind] for run in every]) for kind in ("wall", "cpu"))
     beside = np.array([run["cpu"] - run["oracle"] for run in every])
-    return [
-        Line(
-            f"{arm}: sum of {len(found)} tasks",
-            "AUC-top-10",
-            mean,
-            "",
-            len(sums),
-            low,
-            high,
-            total,
-            f"{peer}, published" if table else None,
-            note,
-        ),
-        Line(
-            f"{arm}: a task",
-            "median CPU time",
-            float(np.median(busy)),
-            "s",
-            len(every),
-            note=f"beside the oracle {np.median(beside):.0f} s; wall clock, machine shared: median "
-            f"{np.median(wall):.0f} s, longest {wall.max():.0f} s; one thread; aim <= 360 s on two cores",
-        ),
-    ]
+    return Line(
+        f"{arm}: a task",
+        "median CPU time",
+        float(np.median(busy)),
+        "s",
+        len(every),
+        note=f"beside the oracle {np.median(beside):.0f} s; wall clock, machine shared: median "
+        f"{np.median(wall):.0f} s, longest {wall.max():.0f} s; one thread; aim <= 360 s on two cores",
+    )
 
 
 def _sources(arm: str) -> str:

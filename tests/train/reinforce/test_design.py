@@ -75,6 +75,31 @@ def test_an_oracle_that_always_fails_ends_without_learning():
         assert now.equal(then)
 
 
+def test_until_two_scores_differ_the_prior_is_asked_and_nothing_is_learned():
+    """A reward that is 0 until a rare pattern is met: what is asked up to there is what the prior writes."""
+    asked = []
+
+    def rare(smiles):
+        asked.extend(smiles)
+        return np.array([float(len(asked) > 60 and "N" in one) for one in smiles])
+
+    blind = Designer(small_prior(), lambda smiles: np.zeros(len(smiles)), 60, SMALL)
+    blind.run()
+    for now, then in zip(blind.policy.decoder.parameters(), small_prior().decoder.parameters(), strict=True):
+        assert now.equal(then)
+    designer = Designer(small_prior(), rare, 120, SMALL)
+    designer.run()
+    assert [call.smiles for call in designer.oracle.history[:60]] == [
+        call.smiles for call in blind.oracle.history
+    ]
+    assert any(
+        not now.equal(then)
+        for now, then in zip(
+            designer.policy.decoder.parameters(), small_prior().decoder.parameters(), strict=True
+        )
+    )
+
+
 def test_a_stopped_run_goes_on_as_if_it_had_not_been(tmp_path):
     whole = Designer(small_prior(), oxygens, 100, SMALL, known=["CCO", "OCCO"])
     whole.run()

@@ -3,7 +3,9 @@
 One step: the policy writes new molecules; children are bred from the best so far; the oracle scores both; the memory
 keeps the best; the policy takes several updates on draws from it. Genetic-GFN (Kim et al. 2024, arXiv 2402.05961) with
 Augmented Memory's respelt replay (Guo and Schwaller 2024, arXiv 2305.16160) and a scaffold memory (Blaschke et al. 2020).
-Every draw depends on the seed and the step, so that a run that was stopped and resumed is the run that was not.
+Until two scores differ there is nothing to learn: the policy writes on as the prior, and neither breeds nor is trained,
+since both would only go in circles around what was asked first. Every draw depends on the seed and the step, so that a
+run that was stopped and resumed is the run that was not.
 """
 
 from __future__ import annotations
@@ -143,6 +145,7 @@ class Designer:
         self._oracle_seconds = self._own_seconds = 0.0
         self._saved = time.perf_counter()
         self._groups: list[int] = []
+        self._lowest, self._highest = np.inf, -np.inf
         history, groups = self._restore()
         self.oracle = Budgeted(self._timed(oracle), budget, history)
         for size in groups:  # sums are repeated as they were made, down to the rounding
@@ -223,9 +226,10 @@ class Designer:
             self._ask(self.known)
         written, molecules, new = self._written(generator)
         self._ask(new)
-        for _ in range(options.generations if len(self.memory) > 1 else 0):
+        for _ in range(options.generations if self._told_apart else 0):
             self._ask(self._bred(generator))
-        draws = [self.memory.draw(options.replay, generator) for _ in range(options.updates)]
+        updates = options.updates if self._told_apart else 0
+        draws = [self.memory.draw(options.replay, generator) for _ in range(updates)]
         spelt = [self.policy.spelt(entries, options.respelt, generator) for entries in draws]
         losses = self.policy.learn(spelt, beta=options.beta, kl=options.kl)
         self.step += 1
@@ -277,7 +281,7 @@ class Designer:
 
     def _likely(self, smiles: list[str], count: int) -> list[str]:
         """The ``count`` molecules that the surrogate expects most of; the first ones without a choice to make."""
-        if self.options.candidates == 1 or len(smiles) <= count:
+        if self.options.candidates == 1 or len(smiles) <= count or not self._told_apart:
             return smiles[:count]
         order = np.argsort(-self.surrogate.predict(smiles), kind="stable")
         return [smiles[place] for place in order[:count]]
@@ -294,6 +298,13 @@ class Designer:
         self.memory.add(smiles, scores)
         if self.options.candidates > 1:
             self.surrogate.add(smiles, scores)
+        self._lowest = np.fmin(self._lowest, np.nanmin(scores, initial=np.inf))
+        self._highest = np.fmax(self._highest, np.nanmax(scores, initial=-np.inf))
+
+    @property
+    def _told_apart(self) -> bool:
+        """Whether any two molecules had different scores."""
+        return bool(self._lowest < self._highest)
 
     def _timed(self, oracle: Oracle) -> Oracle:
         """The oracle under a clock, its scores checked."""
