@@ -7,8 +7,9 @@ similarity to the hits found so far (to the five best values while there is none
 the similarity order begin with one random plate, which counts; or with molecules of some scaffolds, measured before and
 not counted, while all hits to be found have other scaffolds.
 
-Settings (kernel, boldness 1) were chosen on ``DEVELOPMENT``; only other targets are reported. There is no docking
-order: docking these pools would take hours a target here.
+Settings (kernel, boldness 1) were chosen on ``DEVELOPMENT``; only other targets are reported. Where a structure is at
+hand, docking scores order the library too: best first, known before any assay. XINGLIN_BENCH_DOCKED names those targets
+(default: none, since each of them is hours of docking on a busy machine; see ``_assays_docking.RECEPTORS``).
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks._assays_docking import RECEPTORS, docking_scores
 from benchmarks._kept import Kept
 from benchmarks._line import Line, aim
 from xinglin.measure.seeds import compare_seeds, holm
@@ -71,7 +73,7 @@ def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
         ]
     targets = tuple(only or (("CHEMBL2971_Ki",) if quick else PARTS))
     seeds = 3 if quick else SEEDS
-    kept = Kept("assays", [seeds, _sources()])
+    kept = Kept("assays", [seeds, _sources(), _docked()])
     found = {
         (plate, start): {
             target: kept.get(f"{target} {plate} {start}", partial(_arms, target, start, plate, seeds))
@@ -96,10 +98,19 @@ def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
 
 
 def _arms(target: str, start: str, plate: int, seeds: int) -> dict[str, list[int]]:
-    return {
-        arm: [_needed(target, arm, start, plate, seed) for seed in range(seeds)]
-        for arm in ("loop", "random", "similarity", "weight")
-    }
+    arms = ["loop", "random", "similarity", "weight", *(["docking"] if target in _docked() else [])]
+    return {arm: [_needed(target, arm, start, plate, seed) for seed in range(seeds)] for arm in arms}
+
+
+def _docked() -> list[str]:
+    """Targets whose libraries are ordered by docking too."""
+    named = os.environ.get("XINGLIN_BENCH_DOCKED", "")
+    return [target for target in named.split(",") if target in RECEPTORS]
+
+
+def _simple(needed: dict[str, NDArray[np.float64]]) -> list[str]:
+    """The orders that the loop must beat."""
+    return [arm for arm in needed if arm not in ("loop", "random")]
 
 
 def _sources() -> str:
@@ -113,7 +124,7 @@ def _sources() -> str:
 def _lines(found: dict[str, dict[str, NDArray[np.float64]]], where: str, seeds: int) -> list[Line]:
     tests = {}
     for target, needed in found.items():
-        best = min(("similarity", "weight"), key=lambda arm: float(needed[arm].mean()))
+        best = min(_simple(needed), key=lambda arm, needed=needed: float(needed[arm].mean()))
         tests[target] = best, compare_seeds(needed[best], needed["loop"])
     adjusted = dict(zip(tests, holm(np.array([test.p for _, test in tests.values()])), strict=True))
     lines = []
@@ -136,7 +147,7 @@ def _lines(found: dict[str, dict[str, NDArray[np.float64]]], where: str, seeds: 
             )
         )
         cut, low, high = _cut(needed["loop"], needed[best])
-        other = ", ".join(f"{arm} {needed[arm].mean():.0f}" for arm in ("similarity", "weight"))
+        other = ", ".join(f"{arm} {needed[arm].mean():.0f}" for arm in _simple(needed))
         lines.append(
             Line(
                 name,
@@ -157,9 +168,11 @@ def _lines(found: dict[str, dict[str, NDArray[np.float64]]], where: str, seeds: 
 def _over_targets(found: dict[str, dict[str, NDArray[np.float64]]], where: str, seeds: int) -> list[Line]:
     """The mean cut over targets, each with its own best simple order; resampled over seeds."""
     lines = []
-    for figure, arms in (("random", ("random",)), ("best simple", ("similarity", "weight"))):
+    for figure in ("random", "best simple"):
         peers = {
-            target: needed[min(arms, key=lambda arm: float(needed[arm].mean()))]
+            target: needed["random"]
+            if figure == "random"
+            else min((needed[arm] for arm in _simple(needed)), key=lambda row: float(row.mean()))
             for target, needed in found.items()
         }
         generator = np.random.default_rng(0)
@@ -214,6 +227,8 @@ def _needed(target: str, arm: str, start: str, plate: int, seed: int) -> int:
         picked = pool
     elif arm == "weight":
         picked = pool[np.argsort(-library.weight[pool], kind="stable")]
+    elif arm == "docking":
+        picked = pool[np.argsort(_docking(target)[pool], kind="stable")]
     else:
         picked = pool[: 0 if start == "scaffold" else plate]
         while library.hit[picked].sum() < wanted:
@@ -283,6 +298,11 @@ def _library(target: str) -> Library:
         np.array([MolWt(Chem.MolFromSmiles(one)) for one in smiles]),
         scaffold_groups(smiles),
     )
+
+
+@cache
+def _docking(target: str) -> NDArray[np.float64]:
+    return docking_scores(_folder(), target, _library(target).smiles)
 
 
 @cache

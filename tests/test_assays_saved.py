@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("rdkit")
 
-from benchmarks import assays
+from benchmarks import _assays_docking, assays
 from benchmarks.assays import Library
 
 
@@ -116,3 +116,34 @@ def test_a_quick_run_on_real_assays(
     assert len(lines) == 4
     assert all(line.n == 3 and line.value is not None for line in lines)
     assert lines[0].value > 0.4
+
+
+def test_docking_order_is_lowest_first_and_what_could_not_be_docked_is_last(
+    made: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scores = np.where(made.hit, -9.0, -5.0)
+    first = np.flatnonzero(made.hit)[:10]
+    scores[first] = np.inf
+    monkeypatch.setattr(assays, "_docking", lambda target: scores)
+    # Five hits come first, then all 285 others, then the ten that failed, in their order.
+    assert {assays._needed("x", "docking", "random", 24, seed) for seed in range(3)} == {5 + 285 + 3}
+
+
+def test_a_docked_target_has_its_order_among_the_simple_ones(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(assays, "_docking", lambda target: np.zeros(300))
+    monkeypatch.setenv("XINGLIN_BENCH_DOCKED", "CHEMBL1862_Ki,unknown")
+    assert assays._docked() == ["CHEMBL1862_Ki"]
+    found = assays._arms("CHEMBL1862_Ki", "random", 24, 2)
+    assert assays._simple({arm: np.array(row, float) for arm, row in found.items()}) == [
+        "similarity",
+        "weight",
+        "docking",
+    ]
+    assert "docking" not in assays._arms("CHEMBL2971_Ki", "random", 24, 1)
+
+
+@pytest.mark.parametrize("target", sorted(_assays_docking.RECEPTORS))
+def test_receptors_and_boxes_can_be_read(target: str, data: Path) -> None:
+    site = _assays_docking._site(data / "molecules", target)
+    assert "ATOM" in site.receptor
+    assert all(15 <= side <= 30 for side in site.box.size)

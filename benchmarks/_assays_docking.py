@@ -1,0 +1,63 @@
+"""Docking scores of a library, for the order in which docking alone would have it measured.
+
+AutoDock Vina at exhaustiveness 1, from SMILES, into the structures at hand. Every docking is kept in XINGLIN_HOME: an
+interrupted run goes on, and a repeated one takes minutes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+RECEPTORS = {
+    "CHEMBL1862_Ki": "ABL1, PDB 1IEP, box around imatinib",
+    "CHEMBL2971_Ki": "JAK2, receptor and box of MOOD's set",
+    "CHEMBL204_Ki": "thrombin, receptor and box of DOCKSTRING",
+}
+
+
+def docking_scores(data: Path, target: str, smiles: Sequence[str]) -> NDArray[np.float64]:
+    """Return kcal/mol, shape (n,); infinite where a molecule could not be docked: such are measured last."""
+    from xinglin.apps.drugs.dock.options import DockOptions
+    from xinglin.apps.drugs.dock.pool import Pool
+    from xinglin.apps.drugs.dock.run import dock_many
+    from xinglin.apps.drugs.dock.shelf import Shelf
+
+    site = _site(data, target)
+    options = DockOptions(exhaustiveness=1)
+    with Pool(site, options, int(os.environ.get("XINGLIN_BENCH_WORKERS", "0")) or None) as pool:
+        rows = dock_many(smiles, options, pool, Shelf.home(options.digest(site.digest)), _progress)
+    return np.array([np.inf if row.score is None else row.score for row in rows])
+
+
+def _site(data: Path, target: str) -> Any:
+    from xinglin.apps.drugs.target.box import Box
+    from xinglin.apps.drugs.target.prepare import prepare_target
+
+    folder = data / "docking-abl1"
+    match target:
+        case "CHEMBL1862_Ki":
+            return prepare_target(folder / "1iep_receptorH.pdb", reference=str(folder / "1iep_ligand.sdf"))
+        case "CHEMBL2971_Ki":
+            mood = data / "docking-mood-5targets"
+            about = json.loads((mood / "boxes.json").read_text())["jak2"]
+            return prepare_target(mood / "jak2.pdbqt.gz", box=Box.from_json(about))
+        case _:
+            lines = (folder / "dockstring_F2_conf.txt").read_text().splitlines()
+            read = {
+                key.strip(): float(value) for key, value in (line.split("=") for line in lines if "=" in line)
+            }
+            box = {part: [read[f"{part}_{axis}"] for axis in "xyz"] for part in ("center", "size")}
+            return prepare_target(folder / "dockstring_F2_target.pdbqt", box=Box.from_json(box))
+
+
+def _progress(done: int, total: int) -> None:
+    if done % 50 == 0 or done == total:
+        print(f"{done}/{total} docked", file=sys.stderr, flush=True)
