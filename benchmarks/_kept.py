@@ -16,15 +16,15 @@ from typing import Any
 class Kept:
     """A folder of finished runs, named by all settings on which they depend.
 
-    It lies in the folder that XINGLIN_BENCH_STATE names, else in the system's folder for temporary files, and is removed
-    when the benchmark has come to its end: a later run, perhaps of other code, begins anew.
+    It lies in the folder that XINGLIN_BENCH_STATE names, and stays there; else in the system's folder for temporary
+    files, where it is removed when the benchmark has come to its end: a later run, perhaps of other code, begins anew.
     """
 
     def __init__(self, benchmark: str, settings: Any) -> None:
         digest = sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:12]
-        base = os.environ.get("XINGLIN_BENCH_STATE") or os.path.join(
-            tempfile.gettempdir(), "xinglin-benchmarks"
-        )
+        named = os.environ.get("XINGLIN_BENCH_STATE")
+        self._stays = bool(named)
+        base = named or os.path.join(tempfile.gettempdir(), "xinglin-benchmarks")
         self._benchmark, self._folder = benchmark, Path(base) / f"{benchmark}-{digest}"
         self._folder.mkdir(parents=True, exist_ok=True)
 
@@ -39,5 +39,6 @@ class Kept:
         return json.loads(path.read_text(encoding="utf-8"))
 
     def done(self) -> None:
-        """Forget all runs."""
-        shutil.rmtree(self._folder)
+        """Forget all runs, unless they lie where they were asked to lie."""
+        if not self._stays:
+            shutil.rmtree(self._folder)

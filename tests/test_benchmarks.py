@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from benchmarks._kept import Kept
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = sorted(path.stem for path in (ROOT / "benchmarks").glob("*.py") if not path.stem.startswith("_"))
@@ -104,3 +105,18 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
     assert done.returncode == 2
     assert "did you mean diagnose_speed?" in done.stderr
     assert all(name in done.stderr for name in NAMES)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_kept_runs_are_made_once_and_stay_where_they_were_asked_to(
+    named: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("XINGLIN_BENCH_STATE", str(tmp_path / "state") if named else "")
+    kept = Kept("some", [1])
+    made = [kept.get("one, 0", lambda: {"value": 1}), kept.get("one, 0", lambda: {"value": 2})]
+    assert made == [{"value": 1}] * 2
+    assert Kept("some", [2]).get("one, 0", lambda: {"value": 3}) == {"value": 3}
+    folder = next(path.parent for path in tmp_path.rglob("one_0.json") if "1" in path.read_text())
+    kept.done()
+    assert folder.is_dir() is named
