@@ -18,6 +18,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +30,12 @@ from xinglin.measure import proportion
 
 ROOT = Path(__file__).resolve().parents[1]
 QED_LEAST, SA_MOST, SIMILAR_MOST = 0.5, 5.0, 0.4
-PARTS = ("zinc", "genetic", "design")
-"""Random molecules of ZINC250k (never new by construction: the floor of docking below the threshold); a genetic
-algorithm alone; the designer with its prior. The last two are given the same oracle."""
+PARTS = ("zinc", "genetic", "design", "novelty")
+"""Random molecules of ZINC250k (never new by construction: the floor of docking below the threshold); a genetic algorithm
+alone and the designer with its prior, which are given the same oracle; the designer with novelty in its reward too."""
+FAMILIAR = 0.6
+"""Similarity to ZINC250k from which a molecule is worth nothing to the part ``novelty``; below ``SIMILAR_MOST`` novelty
+costs nothing, between them it falls on a straight line."""
 PUBLISHED = ("REINVENT", "Graph_GA", "MOOD", "GEAM")
 SEED = 0
 
@@ -143,21 +147,26 @@ def _hits(
     return {"below": below, "made": made, "new": new, "novel": novel, "best": best}
 
 
-def _similarity(smiles: Sequence[str], zinc: Sequence[str], block: int = 10_000) -> NDArray[np.float64]:
+def _similarity(smiles: Sequence[str], zinc: Sequence[str]) -> NDArray[np.float64]:
     """Largest Tanimoto similarity of each molecule to any of a library."""
-    from rdkit import Chem
-    from rdkit.Chem.rdFingerprintGenerator import GetMorganGenerator
     from rdkit.DataStructs import BulkTanimotoSimilarity
 
     largest = np.zeros(len(smiles))
     if not len(smiles):
         return largest
-    generator = GetMorganGenerator(radius=2, fpSize=1024)
-    asked = [generator.GetFingerprint(Chem.MolFromSmiles(one)) for one in smiles]
-    for start in range(0, len(zinc), block):
-        library = [generator.GetFingerprint(Chem.MolFromSmiles(one)) for one in zinc[start : start + block]]
-        largest = np.maximum(largest, [max(BulkTanimotoSimilarity(one, library)) for one in asked])
+    library = _prints(tuple(zinc))
+    for row, one in enumerate(_prints(tuple(smiles))):
+        largest[row] = max(BulkTanimotoSimilarity(one, library))
     return largest
+
+
+@lru_cache(maxsize=2)
+def _prints(smiles: tuple[str, ...]) -> list[Any]:
+    from rdkit import Chem
+    from rdkit.Chem.rdFingerprintGenerator import GetMorganGenerator
+
+    generator = GetMorganGenerator(radius=2, fpSize=1024)
+    return [generator.GetFingerprint(Chem.MolFromSmiles(one)) for one in smiles]
 
 
 def _random(docking: Docking, calls: int, zinc: list[str]) -> list[str]:
@@ -182,6 +191,20 @@ def _genetic(docking: Docking, calls: int, zinc: list[str]) -> list[str]:
 
 
 def _design(docking: Docking, calls: int, zinc: list[str]) -> list[str]:
+    _designed(docking, calls)
+    return list(docking.rows)
+
+
+def _novelty(docking: Docking, calls: int, zinc: list[str]) -> list[str]:
+    def rewarded(smiles: Sequence[str], /) -> NDArray[np.float64]:
+        worth = (FAMILIAR - _similarity(smiles, zinc)) / (FAMILIAR - SIMILAR_MOST)
+        return docking(smiles) * np.clip(worth, 0.0, 1.0)
+
+    _designed(rewarded, calls)
+    return list(docking.rows)
+
+
+def _designed(oracle: Any, calls: int) -> None:
     from xinglin.errors import UnknownNameError
     from xinglin.model.molecule.sampling import Prior
     from xinglin.train.reinforce.design import Designer, DesignOptions
@@ -191,14 +214,14 @@ def _design(docking: Docking, calls: int, zinc: list[str]) -> list[str]:
     except UnknownNameError as error:
         raise LookupError("no prior comes with this package") from error
     # Small steps: 500 calls are few, and each costs seconds.
-    Designer(prior, docking, calls, DesignOptions(batch=32, scaffold_limit=25, seed=SEED)).run()
-    return list(docking.rows)
+    Designer(prior, oracle, calls, DesignOptions(batch=32, scaffold_limit=25, seed=SEED)).run()
 
 
 METHODS: dict[str, Callable[[Docking, int, list[str]], list[str]]] = {
     "zinc": _random,
     "genetic": _genetic,
     "design": _design,
+    "novelty": _novelty,
 }
 
 
