@@ -120,7 +120,8 @@ def _measure(data: Path, name: str, part: str, calls: int, zinc: list[str]) -> l
     title = f"{name}: {part}"
     return [
         Line(title, "novel hit ratio", 100 * figure.value, "%", figure.n, 100 * figure.low, 100 * figure.high, note=note),
-        Line(title, "best score of a novel hit", hits["best"], "kcal/mol", len(rows)),
+        Line(title, "best score of a novel hit", hits["best"], "kcal/mol", len(rows),
+             note="" if hits["novel"].any() else "none was found"),
         Line(title, "seconds a docking", seconds, "s", len(rows), note="wall clock, one core each"),
     ]  # fmt: skip
 
