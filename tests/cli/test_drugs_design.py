@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import typer
@@ -48,6 +49,20 @@ def test_a_search_is_neither_overwritten_nor_resumed_by_accident(
     assert "leave out --reference" in str(refused.exception)
 
 
+def test_a_log_gets_a_line_seldom_and_at_the_end(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = 1000.0
+    monkeypatch.setattr(drugs_design.time, "monotonic", lambda: now)
+    report = drugs_design._lines(500)
+    for calls in range(50, 501, 50):
+        report(SimpleNamespace(calls=calls, best=0.5, top10=0.25, failed=1))
+        now += 25.0
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split()[2] for line in lines] == ["50/500", "200/500", "350/500", "500/500"]
+    assert "最好 best 0.500" in lines[0]
+
+
 @pytest.mark.slow
 def test_design_writes_a_library_and_notes_it(
     app: typer.Typer, data: Path, tmp_path: Path, store: Store
@@ -62,6 +77,7 @@ def test_design_writes_a_library_and_notes_it(
     said = RUN.invoke(app, command)
     assert said.exit_code == 0, said.output
     assert "too few known molecules" in said.output
+    assert "设计 design 8/8" in said.output
     rows = list(csv.DictReader((out / "molecules.csv").open()))
     assert rows
     assert {"rank", "reward", "docking", "qed", "sa", "similarity"} <= rows[0].keys()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,7 +93,7 @@ def design(
     network, harm = _prior(prior), _toxicity(toxicity)
     with dockers_of(made, docking, workers, ray) as dockers, _interruptible(out):
         known, found = _known(check, docking, dockers, shelf)
-        with _bar(calls) as report:
+        with _bar(calls) as (report, progress):
             run = search(
                 made,
                 network,
@@ -105,6 +106,7 @@ def design(
                 known=known,
                 start=start,
                 report=report,
+                progress=progress,
             )
     made.save(out / "target")
     written = write_design(run, out, found)
@@ -209,11 +211,15 @@ def _interruptible(out: Path) -> Iterator[None]:
         raise typer.Exit(130) from None
 
 
+SILENCE = 60.0
+"""Seconds between lines where no person looks on."""
+
+
 @contextmanager
-def _bar(calls: int) -> Iterator[Callable[[Any], None] | None]:
-    """Calls, best reward, mean of the ten best, and the time left, where a person looks on."""
+def _bar(calls: int) -> Iterator[tuple[Callable[[Any], None], Callable[[int, int], None] | None]]:
+    """Calls, best reward, mean of the ten best, and the time left; in a log a line a minute at most."""
     if not sys.stderr.isatty():
-        yield None
+        yield _lines(calls), None
         return
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -223,13 +229,33 @@ def _bar(calls: int) -> Iterator[Callable[[Any], None] | None]:
         BarColumn(),
         MofNCompleteColumn(),
         TextColumn("{task.description}"),
+        TextColumn("{task.fields[docking]}"),
         TimeRemainingColumn(),
     )
     with Progress(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task("", total=calls)
+        task = bar.add_task("", total=calls, docking="")
 
         def report(step: Any) -> None:
-            said = f"最好 best {step.best:.3f}  前十 top 10 {step.top10:.3f}  无分数 failed {step.failed}"
-            bar.update(task, completed=step.calls, description=said)
+            bar.update(task, completed=step.calls, description=_said(step), docking="")
 
-        yield report
+        def progress(done: int, total: int) -> None:
+            bar.update(task, docking=f"对接 docking {done}/{total}")
+
+        yield report, progress
+
+
+def _lines(calls: int) -> Callable[[Any], None]:
+    """A line for a log, seldom enough."""
+    last = 0.0
+
+    def report(step: Any) -> None:
+        nonlocal last
+        if time.monotonic() - last >= SILENCE or step.calls == calls:
+            last = time.monotonic()
+            typer.echo(f"设计 design {step.calls}/{calls}  {_said(step)}", err=True)
+
+    return report
+
+
+def _said(step: Any) -> str:
+    return f"最好 best {step.best:.3f}  前十 top 10 {step.top10:.3f}  无分数 failed {step.failed}"

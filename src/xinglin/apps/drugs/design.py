@@ -88,6 +88,7 @@ def design(
     start: Sequence[str] = (),
     aims: Sequence[Aim] = AIMS,
     report: Callable[[Step], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> DesignRun:
     """Search molecules for a target; an interrupted search in the same folder goes on.
 
@@ -104,6 +105,7 @@ def design(
         start: molecules that are scored first, e.g. the reference ligand; they count as calls.
         aims: of the reward.
         report: called after each step.
+        progress: called with (done, of) as molecules of a step are docked.
 
     Raises:
         TrainingError: the folder holds a search of other settings, or the loss is not finite.
@@ -118,7 +120,7 @@ def design(
 
     def docks(smiles: Sequence[str]) -> Sequence[Docked]:
         new = [one for one in smiles if one not in seen]
-        seen.update(zip(new, dock_many(new, docking, dockers, shelf), strict=True))
+        seen.update(zip(new, dock_many(new, docking, dockers, shelf, progress), strict=True))
         return [seen[one] for one in smiles]
 
     predict = None if toxicity is None else toxicity[1]
