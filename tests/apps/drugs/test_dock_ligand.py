@@ -53,7 +53,7 @@ def test_what_was_changed_is_noted_and_the_key_is_that_of_the_parent() -> None:
 
 def test_open_stereochemistry_is_said_and_stated_is_kept() -> None:
     open_ = prepare_ligand(ligand_form("CC(O)c1ccccc1", OPTIONS), OPTIONS)
-    assert any("1 places" in note for note in open_.notes)
+    assert any("at 1 place" in note for note in open_.notes)
     assert prepare_ligand(ligand_form("C[C@H](O)c1ccccc1", OPTIONS), OPTIONS).notes == ()
     assert prepare_ligand(ligand_form("FC(Cl)=CBr", OPTIONS), OPTIONS).notes != ()
     assert prepare_ligand(ligand_form("F/C(Cl)=C/Br", OPTIONS), OPTIONS).notes == ()

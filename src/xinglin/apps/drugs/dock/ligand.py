@@ -77,7 +77,10 @@ def prepare_ligand(form: LigandForm, options: DockOptions) -> Ligand:
     notes = []
     open_places = _open_stereo(molecule)
     if open_places:
-        notes.append(f"stereo not stated at {open_places} places: one arbitrary isomer was docked")
+        notes.append(
+            f"{open_places} 处立体构型未注明,任取一种对接 stereo not stated at {open_places} place(s): one arbitrary "
+            "isomer was docked"
+        )
     conformer = _embedded(chem.AddHs(molecule), options.seed)
     return Ligand(form, _pdbqt(conformer), tuple(notes))
 

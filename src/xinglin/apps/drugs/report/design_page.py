@@ -117,18 +117,20 @@ def _molecules(run: DesignRun) -> Markup:
             "分子", "Molecules", tag("p", both("没有得到可打分的分子。", "No molecule could be scored."))
         )
     shown = [_molecule(rank, item, run.aims) for rank, item in enumerate(run.found[:CARDS], 1)]
+    said = both("右列:数值 → 该目标的得分(0 至 1)。", "On the right: a value → its worth, 0 to 1.")
     more = both(
         f"其余见 molecules.csv,共 {len(run.found)} 个。",
         f"The rest is in molecules.csv, {len(run.found)} in all.",
     )
-    return card("分子", "Molecules", tag("div", shown, cls="x-molecules"), tag("p", more, cls="x-muted"))
+    grid = tag("div", shown, cls="x-molecules")
+    return card("分子", "Molecules", tag("p", said, cls="x-muted"), grid, tag("p", more, cls="x-muted"))
 
 
 def _molecule(rank: int, item: Scored, aims: tuple[Aim, ...]) -> Markup:
     rows = [tag("dt", both("奖励", "reward")), tag("dd", tag("b", verbatim(f"{item.reward:.3f}")))]
     for aim in aims:
         rows += [
-            tag("dt", both(aim.zh, "")),
+            tag("dt", both(aim.zh, aim.name)),
             tag("dd", verbatim(f"{item.values[aim.name]:.2f} → {item.desirabilities[aim.name]:.2f}")),
         ]
     docked = item.docked
