@@ -147,3 +147,19 @@ def test_receptors_and_boxes_can_be_read(target: str, data: Path) -> None:
     site = _assays_docking._site(data / "molecules", target)
     assert "ATOM" in site.receptor
     assert all(15 <= side <= 30 for side in site.box.size)
+
+
+@pytest.mark.slow
+def test_scores_are_docked_once_and_what_cannot_be_docked_is_infinite(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XINGLIN_BENCH_STATE", str(tmp_path))
+    monkeypatch.setenv("XINGLIN_BENCH_WORKERS", "1")
+    asked = ["Oc1ccccc1", "C1CC", "CCO"]
+    scores = _assays_docking.docking_scores(data / "molecules", "CHEMBL1862_Ki", asked)
+    assert np.isfinite(scores).tolist() == [True, False, True]
+    assert scores[0] < scores[2] < 0
+    (kept,) = tmp_path.glob("docking-*/*.json")
+    kept.write_text("[-1.0, null, -2.0]")
+    again = _assays_docking.docking_scores(data / "molecules", "CHEMBL1862_Ki", asked)
+    assert again.tolist() == [-1.0, np.inf, -2.0]
