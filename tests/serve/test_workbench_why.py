@@ -43,9 +43,9 @@ def test_the_tab_is_lazy_shows_the_report_and_is_kept(visit: Any, shoot: Any, tm
     assert page.locator(".xl-basis .xw-meter").count() >= 5
     shoot(page, "why")
     page.click("[data-key=tab-answer]")
-    assert page.is_visible(".xl-differential")
+    page.wait_for_selector(".xl-differential", timeout=4_000)
     page.click("[data-key=tab-why]")
-    assert page.is_visible(".xl-basis .xw-note")
+    page.wait_for_selector(".xl-basis .xw-note", timeout=4_000)
     with page.expect_download() as caught:
         page.click("[data-key=why-download]")
     caught.value.save_as(tmp_path / "why.html")
