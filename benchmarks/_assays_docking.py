@@ -18,13 +18,8 @@ from numpy.typing import NDArray
 
 from benchmarks._kept import Kept
 
-RECEPTORS = {
-    "CHEMBL1862_Ki": "ABL1, PDB 1IEP, box around imatinib",
-    "CHEMBL2971_Ki": "JAK2, receptor and box of MOOD's set",
-    "CHEMBL204_Ki": "thrombin, receptor and box of DOCKSTRING",
-}
-
-
+RECEPTORS = ("CHEMBL1862_Ki", "CHEMBL2971_Ki", "CHEMBL204_Ki")
+"""ABL1 (PDB 1IEP, box around imatinib), JAK2 (receptor and box of MOOD), thrombin (of DOCKSTRING)."""
 BLOCK = 25
 """Molecules whose scores are kept together."""
 
@@ -64,10 +59,12 @@ def _site(data: Path, target: str) -> Any:
             mood = data / "docking-mood-5targets"
             about = json.loads((mood / "boxes.json").read_text())["jak2"]
             return prepare_target(mood / "jak2.pdbqt.gz", box=Box.from_json(about))
-        case _:
+        case "CHEMBL204_Ki":
             lines = (folder / "dockstring_F2_conf.txt").read_text().splitlines()
             read = {
                 key.strip(): float(value) for key, value in (line.split("=") for line in lines if "=" in line)
             }
             box = {part: [read[f"{part}_{axis}"] for axis in "xyz"] for part in ("center", "size")}
             return prepare_target(folder / "dockstring_F2_target.pdbqt", box=Box.from_json(box))
+        case _:
+            raise ValueError(f"{target}: no structure; known: {', '.join(RECEPTORS)}")

@@ -1,12 +1,13 @@
 """The twenty PMO tasks that need RDKit alone: a molecule to a score in [0, 1].
 
 Formulas of GuacaMol (Brown et al., J. Chem. Inf. Model. 2019, 59, 1096) as TDC took them over (tdc/chem_utils/oracle).
-Where TDC parts from GuacaMol, TDC is followed, and there are two TDCs. PyTDC 0.3.6, with which the leaderboard was
-measured, counted the atoms of an isomer (``isomers_*``, ``sitagliptin_mpo``, ``zaleplon_mpo``) from the letters of the
-SMILES: random screening of ZINC is published at 0.17 and 0.11 on the two isomer tasks, and reaches 0.59 and 0.62 when
-atoms are counted. PyTDC 0.4.0, with which Genetic-GFN and its re-run of Mol GA were measured (so says its README), counts
-atoms as GuacaMol does; nothing else in the twenty oracles differs between the two. A task with ``_mended`` behind its
-name is the second form.
+Where TDC parts from GuacaMol, TDC is followed, and there are two TDCs. The one that measured the leaderboard counted the
+atoms of an isomer (``isomers_*``, ``sitagliptin_mpo``, ``zaleplon_mpo``) from the letters of the SMILES: random screening
+of ZINC is published at 0.17 and 0.11 on the two isomer tasks, and reaches 0.59 and 0.62 when atoms are counted. That form
+is ``*_prev`` in PyTDC 0.4.0, whose own counts atoms as GuacaMol does; Genetic-GFN and its re-run of Mol GA were measured
+with 0.4.0 (so says its README). The other sixteen oracles are the same in 0.3.6 and 0.4.0. (0.3.6, which PMO's README
+recommends, has ``sitagliptin_mpo`` without its modifiers too, of values above 1, which no published figure holds.) A task
+with ``_mended`` behind its name is the form of 0.4.0.
 """
 
 from __future__ import annotations

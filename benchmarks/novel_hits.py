@@ -161,7 +161,7 @@ def _similarity(smiles: Sequence[str], zinc: Sequence[str]) -> NDArray[np.float6
     return largest
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=2)  # ZINC's and those of the molecules just asked about
 def _prints(smiles: tuple[str, ...]) -> list[Any]:
     from rdkit import Chem
     from rdkit.Chem.rdFingerprintGenerator import GetMorganGenerator

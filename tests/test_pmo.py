@@ -73,6 +73,15 @@ def test_counted_atoms_give_the_mended_values(task: str) -> None:
     assert value == pytest.approx(COUNTED[task], rel=1e-9)
 
 
+def test_a_comment_changes_no_digest_and_code_does(tmp_path: Path) -> None:
+    path = tmp_path / "a.py"
+    found = []
+    for text in ('"""One."""\nx = 1\n', '"""Two."""\n\nx = 1  # why\n"""Of x."""\n', "x = 2\n"):
+        path.write_text(text)
+        found.append(pmo._what_runs(path))
+    assert found[0] == found[1] != found[2]
+
+
 def test_mended_tasks_know_their_own_molecule() -> None:
     """The formula and the number of atoms enter as they are."""
     zaleplon = _pmo_oracles.ZALEPLON
