@@ -11,15 +11,17 @@ import numpy as np
 import pytest
 from scipy.linalg import solve
 
-from xinglin.errors import CheckpointError, InvalidInputError
+from xinglin.errors import CheckpointError, InputTooLargeError, InvalidInputError
 from xinglin.measure.localisation import auroc
 from xinglin.model.checkpoint import seal_checkpoint, verify_checkpoint
 from xinglin.model.molecule.activity import Panel
+from xinglin.model.molecule.domain import nearness
 from xinglin.model.molecule.features import featurise
 from xinglin.model.molecule.kernel import DescriptorScale, similarity
 from xinglin.model.molecule.saved import load_panels, save_panels
 from xinglin.model.shipped import shipped_folder
 from xinglin.records.molecules import murcko
+from xinglin.train.molecules import activity
 from xinglin.train.molecules.activity import (
     ActivityOptions,
     Held,
@@ -135,6 +137,37 @@ def test_a_fifth_is_held_back(ace: Table) -> None:
     assert told["rmse"].low < told["rmse"].value < told["rmse"].high
     assert told["rmse"].value < scored[0].truth.std()
     assert 0.7 < told["coverage"].value <= 1.0
+
+
+def test_of_a_large_table_the_kernel_sees_a_part_and_the_trees_all(
+    both: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rare = np.zeros(180)
+    rare[:20] = 1.0
+    table = Table("large", both.smiles, {"y": both.labels["CHEMBL2047_EC50"], "rare": rare})
+    assert activity.anchors_of(table).tolist() == list(range(180))
+    monkeypatch.setattr(activity, "ANCHORS", 120)
+    anchors = activity.anchors_of(table)
+    assert len(set(anchors.tolist())) == 120
+    assert (np.diff(anchors) > 0).all()
+    assert set(range(20)) <= set(anchors.tolist())  # all of the rare label
+    panel, held = fit_panel(table, FAST)
+    assert len(panel.reference) == 120
+    assert all(len(one.truth) == 180 for one in held)
+    number = next(one for one in held if one.task == "y")
+    assert np.mean((number.value - number.truth) ** 2) < 0.8 * number.truth.var()
+    fold = number.fold
+    for part in range(5):  # what a molecule is predicted from is of other folds
+        seen = anchors[fold[anchors] != part]
+        features = featurise(both.smiles)
+        kernel = similarity(features, features, panel.scale).fragments
+        expected = nearness(kernel[np.ix_(np.flatnonzero(fold == part), seen)])
+        assert np.allclose(number.near[fold == part], expected, atol=1e-5)
+    found = panel.predict(features)
+    assert np.corrcoef(found["y"].value, table.labels["y"])[0, 1] > 0.8
+    monkeypatch.setattr(activity, "MOST", 179)
+    with pytest.raises(InputTooLargeError, match="at most 179 molecules, got 180"):
+        fit_panel(table, FAST)
 
 
 def test_nothing_to_fit() -> None:

@@ -3,7 +3,8 @@
 Two learners of different kind see the table: a kernel machine (the mean of a Gaussian process whose noise has the largest
 marginal likelihood and, for numbers, of a support vector regression on the same kernel) and gradient-boosted trees
 (LightGBM). Predictions made for each fold without it are stacked with weights that are not negative, and calibrate the
-interval, the probabilities and the domain. Then both learners are fitted on the whole table.
+interval, the probabilities and the domain. Then both learners are fitted on the whole table; of more than ``ANCHORS``
+molecules the kernel machine and the domain see that many, drawn alike from every task and class, the trees all.
 
 Differs from the usual recipe (MoleculeACE, van Tilborg et al. 2022: one fingerprint, one learner) in averaging the
 kernels of four fragment families and of descriptors; their best method, SVM on ECFP, has the kernel of one.
@@ -18,13 +19,13 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from xinglin.errors import InvalidInputError, MissingExtraError
+from xinglin.errors import InputTooLargeError, InvalidInputError, MissingExtraError
 from xinglin.measure.normalised import NormalisedInterval
 from xinglin.measure.venn_abers import VennAbers
 from xinglin.model.molecule.activity import ActivityModel, Kind, Panel, log_odds, signs
 from xinglin.model.molecule.domain import Domain, nearness
-from xinglin.model.molecule.features import featurise
-from xinglin.model.molecule.kernel import DescriptorScale, Similarity, similarity
+from xinglin.model.molecule.features import Features, featurise
+from xinglin.model.molecule.kernel import DescriptorScale, Similarity, Written, similarity
 from xinglin.records.molecules.scaffold import scaffold_folds
 
 Array = NDArray[np.float64]
@@ -36,10 +37,17 @@ LEAST_OF_CLASS = 8
 """Molecules of the rarer class."""
 NOISES = (0.03, 0.1, 0.3, 1.0)
 """Candidates of the noise over the signal's variance."""
+ANCHORS = 8_000
+"""Most molecules of a table that the kernel machine is fitted on: memory grows with them times the table, time with their
+cube."""
+MOST = 100_000
+"""Most molecules of a table: 13 GB of kernel."""
 MOST_TRIED = 2500
 """Molecules over which the noise is chosen; evenly spaced."""
 LEAST_WEIGHT = 0.05
 """Share of the stack below which the trees are left out."""
+_BLOCK = 1024
+"""Molecules whose kernel is computed at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,12 +112,19 @@ def fit_panel(
 
     Raises:
         InvalidInputError: no task can be fitted.
+        InputTooLargeError: more than ``MOST`` molecules.
         MissingExtraError: LightGBM or scikit-learn is not installed.
     """
     options = options or ActivityOptions()
+    if len(table.smiles) > MOST:
+        raise InputTooLargeError(
+            f"{table.name}: expected at most {MOST:,} molecules, got {len(table.smiles):,}: give a part"
+        )
     features = featurise(table.smiles)
     scale = DescriptorScale.of(features)
-    alike = similarity(features, features, scale)
+    anchors = anchors_of(table, options.seed)
+    reference = features.take(anchors)
+    alike = _alike(features, reference, scale)
     columns = features.columns()
     models, held = [], []
     for task, labels in table.labels.items():
@@ -118,8 +133,12 @@ def fit_panel(
         if not enough(labels[rows], kind):
             continue
         fold = folds_of(table, rows, labels[rows], kind, options)
-        part = Similarity(alike.fragments[np.ix_(rows, rows)], alike.whole[np.ix_(rows, rows)])
-        model, validated = _fit_task(task, kind, rows, labels[rows], part, columns[rows], fold, options)
+        known = np.flatnonzero(np.isfinite(labels[anchors]))
+        place = np.searchsorted(rows, anchors[known])
+        part = Similarity(alike.fragments[np.ix_(rows, known)], alike.whole[np.ix_(rows, known)])
+        model, validated = _fit_task(
+            task, kind, known, place, labels[rows], part, columns[rows], fold, options
+        )
         models.append(model)
         held.append(validated)
         if report:
@@ -128,7 +147,37 @@ def fit_panel(
         raise InvalidInputError(
             f"{table.name}: expected a task with at least {LEAST} labels and {LEAST_OF_CLASS} of each class, found none"
         )
-    return Panel(table.name, features, scale, tuple(models)), held
+    return Panel(table.name, reference, scale, tuple(models)), held
+
+
+def anchors_of(table: Table, seed: int = 0) -> NDArray[np.int64]:
+    """Return the molecules that the kernel machine is fitted on, in ascending order: all, or ``ANCHORS`` of them.
+
+    They are drawn in turn from every task, and of a class from both labels, so that a rare label is seen in full.
+    """
+    count = len(table.smiles)
+    if count <= ANCHORS:
+        return np.arange(count)
+    order = np.random.default_rng(seed).permutation(count)
+    turn = np.full(count, count)
+    for labels in table.labels.values():
+        number = kind_of(labels[np.isfinite(labels)]) == "number"
+        for group in [np.isfinite(labels)] if number else [labels == 0, labels == 1]:
+            members = order[group[order]]
+            turn[members] = np.minimum(turn[members], np.arange(len(members)))
+    return np.sort(order[np.argsort(turn[order], kind="stable")][:ANCHORS])
+
+
+def _alike(features: Features, reference: Features, scale: DescriptorScale) -> Similarity:
+    """``similarity``, a block of rows at a time: what lies between takes five times the memory of the answer."""
+    shape = len(features), len(reference)
+    alike = Similarity(np.empty(shape, np.float32), np.empty(shape, np.float32))
+    written = [Written.of(family) for family in reference.counts]
+    for start in range(0, len(features), _BLOCK):
+        block = np.arange(start, min(start + _BLOCK, len(features)))
+        part = similarity(features.take(block), reference, scale, written)
+        alike.fragments[block], alike.whole[block] = part.fragments, part.whole
+    return alike
 
 
 def kind_of(labels: Array) -> Kind:
@@ -166,27 +215,33 @@ def folds_of(
 def _fit_task(
     task: str,
     kind: Kind,
-    rows: NDArray[np.int64],
+    known: NDArray[np.int64],
+    place: NDArray[np.int64],
     labels: Array,
     alike: Similarity,
     columns: Any,
     fold: NDArray[np.int64],
     options: ActivityOptions,
 ) -> tuple[ActivityModel, Held]:
+    """One task: ``known`` are its anchors among the panel's, ``place`` where they lie among its labels, and ``alike`` the
+    kernel of its molecules, shape (labels, anchors)."""
     target = labels if kind == "number" else 2 * labels - 1
-    noise = choose_noise(alike.whole, target)
+    at_anchors = target[place]
+    kernel = alike.whole[place]
+    noise = choose_noise(kernel, at_anchors)
     machine, trees, near = (np.zeros(len(labels)) for _ in range(3))
     for number in range(options.folds):
         train, test = np.flatnonzero(fold != number), np.flatnonzero(fold == number)
-        dual, offset = fit_machine(alike.whole[np.ix_(train, train)], target[train], noise, kind, options)
-        machine[test] = alike.whole[np.ix_(test, train)] @ dual + offset
-        near[test] = nearness(alike.fragments[np.ix_(test, train)])
+        seen = np.flatnonzero(fold[place] != number)
+        dual, offset = fit_machine(kernel[np.ix_(seen, seen)], at_anchors[seen], noise, kind, options)
+        machine[test] = alike.whole[np.ix_(test, seen)] @ dual + offset
+        near[test] = nearness(alike.fragments[np.ix_(test, seen)])
         if options.trees:
             grown = _grow(columns[train], labels[train], kind, options)
             raw = np.asarray(grown.predict(columns[test], num_threads=options.threads))
             trees[test] = raw if kind == "number" else log_odds(raw)
     stack = _stacked(machine, trees, labels, kind)
-    dual, offset = fit_machine(alike.whole, target, noise, kind, options)
+    dual, offset = fit_machine(kernel, at_anchors, noise, kind, options)
     keep = stack[2] != 0.0
     text = str(_grow(columns, labels, kind, options).model_to_string()) if keep else ""
     domain = Domain.of(near)
@@ -194,7 +249,7 @@ def _fit_task(
     fitted = ActivityModel(
         task,
         kind,
-        rows,
+        known,
         dual,
         offset,
         text,

@@ -53,7 +53,8 @@ def held_back(
         InvalidInputError: no task with enough labels.
     """
     aside = back(table, options)
-    panel, _ = fit_panel(_rows(table, np.flatnonzero(~aside)), options, report)
+    panel, fitted = fit_panel(_rows(table, np.flatnonzero(~aside)), options, report)
+    trained = {one.task: len(one.truth) for one in fitted}
     found = panel.predict(featurise([table.smiles[row] for row in np.flatnonzero(aside).tolist()]))
     scored = []
     for model in panel.models:
@@ -61,7 +62,7 @@ def held_back(
         known = np.isfinite(truth)
         cliff = None if table.strata is None else table.strata[aside][known] == 1
         some = found[model.task].take(known)
-        scored.append(Scored(model.task, model.kind, len(model.rows), truth[known], cliff, some))
+        scored.append(Scored(model.task, model.kind, trained[model.task], truth[known], cliff, some))
     return scored
 
 
