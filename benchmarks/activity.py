@@ -1,9 +1,10 @@
 """Activity and toxicity from a training table: a fifth held back by the split that the official test set was made by.
 
 MoleculeACE (30 targets, RMSE), TDC (7 tasks, AUROC), MoleculeNet's Tox21, ClinTox, SIDER and BACE, and on demand the
-44,541 molecules of GSK3-beta in ExCAPE-DB. The official test labels are not here, so the methods of the papers that run here are re-run on the same fifth: RF and SVM on ECFP as in
-MoleculeACE, RF on ECFP for classes. Nothing is chosen on the fifth, but the kernels and the learners were compared on
-cross-validated parts of six MoleculeACE and four TDC tables before: see docs/drugs-activity.md.
+44,541 molecules of GSK3-beta in ExCAPE-DB. The official test labels are not here, so the methods of the papers that run
+here are re-run on the same fifth: RF and SVM on ECFP as in MoleculeACE, RF on ECFP for classes. Nothing is chosen on the
+fifth, but the kernels and the learners were compared on cross-validated parts of six MoleculeACE and four TDC tables
+before: see docs/drugs-activity.md.
 """
 
 from __future__ import annotations
