@@ -5,23 +5,23 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks._heart import SITES, TABLE, write_hospitals
-from xinglin.federate.coalitions import Metric, Retraining, joined, row_digests, rows_of
+from xinglin.federate.coalitions import Metric, Retraining, first_held, joined, rows_of
 from xinglin.federate.job import DataNeeds, Job
 from xinglin.federate.tasks.protocol import Files
 from xinglin.federate.tasks.registry import task
 from xinglin.federate.tasks.table import Examples
-from xinglin.ledger.credit.duplicates import first_holders
+from xinglin.ledger.credit.near import near_copies
 
 Sites = dict[str, Examples]
-PLANTS = ("copy", "jittered copy", "noise", "flipped labels")
-JITTER = 0.01
-"""Of a column's standard deviation: enough to change every digest, too little to change the model."""
+PLANTS = ("copy", "copy moved by 1 %", "copy moved by 20 %", "copy moved by 50 %", "noise", "flipped labels")
+"""A copy is moved by so much of each column's standard deviation: 1 % changes every digest and not the model."""
 
 
 def job() -> Job:
@@ -48,7 +48,7 @@ def hospitals(data: Path) -> Sites:
 def planted(kind: str, sites: Sites, draw: int) -> Sites:
     """Return the hospitals with a worthless one added under the name ``planted``, which registers last.
 
-    ``copy``: all rows of Cleveland. ``jittered copy``: the same, each number moved a little. ``noise``: as many rows,
+    ``copy``: all rows of Cleveland. ``copy moved by``: the same, each number moved at random. ``noise``: as many rows,
     features drawn column by column from normal distributions, answers by a coin. ``flipped labels``: half of
     Hungary's rows leave Hungary and come with every answer turned round, so that nobody else holds them.
     """
@@ -57,9 +57,8 @@ def planted(kind: str, sites: Sites, draw: int) -> Sites:
     made = dict(sites)
     if kind == "copy":
         made["planted"] = source
-    elif kind == "jittered copy":
-        moved = generator.normal(0.0, JITTER * source.features.std(axis=0), source.features.shape)
-        made["planted"] = replace(source, features=(source.features + moved).astype(np.float32))
+    elif kind.startswith("copy moved by"):
+        made["planted"] = replace(source, features=moved(source.features, int(kind.split()[-2]), generator))
     elif kind == "noise":
         drawn = generator.normal(
             source.features.mean(axis=0), source.features.std(axis=0), source.features.shape
@@ -76,6 +75,30 @@ def planted(kind: str, sites: Sites, draw: int) -> Sites:
     return made
 
 
+def moved(rows: Any, percent: int, generator: np.random.Generator) -> Any:
+    """Return rows with every number moved at random, by so much of its column's standard deviation."""
+    return (rows + generator.normal(0.0, percent / 100 * rows.std(axis=0), rows.shape)).astype(np.float32)
+
+
+def seen(sites: Sites, source: str, percent: int) -> float:
+    """Return the share of a moved copy's rows that are seen as copies, where it registers last."""
+    records = {site: examples.features for site, examples in sites.items()}
+    records["planted"] = moved(records[source], percent, np.random.default_rng([2026, 9, percent]))
+    return len(near_copies(records, [*sites, "planted"])["planted"]) / len(records[source])
+
+
+def accused(sites: Sites, halvings: int) -> tuple[int, int]:
+    """Return how many innocent sites lose a row as a copy, and how many there were."""
+    generator = np.random.default_rng([2026, 10])
+    records = {site: examples.features for site, examples in sites.items()}
+    lost = [bool(near) for order in permutations(records) for near in near_copies(records, order).values()]
+    for rows in records.values():
+        for _ in range(halvings):
+            one, other = np.array_split(generator.permutation(len(rows)), 2)
+            lost.append(bool(near_copies({"a": rows[one], "b": rows[other]}, ["a", "b"])["b"]))
+    return sum(lost), len(lost)
+
+
 def split(sites: Sites) -> Sites:
     """Return eight sites: the two large hospitals cut into three each, for a game with more orders than can be tried."""
     made: Sites = {}
@@ -89,7 +112,7 @@ def split(sites: Sites) -> Sites:
 
 def without_copies(sites: Sites, order: Sequence[str]) -> tuple[Sites, dict[str, int]]:
     """Return the sites with each record left to its first holder, and how many each lost."""
-    kept = first_holders({site: row_digests(examples) for site, examples in sites.items()}, order)
+    kept = first_held(sites, order)
     cut = {site: rows_of(examples, kept[site], kept[site]) for site, examples in sites.items()}
     return cut, {site: len(sites[site]) - len(kept[site]) for site in sites}
 

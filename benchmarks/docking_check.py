@@ -64,7 +64,9 @@ def run(quick: bool) -> list[Line]:
     lines.append(
         Line("docking", "seconds a molecule", seconds, "s", len(found.rows), note="wall clock, one core each")
     )
-    lines += [Line("warning", warning, None, "", len(found.rows)) for warning in found.warnings]
+    lines += [
+        Line("docking", "warning", None, "", len(found.rows), note=warning) for warning in found.warnings
+    ]
     return lines
 
 

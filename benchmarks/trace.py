@@ -115,7 +115,7 @@ def _holds(world: World) -> bool:
             *("audit", "verify", "--public-key", world.folder / "audit.pem.pub"),
             *("--head", world.folder / "head.json"),
         )
-        call("model", "verify")
+        call("model", "audit")
         call("model", "check", world.model, "--public-key", world.folder / "model.pem.pub")
     except XinglinError:
         return False

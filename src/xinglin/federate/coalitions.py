@@ -24,6 +24,8 @@ from xinglin.federate.job import Job
 from xinglin.federate.tasks.protocol import Array, State
 from xinglin.federate.tasks.registry import task as find_task
 from xinglin.federate.tasks.table import Examples
+from xinglin.ledger.credit.duplicates import first_holders
+from xinglin.ledger.credit.near import near_copies
 
 Metric = Literal["log score", "accuracy"]
 """``log score``: minus the mean log loss, a proper score (nats a row); ``accuracy`` at one half. Larger is better."""
@@ -113,6 +115,22 @@ def row_digests(examples: Examples) -> list[str]:
         hashlib.sha256(row.tobytes() + answer.tobytes()).hexdigest()
         for row, answer in zip(examples.features, examples.targets, strict=True)
     ]
+
+
+def first_held(hospitals: Mapping[str, Examples], order: Sequence[str]) -> dict[str, list[int]]:
+    """Return, for each site, the places of its rows that count: neither equal to an earlier site's row, nor an altered copy
+    of one (``ledger.credit.near``).
+
+    Args:
+        hospitals: site -> its rows.
+        order: the sites, first registered first.
+
+    Raises:
+        InvalidInputError: the order does not name every site once.
+    """
+    kept = first_holders({site: row_digests(rows) for site, rows in hospitals.items()}, order)
+    near = near_copies({site: rows.features for site, rows in hospitals.items()}, order)
+    return {site: sorted(set(kept[site]).difference(near[site])) for site in hospitals}
 
 
 def rows_of(examples: Examples, places: Sequence[int] | Array, base: Sequence[int] | Array) -> Examples:

@@ -9,11 +9,10 @@ from typing import Any
 from sqlalchemy import Connection, select
 
 from xinglin.errors import ConflictError, InvalidInputError
-from xinglin.federate.coalitions import HELD_OUT, Metric, Retraining, joined, row_digests, rows_of
+from xinglin.federate.coalitions import HELD_OUT, Metric, Retraining, first_held, joined, rows_of
 from xinglin.federate.job import Job
 from xinglin.federate.tasks.protocol import Files
 from xinglin.federate.tasks.tabular import Tabular
-from xinglin.ledger.credit.duplicates import first_holders
 from xinglin.ledger.credit.evidence import evidence
 from xinglin.ledger.credit.exact import MOST, leave_one_out, shapley
 from xinglin.ledger.credit.sampled import Plan, sample
@@ -77,7 +76,7 @@ def measure(
     manifests = {
         site: manifest_digest(read_manifest(folder / "manifest.json")) for site, folder in folders.items()
     }
-    kept = first_holders({site: row_digests(rows) for site, rows in whole.items()}, order)
+    kept = first_held(whole, order)
     hospitals = {site: rows_of(rows, kept[site], kept[site]) for site, rows in whole.items()}
     settings = {
         **{"job": job.digest(), "data": manifests, "metric": metric, "held_out": HELD_OUT},

@@ -12,6 +12,7 @@ _DOORS = {
     "finalise": "xinglin.ledger.credit.settle",
     "first_holders": "xinglin.ledger.credit.duplicates",
     "leave_one_out": "xinglin.ledger.credit.exact",
+    "near_copies": "xinglin.ledger.credit.near",
     "object_to": "xinglin.ledger.credit.objections",
     "propose": "xinglin.ledger.credit.settle",
     "sample": "xinglin.ledger.credit.sampled",

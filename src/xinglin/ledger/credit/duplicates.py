@@ -6,8 +6,8 @@ the data of all later ones before anything is trained. A site that brought only 
 to any coalition, and its value is exactly 0.
 
 Sites compare digests, never records: an HMAC over the record's canonical content under a salt of the job that all sites
-share (``store.keys.keyed_digest``). What this does not see: a record that was altered, be it by one digit. And who holds
-the salt can test a guess, so few possible contents stay guessable.
+share (``store.keys.keyed_digest``). What this does not see: a record that was altered, be it by one digit; where records can
+be read in one place, ``near`` does. And who holds the salt can test a guess, so few possible contents stay guessable.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ class Contribution:
     alone_missing: Interval
     """What all lose without it: leave-one-out."""
     copies: int
-    """Records left out because an earlier site holds them."""
+    """Records left out because an earlier site holds them, or held what they were made from."""
     points: int
     """Basis points of the payout."""
 
