@@ -4,7 +4,7 @@ Digests see equal records only; a copy with every number moved a little has new 
 read (``federate.crediting``), a record of a later site is called *near* if its distance to the nearest record of all
 earlier sites, over the distance at which that record's own neighbours lie, is as small as only ``SHARE`` of the
 earlier records find it among themselves, each left out in turn. Of a site with data of its own, about as many are near;
-where significantly more are, these do not count.
+where significantly more are, none of the near ones counts, the site's own among them.
 
 The ratio to the neighbours' own distance is Lowe's test for matching points (2004, doi
 10.1023/B:VISI.0000029664.99615.94); we differ in taking its threshold from the records themselves, and in asking for
@@ -23,8 +23,9 @@ from numpy.typing import NDArray
 from xinglin.errors import InvalidInputError
 
 Array = NDArray[np.float64]
-SHARE = 0.05
-"""Share of independent records that lie as near."""
+SHARE = 0.25
+"""Share of independent records that lie as near: what a site with altered copies loses of its own. Of .05, .1, .25 and .5, on
+four hospitals, .25 saw most but for .5, and accused nobody."""
 SIGNIFICANT = 1e-4
 """One-sided probability of so many near records by chance, below which they do not count."""
 NEIGHBOURS = 5
