@@ -36,7 +36,13 @@ def test_part_of_a_site_may_be_copied_and_the_rest_counts() -> None:
     moved = rows[:60] + np.random.default_rng(0).normal(0, 0.01, (60, 8)) * rows.std(axis=0)
     near = near_copies({"a": rows, "b": np.concatenate([own, moved])}, ["a", "b"])["b"]
     assert set(range(150, 210)) <= set(near)
-    assert len([place for place in near if place < 150]) < 0.4 * 150
+    assert len([place for place in near if place < 150]) < 0.15 * 150
+
+
+def test_copies_that_were_moved_far_are_seen_in_part() -> None:
+    rows = _people(1, 400)
+    far = rows + np.random.default_rng(0).normal(0, 0.2, rows.shape) * rows.std(axis=0)
+    assert 0.5 * 400 < len(near_copies({"a": rows, "b": far}, ["a", "b"])["b"]) < 400
 
 
 def test_the_innocent_are_not_accused() -> None:

@@ -2,7 +2,7 @@
 
 Digests see equal records only; a copy with every number moved a little has new ones. Where the records themselves can be
 read (``federate.crediting``), a record of a later site is called *near* if its distance to the nearest record of all
-earlier sites, over the distance at which that record's own neighbours lie, is as small as only ``SHARE`` of the
+earlier sites, over the distance at which that record's own neighbours lie, is as small as only one of ``SHARES`` of the
 earlier records find it among themselves, each left out in turn. Of a site with data of its own, about as many are near;
 where significantly more are, none of the near ones counts, the site's own among them.
 
@@ -23,9 +23,9 @@ from numpy.typing import NDArray
 from xinglin.errors import InvalidInputError
 
 Array = NDArray[np.float64]
-SHARE = 0.25
-"""Share of independent records that lie as near: what a site with altered copies loses of its own. Of .05, .1, .25 and .5, on
-four hospitals, .25 saw most but for .5, and accused nobody."""
+SHARES = (0.05, 0.25)
+"""Shares of independent records that lie as near. The small one sees a few copies that were moved little, the large one many
+that were moved far; each costs a site that brought copies so much of its own."""
 SIGNIFICANT = 1e-4
 """One-sided probability of so many near records by chance, below which they do not count."""
 NEIGHBOURS = 5
@@ -77,12 +77,16 @@ def _near(earlier: Array, later: Array) -> NDArray[np.int64]:
     among = distance[:, 1] / np.maximum(_density(distance, place, place[:, 1], np.arange(len(known))), 1e-12)
     nearest, match = tree.query(asked, k=1)
     ratio = nearest / np.maximum(distance[match, NEIGHBOURS], 1e-12)
-    threshold = float(np.quantile(among, SHARE, method="lower"))
-    near = np.flatnonzero(ratio <= threshold)
-    # Of records like the earlier ones, how many lie below a threshold that was read from the earlier ones.
-    below = int((among <= threshold).sum())
-    chance = float(betabinom.sf(len(near) - 1, len(later), below, len(among) + 1 - below))
-    return near if chance < SIGNIFICANT else none
+    found = none
+    for share in SHARES:
+        threshold = float(np.quantile(among, share, method="lower"))
+        near = np.flatnonzero(ratio <= threshold)
+        # Of records like the earlier ones, how many lie below a threshold that was read from the earlier ones.
+        below = int((among <= threshold).sum())
+        chance = float(betabinom.sf(len(near) - 1, len(later), below, len(among) + 1 - below))
+        if chance < SIGNIFICANT / len(SHARES):
+            found = near
+    return found
 
 
 def _density(
