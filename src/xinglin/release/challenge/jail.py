@@ -2,8 +2,8 @@
 
 Each is tried on its own, and the list of those in force is part of the answer: where a kernel refuses one, it is named
 as missing and never assumed. In the order of their strength: a seccomp filter; Landlock (files: libraries and the model
-may be read, nothing written); an empty network namespace; limits of CPU time, memory, file size and open files; Python's
-own sockets closed.
+may be read, nothing written but the null device); an empty network namespace; limits of CPU time, memory, file size and
+open files; Python's own sockets closed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ STRONG = frozenset((SECCOMP, NAMESPACE))
 """One of them must be in force before a stranger's model is opened."""
 OPEN_FILES = 256
 _CLONE_NEWUSER, _CLONE_NEWNET = 0x10000000, 0x40000000
-_READ_FILE, _READ_DIR = 1 << 2, 1 << 3
+_WRITE_FILE, _READ_FILE, _READ_DIR = 1 << 1, 1 << 2, 1 << 3
+_NULL = Path("/dev/null")
+"""May be written: dill opens it for that while torch imports it, and nothing stays there."""
 _FILE_RIGHTS = {1: 13, 2: 14, 3: 15, 4: 15, 5: 16}
 """Landlock ABI -> number of file rights that it knows."""
 _CREATE, _ADD, _RESTRICT = 444, 445, 446
@@ -111,7 +113,7 @@ def _landlock(readable: Iterable[Path]) -> bool:
     try:
         for path in readable:
             place = os.open(path, os.O_PATH | os.O_CLOEXEC)
-            rights = _READ_FILE | _READ_DIR if path.is_dir() else _READ_FILE
+            rights = _READ_FILE | (_READ_DIR if path.is_dir() else _WRITE_FILE if path == _NULL else 0)
             rule = ctypes.create_string_buffer(struct.pack("=Qi", rights, place))
             added = libc.syscall(_ADD, table, 1, rule, 0)
             os.close(place)

@@ -103,7 +103,11 @@ def write_words(
         "seeds": [options.seed],
         "limits": LIMITS,
     }
-    learnt = {"method": "siglip", "scale": float(model.scale.exp()), "bias": float(model.bias)}
+    learnt = {
+        "method": "siglip",
+        "scale": float(model.scale.detach().exp()),
+        "bias": float(model.bias.detach()),
+    }
     with saving(out) as new:
         write_towers(model, new)
         save_tokenizer(tokenizer, new)
@@ -119,9 +123,11 @@ def write_words(
 
 
 def _measured(words: LungWords, valid: Cubes) -> dict[str, Any]:
-    """Figures on the validation scans, in words that training never saw."""
+    """Figures on the validation scans, in words that training never saw; of an attribute that all of them share, none."""
     metrics: dict[str, Any] = {}
     for one in attributes(words, valid):
+        if len(np.unique(one.labels)) < 2:
+            continue
         figure = one.figure()
         metrics[f"valid_auroc_{one.key}"] = figure.as_json() | {
             "n": figure.n,
