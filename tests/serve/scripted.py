@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 
 from xinglin.apps.assistant.writer import Sampling
@@ -12,8 +13,10 @@ class Scripted:
 
     name = "scripted"
 
-    def __init__(self, *drafts: str | Exception) -> None:
+    def __init__(self, *drafts: str | Exception, pause: float = 0.0) -> None:
         self.drafts = list(drafts)
+        self.pause = pause
+        """Seconds before each piece: a model that is fast enough ends before anybody can stop it."""
         self.closed = 0
         self.seen: list[Sequence[Mapping[str, str]]] = []
 
@@ -24,6 +27,7 @@ class Scripted:
             if isinstance(draft, Exception):
                 raise draft
             for start in range(0, len(draft), 7):
+                time.sleep(self.pause)
                 yield draft[start : start + 7]
         finally:
             self.closed += 1

@@ -13,7 +13,7 @@ from xinglin.apps.diagnosis.differential import Differential
 from xinglin.serve.app import create_app
 from xinglin.store import Store
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow]
+pytestmark = pytest.mark.browser
 
 
 def ask(page: Any, words: str) -> None:
@@ -47,7 +47,7 @@ def test_a_conversation(browser: Any, differential: Differential, store: Store) 
 
 def test_stop_and_unsupported(browser: Any, differential: Differential, store: Store) -> None:  # noqa: F811
     draft = "火星上有高血压病院。" * 400
-    with running(create_app(differential, store, writer=Scripted(draft))) as address:
+    with running(create_app(differential, store, writer=Scripted(draft, pause=0.05))) as address:
         page = browser.new_page(viewport={"width": 1000, "height": 800})
         page.goto(f"{address}/chat")
         page.fill("[data-key=text]", "高血压有什么症状?")

@@ -45,7 +45,6 @@ def test_an_onnx_model_answers_the_same_bits_every_time(tmp_path: Path) -> None:
     assert jail.STRONG & set(one.barriers)
 
 
-@pytest.mark.slow
 def test_a_transformers_model_answers_the_same_bits_as_by_hand(tmp_path: Path) -> None:
     torch = pytest.importorskip("torch")
     from transformers import BertForSequenceClassification
