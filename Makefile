@@ -7,13 +7,17 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 PATIENT := 患者男性,58岁,胸痛3天,心电图显示ST段压低
 
-.PHONY: demo test serve lint check-graph clean
+.PHONY: demo test slow serve lint check-graph clean
 
 demo: $(VENV)/.core
 	$(BIN)/xinglin diagnose "$(PATIENT)"
 
 test: $(VENV)/.everything lint
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_OPTIONS)
+
+# Before a release: what takes longer than about ten seconds a test. `make test` leaves it out.
+slow: $(VENV)/.everything
+	$(BIN)/python -m pytest -m slow -rs
 
 serve: $(VENV)/.core
 	$(BIN)/xinglin serve
