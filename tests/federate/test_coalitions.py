@@ -10,7 +10,7 @@ import pytest
 
 from xinglin.errors import ConflictError, InvalidInputError, UnknownNameError
 from xinglin.federate import history
-from xinglin.federate.coalitions import Retraining, joined, row_digests, rows_of
+from xinglin.federate.coalitions import Retraining, first_held, joined, row_digests, rows_of
 from xinglin.federate.crediting import registered_order
 from xinglin.federate.history import register_node
 from xinglin.federate.job import Job, job_from
@@ -69,6 +69,21 @@ def test_parts_are_joined_and_chosen_in_order() -> None:
     picked = rows_of(whole, [6, 0], [0, 1, 2])
     assert row_digests(picked) == [row_digests(whole)[6], row_digests(whole)[0]]
     assert picked.centre == pytest.approx(whole.features[:3].mean(axis=0))
+
+
+def test_gaps_do_not_spoil_a_column() -> None:
+    rows = hospital(1, 6)
+    rows.features[2, 0] = np.nan
+    picked = rows_of(rows, [0, 2], [0, 1, 2, 3])
+    assert picked.centre[0] == pytest.approx(rows.features[[0, 1, 3], 0].mean())
+    assert picked.spread[0] == pytest.approx(rows.features[[0, 1, 3], 0].std(ddof=1), rel=1e-5)
+
+
+def test_an_altered_copy_counts_for_whom_it_was_copied_from() -> None:
+    rows = hospital(1, 80)
+    moved = Examples(rows.features + 0.001, rows.targets, None, 0, 0, rows.centre, rows.spread)
+    kept = first_held({"own": hospital(2, 70), "copy": moved, "first": rows}, ["first", "own", "copy"])
+    assert {site: len(places) for site, places in kept.items()} == {"first": 80, "own": 70, "copy": 0}
 
 
 def test_what_does_not_fit_is_refused() -> None:

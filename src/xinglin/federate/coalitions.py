@@ -23,7 +23,7 @@ from xinglin.federate.in_process import federate
 from xinglin.federate.job import Job
 from xinglin.federate.tasks.protocol import Array, State
 from xinglin.federate.tasks.registry import task as find_task
-from xinglin.federate.tasks.table import Examples
+from xinglin.federate.tasks.table import Examples, moments
 from xinglin.ledger.credit.duplicates import first_holders
 from xinglin.ledger.credit.near import near_copies
 
@@ -135,10 +135,7 @@ def first_held(hospitals: Mapping[str, Examples], order: Sequence[str]) -> dict[
 
 def rows_of(examples: Examples, places: Sequence[int] | Array, base: Sequence[int] | Array) -> Examples:
     """Return some rows, standardised by the moments of the ``base`` rows."""
-    features = examples.features[np.asarray(base, int)].astype(np.float64)
-    with np.errstate(invalid="ignore"):
-        centre = np.nan_to_num(features.mean(axis=0)) if len(features) else examples.centre
-        spread = np.nan_to_num(features.std(axis=0, ddof=1)) if len(features) > 1 else examples.spread
+    centre, spread = moments(examples.features[np.asarray(base, int)])
     chosen = np.asarray(places, int)
     owners = None if examples.patients is None else tuple(examples.patients[place] for place in chosen)
     return replace(
@@ -146,8 +143,8 @@ def rows_of(examples: Examples, places: Sequence[int] | Array, base: Sequence[in
         features=examples.features[chosen],
         targets=examples.targets[chosen],
         patients=owners,
-        centre=np.asarray(centre, np.float32),
-        spread=np.where(spread > 0, spread, 1.0).astype(np.float32),
+        centre=centre,
+        spread=spread,
     )
 
 

@@ -66,4 +66,17 @@ def test_few_records_say_nothing_and_bad_input_is_refused() -> None:
     with pytest.raises(InvalidInputError, match="every site once"):
         near_copies({"a": rows}, ["b"])
     with pytest.raises(InvalidInputError, match="a: expected numbers that are finite"):
-        near_copies({"a": np.full((30, 2), np.nan)}, ["a"])
+        near_copies({"a": np.full((30, 2), np.inf)}, ["a"])
+
+
+def test_gaps_are_as_good_as_numbers() -> None:
+    generator = np.random.default_rng(5)
+    rows, own = _people(1), _people(2)
+    moved = rows + generator.normal(0, 0.01, rows.shape) * rows.std(axis=0)
+    gaps = generator.random(rows.shape) < 0.1
+    gaps[:, 3] = True  # a column that nobody filled in
+    for table in (rows, own, moved):
+        table[gaps] = np.nan
+    found = near_copies({"a": rows, "own": own, "moved": moved}, ["a", "own", "moved"])
+    assert found["own"] == []
+    assert len(found["moved"]) > 100

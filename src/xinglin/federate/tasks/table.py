@@ -138,19 +138,18 @@ def read_examples(node: NodeData, schema: Schema) -> Examples:
     read = _rows(node, schema)
     own = reference(node)
     base = read if own is None else _rows(own, schema)
+    centre, spread = moments(base.features)
+    return Examples(read.features, read.targets, read.patients, read.dropped, read.outside, centre, spread)
+
+
+def moments(features: Array) -> tuple[Array, Array]:
+    """Return mean and standard deviation (n - 1) of each feature over its known values, float32; 0 and 1 where it has none
+    or does not vary."""
     with np.errstate(invalid="ignore"), warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value: no mean, no spread
-        centre = np.nan_to_num(np.nanmean(base.features, axis=0, dtype=np.float64))
-        spread = np.nan_to_num(np.nanstd(base.features, axis=0, ddof=1, dtype=np.float64))
-    return Examples(
-        read.features,
-        read.targets,
-        read.patients,
-        read.dropped,
-        read.outside,
-        np.asarray(centre, np.float32),
-        np.asarray(np.where(spread > 0, spread, 1.0), np.float32),
-    )
+        centre = np.nan_to_num(np.nanmean(features, axis=0, dtype=np.float64))
+        spread = np.nan_to_num(np.nanstd(features, axis=0, ddof=1, dtype=np.float64))
+    return centre.astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32)
 
 
 def reference(node: NodeData) -> NodeData | None:

@@ -38,17 +38,17 @@ def near_copies(records: Mapping[str, NDArray[Any]], order: Sequence[str]) -> di
     """Return, for each site, the places of the records that are altered copies of an earlier site's.
 
     Args:
-        records: site -> its records as numbers, shape (records, columns); answers are not looked at, so that a copy with
-            other answers is one too.
+        records: site -> its records as numbers, shape (records, columns), NaN where one is not known; answers are not looked
+            at, so that a copy with other answers is one too.
         order: the sites, first registered first.
 
     Raises:
-        InvalidInputError: the order does not name every site once, or a value is not finite.
+        InvalidInputError: the order does not name every site once, or a value is infinite.
     """
     if sorted(order) != sorted(records):
         raise InvalidInputError("order: expected every site once, as they were registered")
     for site, rows in records.items():
-        if not np.isfinite(rows).all():
+        if np.isinf(rows).any():
             raise InvalidInputError(f"{site}: expected numbers that are finite")
     found: dict[str, list[int]] = {}
     earlier: Array | None = None
@@ -68,9 +68,7 @@ def _near(earlier: Array, later: Array) -> NDArray[np.int64]:
     from scipy.spatial import cKDTree
     from scipy.stats import betabinom
 
-    spread = earlier.std(axis=0)
-    scale = np.where(spread > 0, spread, 1.0)
-    known, asked = earlier / scale, later / scale
+    known, asked = _scaled(earlier, earlier), _scaled(later, earlier)
     tree = cKDTree(known)
     # The record itself comes first, or another one that is equal to it, which is as good.
     distance, place = tree.query(known, k=NEIGHBOURS + 2)
@@ -87,6 +85,13 @@ def _near(earlier: Array, later: Array) -> NDArray[np.int64]:
         if chance < SIGNIFICANT / len(SHARES):
             found = near
     return found
+
+
+def _scaled(rows: Array, base: Array) -> Array:
+    """Rows in standard deviations of the base rows from their mean, where a gap lies too."""
+    known = np.ma.masked_invalid(base)
+    centre, spread = known.mean(axis=0).filled(0.0), known.std(axis=0).filled(0.0)
+    return np.asarray(np.nan_to_num((rows - centre) / np.where(spread > 0, spread, 1.0)))
 
 
 def _density(
