@@ -149,7 +149,7 @@ def moments(features: Array) -> tuple[Array, Array]:
         warnings.simplefilter("ignore", RuntimeWarning)  # a column without any value: no mean, no spread
         centre = np.nan_to_num(np.nanmean(features, axis=0, dtype=np.float64))
         spread = np.nan_to_num(np.nanstd(features, axis=0, ddof=1, dtype=np.float64))
-    return centre.astype(np.float32), np.where(spread > 0, spread, 1.0).astype(np.float32)
+    return np.asarray(centre, np.float32), np.asarray(np.where(spread > 0, spread, 1.0), np.float32)
 
 
 def reference(node: NodeData) -> NodeData | None:
