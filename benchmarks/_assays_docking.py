@@ -24,11 +24,8 @@ BLOCK = 25
 """Molecules whose scores are kept together."""
 
 
-def docking_scores(
-    data: Path, target: str, smiles: Sequence[str], first: int | None = None
-) -> NDArray[np.float64]:
-    """Return kcal/mol of a library's first molecules (None: of all); infinite where one could not be docked: such are
-    measured last."""
+def docking_scores(data: Path, target: str, smiles: Sequence[str]) -> NDArray[np.float64]:
+    """Return kcal/mol, shape (n,); infinite where a molecule could not be docked: such are measured last."""
     from xinglin.apps.drugs.dock.options import DockOptions
     from xinglin.apps.drugs.dock.pool import Pool
     from xinglin.apps.drugs.dock.run import dock_many
@@ -44,10 +41,10 @@ def docking_scores(
         def docked(block: Sequence[str]) -> list[float | None]:
             return [row.score for row in dock_many(block, options, pool, shelf)]
 
-        for start in range(0, len(smiles[:first]), BLOCK):
+        for start in range(0, len(smiles), BLOCK):
             block = smiles[start : start + BLOCK]
             scores += kept.get(f"{target} {start} of {len(smiles)}", partial(docked, block))
-    return np.array([np.inf if score is None else score for score in scores[:first]])
+    return np.array([np.inf if score is None else score for score in scores])
 
 
 def _site(data: Path, target: str) -> Any:

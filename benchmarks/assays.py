@@ -9,8 +9,7 @@ not counted, while all hits to be found have other scaffolds.
 
 Settings (kernel, boldness 1) were chosen on ``DEVELOPMENT``; only other targets are reported. Where a structure is at
 hand, docking scores order the library too: best first, known before any assay. XINGLIN_BENCH_DOCKED names those targets
-(default: none, since each of them is hours of docking on a busy machine; see ``_assays_docking.RECEPTORS``);
-``TARGET:450`` takes the first 450 molecules of its file for the library, for all orders alike.
+(default: none, since each of them is hours of docking on a busy machine; see ``_assays_docking.RECEPTORS``).
 """
 
 from __future__ import annotations
@@ -103,10 +102,10 @@ def _arms(target: str, start: str, plate: int, seeds: int) -> dict[str, list[int
     return {arm: [_needed(target, arm, start, plate, seed) for seed in range(seeds)] for arm in arms}
 
 
-def _docked() -> dict[str, int | None]:
-    """Targets whose libraries are ordered by docking too, with the number of molecules; None: all."""
-    named = [one.partition(":") for one in os.environ.get("XINGLIN_BENCH_DOCKED", "").split(",")]
-    return {target: int(count) if count else None for target, _, count in named if target in RECEPTORS}
+def _docked() -> list[str]:
+    """Targets whose libraries are ordered by docking too."""
+    named = os.environ.get("XINGLIN_BENCH_DOCKED", "")
+    return [target for target in named.split(",") if target in RECEPTORS]
 
 
 def _simple(needed: dict[str, NDArray[np.float64]]) -> list[str]:
@@ -303,14 +302,13 @@ def _library(target: str) -> Library:
 
 @cache
 def _docking(target: str) -> NDArray[np.float64]:
-    return docking_scores(_folder(), target, _measured(target)[0], _docked()[target])
+    return docking_scores(_folder(), target, _library(target).smiles)
 
 
 @cache
 def _labelled(target: str) -> tuple[list[str], NDArray[np.float64], NDArray[np.bool_]]:
     """Molecules, values, and which of them are hits."""
     smiles, values = _measured(target)
-    smiles, values = smiles[: _docked().get(target)], values[: _docked().get(target)]
     binary = set(np.unique(values)) <= {0.0, 1.0}
     border = 1.0 if binary else float(np.sort(values)[-round(SHARE * len(values))])
     return smiles, values, values >= border
