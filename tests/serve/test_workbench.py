@@ -274,6 +274,12 @@ def test_ask_mode_answers_by_key_and_undoes(visit: Any, shoot: Any) -> None:
     assert page.inner_text(".xl-question p") == first
 
 
+def close(page: Any) -> None:
+    """Close a dialog and wait until it is gone: until then it takes the focus back."""
+    page.click("[data-key=close]")
+    page.wait_for_selector(".q-dialog__inner", state="detached")
+
+
 def test_note_save_history_reopen_confirm_delete(visit: Any, shoot: Any, tmp_path: Path) -> None:
     page = visit()
     page.fill("[data-key=allergies]", "青霉素")
@@ -293,10 +299,10 @@ def test_note_save_history_reopen_confirm_delete(visit: Any, shoot: Any, tmp_pat
     assert "已联系家属" in (tmp_path / "note.txt").read_text(encoding="utf-8-sig")
     page.click("[data-key=keep-note]")
     page.wait_for_selector(".xl-note-positive")
-    page.click("[data-key=close]")
+    close(page)
     page.click("[data-key=referral]")
     page.wait_for_selector("h2:text('转诊单')")
-    page.click("[data-key=close]")
+    close(page)
     page.fill("[data-key=confirm-search]", "I21")
     page.locator(".xl-matches button", has_text="急性心肌梗死").first.click()
     page.click("[data-key=confirm]")
@@ -314,7 +320,7 @@ def test_note_save_history_reopen_confirm_delete(visit: Any, shoot: Any, tmp_pat
     assert page.locator(".xl-given button").count() == 1
     page.click("[data-key=note]")
     assert "已联系家属" in page.locator("textarea[data-key=paper]").input_value()
-    page.click("[data-key=close]")
+    close(page)
     page.click("nav >> text=历史")
     page.fill("[data-key=search]", "没有这样的病例")
     row.first.wait_for(state="detached")
@@ -401,7 +407,7 @@ def test_markup_in_the_text_stays_text(visit: Any) -> None:
     page.wait_for_selector(".xl-note-positive")
     page.click("[data-key=note]")
     page.wait_for_selector("textarea[data-key=paper]")
-    page.click("[data-key=close]")
+    close(page)
     page.click("nav >> text=历史")
     page.wait_for_selector("tbody tr >> text=onerror")
     page.goto(page.url.replace("/history", "/graph?node=<script>window.hacked=1</script>"))
