@@ -126,7 +126,7 @@ def first_held(hospitals: Mapping[str, Examples], order: Sequence[str]) -> dict[
         order: the sites, first registered first.
 
     Raises:
-        InvalidInputError: the order does not name every site once.
+        InvalidInputError: the order does not name every site once, or a value is infinite.
     """
     kept = first_holders({site: row_digests(rows) for site, rows in hospitals.items()}, order)
     near = near_copies({site: rows.features for site, rows in hospitals.items()}, order)

@@ -12,7 +12,7 @@ be read in one place, ``near`` does. And who holds the salt can test a guess, so
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from xinglin.errors import InvalidInputError
 
@@ -28,11 +28,20 @@ def first_holders(records: Mapping[str, Sequence[str]], order: Sequence[str]) ->
     Raises:
         InvalidInputError: the order does not name every site once.
     """
-    if sorted(order) != sorted(records):
-        raise InvalidInputError("order: expected every site once, as they were registered")
+    check_order(records, order)
     held: set[str] = set()
     kept = {}
     for site in order:
         kept[site] = [place for place, digest in enumerate(records[site]) if digest not in held]
         held.update(records[site])
     return kept
+
+
+def check_order(sites: Collection[str], order: Sequence[str]) -> None:
+    """Refuse an order that does not name every site once.
+
+    Raises:
+        InvalidInputError: it does not.
+    """
+    if sorted(order) != sorted(sites):
+        raise InvalidInputError("order: expected every site once, as they were registered")

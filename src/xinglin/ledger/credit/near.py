@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from xinglin.errors import InvalidInputError
+from xinglin.ledger.credit.duplicates import check_order
 
 Array = NDArray[np.float64]
 SHARES = (0.05, 0.25)
@@ -45,8 +46,7 @@ def near_copies(records: Mapping[str, NDArray[Any]], order: Sequence[str]) -> di
     Raises:
         InvalidInputError: the order does not name every site once, or a value is infinite.
     """
-    if sorted(order) != sorted(records):
-        raise InvalidInputError("order: expected every site once, as they were registered")
+    check_order(records, order)
     for site, rows in records.items():
         if np.isinf(rows).any():
             raise InvalidInputError(f"{site}: expected numbers that are finite")
