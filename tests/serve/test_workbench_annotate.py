@@ -125,11 +125,20 @@ def desk(
     page = enter(user, f"/annotate?campaign={campaign.id}&stage={stage}", **more)
     page.wait_for_selector(".xa-text")
     page.wait_for_selector(".xa-progress b")
+    page.wait_for_function("window.xinglinDesk")  # the keys
     return page
 
 
 def says(page: Any, text: str) -> None:
     page.wait_for_function("text => document.querySelector('.xa-text')?.textContent === text", arg=text)
+
+
+def search(page: Any, words: str, name: str) -> None:
+    """Search the classes by key, once the words of the search before are gone, until one is shown."""
+    page.wait_for_function("document.querySelector('[data-key=search]').value === ''")
+    page.keyboard.press("/")
+    page.keyboard.type(words)
+    page.wait_for_selector(f".xa-choices >> text={name}")
 
 
 def test_a_double_round_with_the_model_by_keyboard(
@@ -284,15 +293,11 @@ def test_marks_are_counted_in_characters(enter: Any, campaigns: dict[str, Campai
 def test_a_large_scheme_is_searched(enter: Any, campaigns: dict[str, Campaign], store: Store) -> None:
     made = campaigns["large"]
     page = desk(enter, "an", made)
-    page.keyboard.press("/")
-    page.keyboard.type("鼻咽")
-    page.wait_for_selector(".xa-choices >> text=急性鼻咽炎")
+    search(page, "鼻咽", "急性鼻咽炎")
     page.keyboard.press("Enter")
     says(page, TEXTS[1])
     page.wait_for_selector(".xa-choice-note >> text=常用")
-    page.keyboard.press("/")
-    page.keyboard.type("class 4")
-    page.wait_for_selector(".xa-choices >> text=第40类")
+    search(page, "class 4", "第40类")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowDown")
@@ -371,9 +376,7 @@ def test_several_codes_of_a_large_scheme(enter: Any, campaigns: dict[str, Campai
     made = campaigns["many"]
     page = desk(enter, "an", made)
     for words, name in (("鼻咽", "急性鼻咽炎"), ("class 40", "第40类")):
-        page.keyboard.press("/")
-        page.keyboard.type(words)
-        page.wait_for_selector(f".xa-choices >> text={name}")
+        search(page, words, name)
         page.keyboard.press("Enter")
         page.wait_for_selector(f".xa-choice.xa-current >> text={name}")
     assert page.locator(".xa-choice.xa-current").count() == 2, "what is chosen stays in sight"

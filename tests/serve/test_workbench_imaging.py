@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,15 +36,31 @@ from xinglin.types import Record
 nibabel = pytest.importorskip("nibabel")
 INNER = (215.0, 95.0, 75.0)
 """Where ``chest`` has its larger nodule, LPS millimetres."""
+GOES_ON = threading.Event()
+GOES_ON.set()
+
+
+@pytest.fixture
+def held() -> Iterator[None]:
+    """Searches stop half way until ``GOES_ON`` is set."""
+    GOES_ON.clear()
+    yield
+    GOES_ON.set()
 
 
 def blobs(scan: Scan, report: Any) -> Found:
-    """Round dense blobs inside the lungs of the chest that the tests build: a detector of the plainest kind, and slow."""
+    """Round dense blobs inside the lungs of the chest that the tests build: a detector of the plainest kind, and slow.
+
+    It stops half way while ``GOES_ON`` is not set.
+    """
     inside = np.stack(list(lung_mask(scan).on(scan)))
     labels, _ = ndimage.label((scan.array > -300) & inside)
     for done in range(40):
         report(done, 40)
         time.sleep(0.03)
+        while done == 20 and not GOES_ON.is_set():
+            report(done, 40)  # raises when the search is stopped
+            time.sleep(0.03)
     found = []
     for at, box in enumerate(ndimage.find_objects(labels), 1):
         part = labels[box] == at
@@ -148,6 +165,7 @@ def test_a_study_is_sent_looked_through_and_decided_on(
     enter: Any,
     room: Any,
     files: dict[str, Path],
+    held: None,
     shoot: Any,  # noqa: F811
 ) -> None:
     address, store, desk = room
@@ -167,6 +185,7 @@ def test_a_study_is_sent_looked_through_and_decided_on(
     page.wait_for_selector("[data-key=find]")
     assert page.locator(".xi-finding").count() == 0
     page.click("[data-key=find]")
+    page.wait_for_selector("[data-key=find-cancel]")
     page.wait_for_function("/\\d+ \\/ 40/.test(document.querySelector('.xi-search').textContent)")
     page.reload()
     page.wait_for_selector("[data-key=find-progress]")  # the search goes on, and the page finds it again
@@ -175,6 +194,7 @@ def test_a_study_is_sent_looked_through_and_decided_on(
     page.mouse.wheel(0, 100)
     at_slice(page, "axial", begun - 1)
     assert page.locator("[data-key=find-cancel]").is_visible()
+    GOES_ON.set()
 
     # The list leads the cross to the nodule, in millimetres.
     page.wait_for_selector(".xi-finding")
