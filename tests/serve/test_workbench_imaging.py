@@ -189,6 +189,7 @@ def test_a_study_is_sent_looked_through_and_decided_on(
     page.wait_for_function("/\\d+ \\/ 40/.test(document.querySelector('.xi-search').textContent)")
     page.reload()
     page.wait_for_selector("[data-key=find-progress]")  # the search goes on, and the page finds it again
+    page.wait_for_function("window.xinglinImaging")  # wheel and keys
     begun = slice_(page, "axial")
     page.hover("[data-plane=axial]")
     page.mouse.wheel(0, 100)
