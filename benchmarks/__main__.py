@@ -13,7 +13,7 @@ from pathlib import Path
 FOLDER = Path(__file__).parent
 NAMES = sorted(path.stem for path in FOLDER.glob("*.py") if not path.stem.startswith("_"))
 SHARED = (
-    "The machine was shared with other jobs during the run: wall-clock figures are upper bounds, and CPU time "
+    "The load average is that at the start; where other jobs ran beside, wall-clock figures are upper bounds, and CPU time "
     "grew too."
 )
 

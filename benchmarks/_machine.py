@@ -7,16 +7,21 @@ import platform
 from datetime import UTC, datetime
 from pathlib import Path
 
+WIDE = "avx2", "avx512f", "avx512_vnni", "avx_vnni", "amx_int8", "asimd", "i8mm"
+"""Instruction sets that decide how fast a model runs, above all in 8 bits (the kernel's names)."""
+
 
 def machine() -> str:
-    """Return processor, cores, Python, the load at this moment and the date."""
-    model = platform.processor() or platform.machine()
+    """Return processor, its wide instructions, cores, Python, the load at this moment and the date."""
+    model, has = platform.processor() or platform.machine(), ""
     info = Path("/proc/cpuinfo")
     if info.is_file():
-        names = [
-            line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if "model name" in line
-        ]
-        model = names[0] if names else model
+        fields = [line.split(":", 1) for line in info.read_text().splitlines() if ":" in line]
+        told = {key.strip().lower(): value.strip() for key, value in reversed(fields)}  # of the first core
+        model = told.get("model name", model)
+        flags = told.get("flags", told.get("features", "")).split()
+        if found := [name for name in WIDE if name in flags]:
+            has = f" with {' '.join(found)}"
     load = f", load average {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     date = datetime.now(UTC).date().isoformat()
-    return f"{model}, {os.cpu_count()} cores, Python {platform.python_version()}{load}, {date}"
+    return f"{model}{has}, {os.cpu_count()} cores, Python {platform.python_version()}{load}, {date}"

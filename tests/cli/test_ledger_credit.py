@@ -14,6 +14,8 @@ from typer.testing import CliRunner, Result
 
 from xinglin.cli import ledger_credit
 from xinglin.errors import ConflictError, InvalidInputError, MissingDataError, NotPermittedError, XinglinError
+from xinglin.federate import crediting
+from xinglin.federate.coalitions import first_held
 from xinglin.federate.permit import describe, permit
 from xinglin.ledger import entries, verify
 from xinglin.ledger.credit import settle
@@ -102,6 +104,10 @@ def test_from_retraining_to_claim(hospitals: Path, monkeypatch: pytest.MonkeyPat
     assert run(*compute).exit_code == 0
     assert Path(out).read_bytes() == evidence
     assert measured == {path.name: path.stat().st_mtime_ns for path in Path(state).iterdir()}
+    # Under another rule on copies other rows count: what was kept is not taken for its values.
+    with monkeypatch.context() as patch:
+        patch.setattr(crediting, "first_held", lambda *given: {s: p[1:] for s, p in first_held(*given).items()})
+        assert "other settings" in refused(ConflictError, *compute)
 
     stewards = [text for site in (*HONEST, *PLANTED) for text in ("--steward", f"{site}={site}-lead")]
     assert "公示中 proposed" in run("propose", out, *stewards, "--days", "1", "--as", "lead").output

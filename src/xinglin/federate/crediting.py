@@ -18,6 +18,7 @@ from xinglin.ledger.credit.exact import MOST, leave_one_out, shapley
 from xinglin.ledger.credit.sampled import Plan, sample
 from xinglin.ledger.credit.values import Coalition, Recorded
 from xinglin.records.manifest import manifest_digest, read_manifest
+from xinglin.store.keys import canonical_json, digest
 from xinglin.store.tables import federation_nodes
 
 PARTS = ("train", "test")
@@ -81,6 +82,7 @@ def measure(
     settings = {
         **{"job": job.digest(), "data": manifests, "metric": metric, "held_out": HELD_OUT},
         **{"judges": sorted(judges) if judges is not None else None, "order": list(order)},
+        "rows": {site: digest(canonical_json(places)) for site, places in kept.items()},  # a rule on copies that changed shows here
     }
     measured: dict[int, Mapping[Coalition, float]] = {}
     ratios = []
