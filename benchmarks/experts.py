@@ -4,15 +4,17 @@ Three arms of one attention and embedding; the feed-forward part is 3 slices wid
 (dense, equal total), or 1 shared slice and 8 experts of a slice, 2 of them awake. They are trained from random weights
 on the same tokens of the open Chinese text, with one recipe that was tuned for none of them, and scored on documents
 that none has read; the mixture with the balancing loss of ``transformers``, and, in part ``balance``, with ours.
-Speed is measured twice, and apart: at the size that was trained, where the interpreter costs as much as the matrices,
-and with random weights at a size where the matrices decide. Both are CPU, float32, one thread, plain ``transformers``.
+Speed is measured at the size of part ``quality``, where the interpreter costs as much as the matrices, with random
+weights at a size where the matrices decide (``large``), and, in part ``wide``, at a size between them that was trained
+too: there loss and speed are of the same models. All on the CPU, float32, one thread, plain ``transformers``.
 """
 
 from __future__ import annotations
 
 import gc
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from xinglin.measure import bootstrap
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "docs" / "results"
-PARTS = ("paths", "large", "quality", "balance")
+PARTS = ("paths", "large", "quality", "balance", "wide")
 LARGE = (1024, 8)
 """Width and layers of the arms with random weights."""
 FASTER = 1.8
@@ -40,7 +42,8 @@ def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
         return [Line("experts", "times faster", None, "x", 0, note=NEEDED)]
     lines: list[Line] = []
     for part in only or PARTS:
-        lines += {"paths": _paths, "large": _large, "quality": _quality, "balance": _balance}[part](quick)
+        parts = {"paths": _paths, "large": _large, "quality": _quality, "balance": _balance, "wide": _wide}
+        lines += parts[part](quick)
     return lines
 
 
@@ -110,9 +113,9 @@ def _speed(models: dict[str, Any], said: str, vocabulary: int, rounds: int) -> l
 
 def _quality(quick: bool) -> list[Line]:
     """Loss on held-out documents after equal tokens, paired by document; then speed and load of what was trained."""
-    from benchmarks._experts_train import ARMS
+    from benchmarks._experts_train import ARMS, Recipe
 
-    made = _trained(ARMS, quick)
+    made = _trained(ARMS, quick, lambda text: Recipe())
     if made is None:
         return [NO_DATA]
     models, lines, text = made
@@ -125,17 +128,35 @@ def _quality(quick: bool) -> list[Line]:
 
 def _balance(quick: bool) -> list[Line]:
     """The mixture with either balancing loss."""
-    from benchmarks._experts_train import BY_LAYER
+    from benchmarks._experts_train import BY_LAYER, Recipe
 
-    made = _trained(("experts", BY_LAYER), quick)
+    made = _trained(("experts", BY_LAYER), quick, lambda text: Recipe())
     if made is None:
         return [NO_DATA]
     models, lines, text = made
     return lines + [line for arm, model in models.items() for line in _load(arm, model, text, quick)]
 
 
-def _trained(arms: Sequence[str], quick: bool) -> tuple[dict[str, Any], list[Line], Any] | None:
-    """Train arms, or load them, and compare their losses; None without data."""
+def _wide(quick: bool) -> list[Line]:
+    """Loss and speed of the same models, at a size that was chosen by its speed, before any was trained.
+
+    All arms take the rate that suits the larger dense model best in short runs on the training text.
+    """
+    from benchmarks._experts_train import ARMS, WIDE, wide_rate
+
+    made = _trained(ARMS, quick, lambda text: replace(WIDE, rate=wide_rate(text)))
+    if made is None:
+        return [NO_DATA]
+    models, lines, _ = made
+    said = f"width {models['experts'].config.hidden_size}, trained"
+    lines = [replace(line, name=f"{line.name}: {said}") for line in lines]
+    return lines + _speed(models, said, 500, 2 if quick else 10)
+
+
+def _trained(
+    arms: Sequence[str], quick: bool, choose: Callable[[Any], Any]
+) -> tuple[dict[str, Any], list[Line], Any] | None:
+    """Train arms, or load them, and compare their losses; None without data. ``choose`` names the recipe of a full run."""
     from benchmarks._experts_text import kept_text
     from benchmarks._experts_train import Recipe, document_nats, state_folder, trained
 
@@ -143,23 +164,26 @@ def _trained(arms: Sequence[str], quick: bool) -> tuple[dict[str, Any], list[Lin
     if not folder.is_dir():
         return None
     text = kept_text(folder, quick, state_folder())
-    recipe = Recipe(width=64, layers=1, steps=4, rows=2) if quick else Recipe()
+    recipe = Recipe(width=64, layers=1, steps=4, rows=2) if quick else choose(text)
     found = {arm: trained(arm, recipe, text) for arm in arms}
     models = {arm: model for arm, (model, _) in found.items()}
     nats = {arm: document_nats(model, text.held) for arm, model in models.items()}
-    return models, _losses(nats, {arm: figures for arm, (_, figures) in found.items()}), text
+    return models, _losses(nats, {arm: figures for arm, (_, figures) in found.items()}, recipe.rate), text
 
 
 def _data() -> Path:
     return Path(os.environ.get("XINGLIN_DATA", ROOT.parent / "shared" / "data")) / "text"
 
 
-def _losses(nats: dict[str, NDArray[np.float64]], figures: dict[str, dict[str, Any]]) -> list[Line]:
+def _losses(
+    nats: dict[str, NDArray[np.float64]], figures: dict[str, dict[str, Any]], rate: float
+) -> list[Line]:
     """Nats a token of every arm, and the differences of ``experts`` from the others, with intervals over documents.
 
     Args:
         nats: arm -> document x (nats, tokens).
         figures: of each arm's training.
+        rate: the learning rate of all.
     """
     lines = []
     for arm, found in nats.items():
@@ -170,7 +194,7 @@ def _losses(nats: dict[str, NDArray[np.float64]], figures: dict[str, dict[str, A
         lines.append(
             Line(
                 f"{arm}: held-out documents", "nats a token", loss.value, "", loss.n, loss.low, loss.high,
-                note=f"{figures[arm]['tokens']:,} training tokens, one seed; {cost}{even}",
+                note=f"{figures[arm]['tokens']:,} training tokens, one seed, rate {rate:g}; {cost}{even}",
             )
         )  # fmt: skip
     ours = nats["experts"]

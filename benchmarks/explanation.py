@@ -60,12 +60,16 @@ def _write(parts: dict[str, list[Line]]) -> None:
     told = {name: [line.as_json() for line in lines] for name, lines in parts.items()}
     both = kept | told
     known = {name: both[name] for name in PARTS if name in both}
+    machines = kept.get("machines", {}) | dict.fromkeys(told, machine())
+    titles = {name: f"{TITLES[name]} Machine: {machines.get(name, 'not noted')}." for name in known}
     fields = [field.name for field in dataclasses.fields(Line)]
     shown = {
         name: [Line(**{key: row[key] for key in fields}) for row in rows] for name, rows in known.items()
     }
-    page = markdown(shown, TITLES, machine(), SHARED, ["explanation"])
-    body = json.dumps(known, ensure_ascii=False, indent=2, allow_nan=False)
+    page = markdown(
+        shown, titles, "stated with each part, since each was run by itself", SHARED, ["explanation"]
+    )
+    body = json.dumps(known | {"machines": machines}, ensure_ascii=False, indent=2, allow_nan=False)
     RESULTS.mkdir(parents=True, exist_ok=True)
     for path, text in ((data, body + "\n"), (RESULTS / "explanation.md", page)):
         new = path.with_name(f".{path.name}.new")
