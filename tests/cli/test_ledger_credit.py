@@ -106,7 +106,9 @@ def test_from_retraining_to_claim(hospitals: Path, monkeypatch: pytest.MonkeyPat
     assert measured == {path.name: path.stat().st_mtime_ns for path in Path(state).iterdir()}
     # Under another rule on copies other rows count: what was kept is not taken for its values.
     with monkeypatch.context() as patch:
-        patch.setattr(crediting, "first_held", lambda *given: {s: p[1:] for s, p in first_held(*given).items()})
+        patch.setattr(
+            crediting, "first_held", lambda *given: {s: p[1:] for s, p in first_held(*given).items()}
+        )
         assert "other settings" in refused(ConflictError, *compute)
 
     stewards = [text for site in (*HONEST, *PLANTED) for text in ("--steward", f"{site}={site}-lead")]

@@ -82,7 +82,8 @@ def measure(
     settings = {
         **{"job": job.digest(), "data": manifests, "metric": metric, "held_out": HELD_OUT},
         **{"judges": sorted(judges) if judges is not None else None, "order": list(order)},
-        "rows": {site: digest(canonical_json(places)) for site, places in kept.items()},  # a rule on copies that changed shows here
+        # Whose record is whose: another rule on copies is another measurement.
+        "rows": {site: digest(canonical_json(places)) for site, places in kept.items()},
     }
     measured: dict[int, Mapping[Coalition, float]] = {}
     ratios = []
