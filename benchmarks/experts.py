@@ -2,8 +2,9 @@
 
 Three arms of one attention and embedding; the feed-forward part is 3 slices wide (dense, equal active), 9 slices wide
 (dense, equal total), or 1 shared slice and 8 experts of a slice, 2 of them awake. They are trained from random weights
-on the same tokens of the open Chinese text, with one recipe that was tuned for none of them, and scored on documents
-that none has read; the mixture with the balancing loss of ``transformers``, and, in part ``balance``, with ours.
+on the same tokens of the open Chinese text, and scored on documents that none has read, with one recipe that was tuned
+for none of them; in part ``wide`` in bfloat16 autocast, at the rate that suits the larger dense model. The mixture has
+the balancing loss of ``transformers``, and, in part ``balance``, ours.
 Speed is measured at the size of part ``quality``, where the interpreter costs as much as the matrices, with random
 weights at a size where the matrices decide (``large``), and, in part ``wide``, at a size between them that was trained
 too: there loss and speed are of the same models. All on the CPU, float32, one thread, plain ``transformers``.
@@ -41,8 +42,8 @@ def run(quick: bool, only: Sequence[str] | None = None) -> list[Line]:
     except ModuleNotFoundError:
         return [Line("experts", "times faster", None, "x", 0, note=NEEDED)]
     lines: list[Line] = []
+    parts = {"paths": _paths, "large": _large, "quality": _quality, "balance": _balance, "wide": _wide}
     for part in only or PARTS:
-        parts = {"paths": _paths, "large": _large, "quality": _quality, "balance": _balance, "wide": _wide}
         lines += parts[part](quick)
     return lines
 
@@ -113,9 +114,9 @@ def _speed(models: dict[str, Any], said: str, vocabulary: int, rounds: int) -> l
 
 def _quality(quick: bool) -> list[Line]:
     """Loss on held-out documents after equal tokens, paired by document; then speed and load of what was trained."""
-    from benchmarks._experts_train import ARMS, Recipe
+    from benchmarks._experts_train import ARMS
 
-    made = _trained(ARMS, quick, lambda text: Recipe())
+    made = _trained(ARMS, quick)
     if made is None:
         return [NO_DATA]
     models, lines, text = made
@@ -128,9 +129,9 @@ def _quality(quick: bool) -> list[Line]:
 
 def _balance(quick: bool) -> list[Line]:
     """The mixture with either balancing loss."""
-    from benchmarks._experts_train import BY_LAYER, Recipe
+    from benchmarks._experts_train import BY_LAYER
 
-    made = _trained(("experts", BY_LAYER), quick, lambda text: Recipe())
+    made = _trained(("experts", BY_LAYER), quick)
     if made is None:
         return [NO_DATA]
     models, lines, text = made
@@ -154,9 +155,9 @@ def _wide(quick: bool) -> list[Line]:
 
 
 def _trained(
-    arms: Sequence[str], quick: bool, choose: Callable[[Any], Any]
+    arms: Sequence[str], quick: bool, choose: Callable[[Any], Any] | None = None
 ) -> tuple[dict[str, Any], list[Line], Any] | None:
-    """Train arms, or load them, and compare their losses; None without data. ``choose`` names the recipe of a full run."""
+    """Train arms, or load them, and compare their losses; None without data. ``choose``: the recipe, from the text."""
     from benchmarks._experts_text import kept_text
     from benchmarks._experts_train import Recipe, document_nats, state_folder, trained
 
@@ -164,11 +165,14 @@ def _trained(
     if not folder.is_dir():
         return None
     text = kept_text(folder, quick, state_folder())
-    recipe = Recipe(width=64, layers=1, steps=4, rows=2) if quick else choose(text)
+    if quick:
+        recipe = Recipe(width=64, layers=1, steps=4, rows=2)
+    else:
+        recipe = Recipe() if choose is None else choose(text)
     found = {arm: trained(arm, recipe, text) for arm in arms}
     models = {arm: model for arm, (model, _) in found.items()}
     nats = {arm: document_nats(model, text.held) for arm, model in models.items()}
-    return models, _losses(nats, {arm: figures for arm, (_, figures) in found.items()}, recipe.rate), text
+    return models, _losses(nats, {arm: figures for arm, (_, figures) in found.items()}, recipe), text
 
 
 def _data() -> Path:
@@ -176,15 +180,16 @@ def _data() -> Path:
 
 
 def _losses(
-    nats: dict[str, NDArray[np.float64]], figures: dict[str, dict[str, Any]], rate: float
+    nats: dict[str, NDArray[np.float64]], figures: dict[str, dict[str, Any]], recipe: Any
 ) -> list[Line]:
     """Nats a token of every arm, and the differences of ``experts`` from the others, with intervals over documents.
 
     Args:
         nats: arm -> document x (nats, tokens).
         figures: of each arm's training.
-        rate: the learning rate of all.
+        recipe: of all.
     """
+    half = ", bfloat16 autocast" if recipe.bfloat16 else ""
     lines = []
     for arm, found in nats.items():
         loss = bootstrap(lambda index, found=found: found[index, 0].sum() / found[index, 1].sum(), len(found))
@@ -194,7 +199,7 @@ def _losses(
         lines.append(
             Line(
                 f"{arm}: held-out documents", "nats a token", loss.value, "", loss.n, loss.low, loss.high,
-                note=f"{figures[arm]['tokens']:,} training tokens, one seed, rate {rate:g}; {cost}{even}",
+                note=f"{figures[arm]['tokens']:,} training tokens, one seed, rate {recipe.rate:g}{half}; {cost}{even}",
             )
         )  # fmt: skip
     ours = nats["experts"]
